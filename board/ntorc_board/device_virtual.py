@@ -1,0 +1,214 @@
+"""A pynq Device over the virtual PL, for the unmodified Overlay, MMIO, Clocks and allocate classes.
+
+What is modelled of the chip beside the logic: the SLCR registers of the PS's clocks (Zynq-7000
+TRM, UG585, appendix B.28), with the reset values that the PYNQ-Z2's first-stage boot loader leaves,
+and the memory that `allocate` hands out.  The shell has no DMA, so that the logic does not reach
+that memory.
+
+pynq writes ``global_pl_state_.json`` beside its own sources and keeps a pickle there; with several
+virtual boards on one computer these would mix.  `isolate_state` moves the folder that pynq's
+functions look up at every call (``pynq.pl_server.global_state.STATE_DIR``); no pynq class is
+changed.  This device never writes the pickle, and never reads it.  On a real board pynq's own
+record stays where it is: there is one PL, and other programs on the board must see what is in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pynq.pl_server.global_state as pynq_state
+from pynq.buffer import PynqBuffer
+from pynq.pl_server.device import Device
+from pynqmetadata.frontends import Metadata
+from pynqmetadata.views.runtime import RuntimeMetadataParser
+
+from ntorc_board.errors import BusError
+from ntorc_board.manifest import HARDWARE
+from ntorc_board.virtual_pl import Control, Registers, VirtualAddress
+
+_GP0 = range(0x4000_0000, 0x8000_0000)
+_SLCR = range(0xF800_0000, 0xF800_1000)
+_FPGA0_CLK_CTRL = 0x170
+_CRYSTAL_HZ = 50_000_000
+_SLCR_RESET = {
+    0x100: 26 << 12,  # ARM_PLL_CTRL: 1300 MHz
+    0x104: 21 << 12,  # DDR_PLL_CTRL: 1050 MHz
+    0x108: 20 << 12,  # IO_PLL_CTRL: 1000 MHz
+    0x120: 2 << 8,  # ARM_CLK_CTRL: 650 MHz
+    0x170: 5 << 8 | 2 << 20,  # FPGA0_CLK_CTRL..FPGA3_CLK_CTRL: IO PLL / 10
+    0x180: 5 << 8 | 2 << 20,
+    0x190: 5 << 8 | 2 << 20,
+    0x1A0: 5 << 8 | 2 << 20,
+}
+_MEMORY_BASE = 0x1000_0000
+_PAGE_BYTES = 4096
+
+
+def isolate_state(folder: Path) -> None:
+    """Let pynq keep its record of the PL in ``folder`` instead of beside its sources."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pynq_state.STATE_DIR = str(folder)
+
+
+class ClockRegisters:
+    """The SLCR's clock registers; a change of FCLK0's dividers reaches the virtual PL."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._words = dict(_SLCR_RESET)
+        self._apply()
+
+    def read(self, offset: int) -> int:
+        """The register at ``offset`` in the SLCR; those that are not modelled read 0."""
+        return self._words.get(offset, 0)
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register, and the clock where it is FCLK0's."""
+        self._words[offset] = value
+        if offset == _FPGA0_CLK_CTRL:
+            self._apply()
+
+    def _apply(self) -> None:
+        word = self._words[_FPGA0_CLK_CTRL]
+        source = self._words[{2: 0x100, 3: 0x104}.get(word >> 4 & 3, 0x108)]
+        divisor = (word >> 8 & 63) * (word >> 20 & 63)
+        if divisor == 0:
+            raise BusError("FCLK0's dividers must not be 0", "set the clock through pynq.Clocks")
+        clock_hz = round(_CRYSTAL_HZ * (source >> 12 & 127) / divisor)
+        read_back_hz = self._control.set_clock(clock_hz)
+        if read_back_hz != clock_hz:
+            raise BusError(
+                f"FCLK0 was set to {clock_hz} Hz and reads back {read_back_hz} Hz", "restart the board"
+            )
+
+
+class VirtualMemory:
+    """The board's memory for `pynq.allocate`: buffers at increasing made-up addresses."""
+
+    def __init__(self, device: VirtualDevice) -> None:
+        self._device = device
+        self._next = _MEMORY_BASE
+
+    def allocate(self, shape: int | tuple[int, ...], dtype: Any, **_: Any) -> Any:
+        """A zeroed `PynqBuffer` of this shape and type."""
+        storage = np.zeros(shape, dtype)
+        buffer = PynqBuffer(
+            storage.shape,
+            storage.dtype,
+            buffer=storage.data,
+            device=self._device,
+            device_address=self._next,
+            coherent=True,
+        )
+        self._next += -(-max(storage.nbytes, 1) // _PAGE_BYTES) * _PAGE_BYTES
+        return buffer
+
+
+class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
+    """A Zynq-7000 board whose programmable logic is simulated."""
+
+    _probe_priority_ = 900
+    _opened: list[VirtualDevice] = []  # noqa: RUF012  # the devices that pynq finds when it looks for any
+
+    @classmethod
+    def _probe_(cls) -> list[VirtualDevice]:
+        return cls._opened
+
+    def __init__(self, address: VirtualAddress, name: str) -> None:
+        """Reach a running virtual PL.
+
+        Raises:
+            BoardError: it does not answer.
+        """
+        super().__init__(f"virtual:{address.memory}")
+        self.name = name
+        self.arch = "armv7l"
+        self.capabilities = {"REGISTER_RW": True, "MEMORY_MAPPED": False}
+        self.default_memory = VirtualMemory(self)
+        self._control = Control(address.control)
+        self._registers = Registers(address.library, f"sim:{address.memory}")
+        self._slcr = ClockRegisters(self._control)
+        self._shell = range(0)
+        VirtualDevice._opened.append(self)
+
+    def close(self) -> None:
+        """Give the registers back."""
+        self._registers.close()
+        if self in VirtualDevice._opened:
+            VirtualDevice._opened.remove(self)
+
+    # ---- what pynq calls ------------------------------------------------------------------------
+
+    def read_registers(self, address: int, length: int) -> bytes:
+        """``length`` bytes (a multiple of 4) at a physical address, little endian."""
+        words = [self._read(address + offset) for offset in range(0, length, 4)]
+        return np.array(words, "<u4").tobytes()
+
+    def write_registers(self, address: int, data: bytes) -> None:
+        """Write whole 32-bit words at a physical address."""
+        for offset in range(0, len(data), 4):
+            self._write(address + offset, int.from_bytes(data[offset : offset + 4], "little"))
+
+    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
+        """pynq's view of the .hwh beside the logic."""
+        parser = RuntimeMetadataParser(Metadata(input=str(Path(bitfile_name).with_name(HARDWARE))))
+        parser.refresh_hierarchy_dict()
+        return parser
+
+    def download(self, bitstream: Any, parser: Any = None) -> None:
+        """Program the logic, and say so in pynq's record."""
+        self._control.program(Path(bitstream.bitfile_name))
+        self._shell = _shell_range(self.parser.ip_dict)
+        self.post_download(bitstream, parser, self.name)
+        pynq_state.save_global_state(
+            pynq_state.GlobalState(
+                bitfile_name=bitstream.bitfile_name,
+                active_name=self.name,
+                timestamp=bitstream.timestamp,
+                bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
+            )
+        )
+
+    def flush(self, bo: Any, offset: int, address: int, size: int) -> None:
+        """Nothing: this memory is coherent."""
+
+    def invalidate(self, bo: Any, offset: int, address: int, size: int) -> None:
+        """Nothing: this memory is coherent."""
+
+    # ---- the address map ------------------------------------------------------------------------
+
+    def unprogram(self) -> None:
+        """Take the logic away."""
+        self._control.unprogram()
+        self._shell = range(0)
+
+    def _read(self, address: int) -> int:
+        if address in self._shell:
+            return self._registers.read(address - self._shell.start)
+        if address in _SLCR:
+            return self._slcr.read(address - _SLCR.start)
+        raise _nothing_at(address)
+
+    def _write(self, address: int, value: int) -> None:
+        if address in self._shell:
+            self._registers.write(address - self._shell.start, value)
+        elif address in _SLCR:
+            self._slcr.write(address - _SLCR.start, value)
+        else:
+            raise _nothing_at(address)
+
+
+def _shell_range(ip_dict: dict[str, Any]) -> range:
+    """The one address range on M_AXI_GP0 that the design answers."""
+    for ip in ip_dict.values():
+        if ip.get("phys_addr") in _GP0:
+            return range(ip["phys_addr"], ip["phys_addr"] + ip["addr_range"])
+    return range(0)
+
+
+def _nothing_at(address: int) -> BusError:
+    return BusError(
+        f"there is nothing at 0x{address:08X}", "a real board would hang on this access; check the .hwh"
+    )

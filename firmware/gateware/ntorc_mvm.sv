@@ -1,0 +1,219 @@
+// The one time-multiplexed matrix-vector core.  It walks over the positions of a frame; for each it
+// multiplies the NEEDED window of the input buffer with FILTERS columns of weights on LANES
+// multipliers, one input element a cycle, in GROUPS = ceil(FILTERS / LANES) passes.
+//
+// Reuse factor (hls4ml's meaning: uses of one multiplier for one output vector) = GROUPS * INPUTS.
+// Dense is the case of one position whose kernel spans the whole input.
+//
+// Timing, with start in cycle s (see backends/native/cycles.py, which states the same in Python):
+// reads of pass g are issued in cycles s+1+g*INTERVAL .. +INPUTS-1; the next start is at the earliest in
+// s + GROUPS*INTERVAL; a word that was read in cycle u as a pass's last reaches `hold` in u+4.
+module ntorc_mvm #(
+    parameter int IN_BITS   = 16,
+    parameter int W_BITS    = 16,
+    parameter int ACC_BITS  = 40,
+    parameter int LENGTH    = 8,   // vectors in a frame
+    parameter int CHANNELS  = 1,   // elements in a vector
+    parameter int KERNEL    = 3,
+    parameter int STRIDE    = 1,
+    parameter int DILATION  = 1,
+    parameter int PAD_LEFT  = 0,
+    parameter int POSITIONS = 6,
+    parameter int FILTERS   = 4,
+    parameter int LANES     = 2,
+    parameter int SLOTS     = 4,   // vectors that the input buffer holds
+    // derived
+    parameter int INPUTS    = KERNEL * CHANNELS,
+    parameter int GROUPS    = (FILTERS + LANES - 1) / LANES,
+    parameter int ROM_WORDS = INPUTS * GROUPS,
+    parameter int ROM_AW    = (ROM_WORDS > 1) ? $clog2(ROM_WORDS) : 1
+) (
+    input  logic                        clk,
+    input  logic                        rst,
+    // elements in, vector by vector
+    input  logic                        in_valid,
+    output logic                        in_ready,
+    input  logic signed [IN_BITS-1:0]   in_data,
+    // weights: LANES words a cycle, in the cycle after the address
+    output logic [ROM_AW-1:0]           rom_address,
+    input  logic [LANES*W_BITS-1:0]     rom_data,
+    // exact sums out, FILTERS a position, one a cycle; the receiver has room for `credit` positions
+    output logic                        sum_valid,
+    output logic signed [ACC_BITS-1:0]  sum_data,
+    input  logic                        vector_taken   // a whole output vector has left the receiver
+);
+  localparam int DEPTH    = SLOTS * CHANNELS;
+  localparam int INTERVAL = (INPUTS > LANES) ? INPUTS : LANES;
+  localparam int REST     = FILTERS - (GROUPS - 1) * LANES;  // lanes in use in the last pass
+  localparam int AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+  localparam int VW = $clog2(LENGTH + POSITIONS * STRIDE + SLOTS + KERNEL * DILATION + PAD_LEFT + 2) + 1;
+  localparam int CHW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
+  localparam int TW = $clog2(INTERVAL + 1);
+  localparam int GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
+  localparam int PW = $clog2(POSITIONS + 1);
+  localparam int LW = $clog2(LANES + 1);
+  localparam int SPAN = (KERNEL - 1) * DILATION + 1;
+  localparam int FIRST_NEED = (SPAN - PAD_LEFT > LENGTH) ? LENGTH : (SPAN - PAD_LEFT < 0) ? 0 : SPAN - PAD_LEFT;
+  localparam int TAP_STEP = ((DILATION - 1) * CHANNELS + 1) % DEPTH;
+  localparam int POSITION_STEP = (STRIDE * CHANNELS) % DEPTH;
+  localparam int FIRST_BASE = ((SLOTS - (PAD_LEFT % SLOTS)) % SLOTS) * CHANNELS;
+  localparam bit MASKED = (PAD_LEFT > 0) || ((POSITIONS - 1) * STRIDE + SPAN - PAD_LEFT > LENGTH);
+
+  // Addresses in the circular buffer; STEP is below DEPTH.
+  function automatic logic [AW-1:0] advance(input logic [AW-1:0] at, input int step);
+    advance = ((AW + 1)'(at) >= (AW + 1)'(DEPTH - step)) ? at - AW'(DEPTH - step) : at + AW'(step);
+  endfunction
+
+  // ---- writing -----------------------------------------------------------------------------------
+  logic signed [IN_BITS-1:0] buffer_words[DEPTH];
+  logic [AW-1:0] write_at;
+  logic [CHW-1:0] write_channel;
+  logic signed [VW-1:0] written;  // whole vectors of this frame
+  logic signed [VW-1:0] limit;    // vectors that may be written so far
+  logic frame_end;
+
+  assign in_ready = (written < limit) && (written < VW'(LENGTH));
+  wire take = in_valid && in_ready;
+
+  always_ff @(posedge clk) if (take) buffer_words[write_at] <= in_data;
+
+  always_ff @(posedge clk) begin
+    if (rst || frame_end) begin
+      write_at      <= '0;
+      write_channel <= '0;
+      written       <= '0;
+    end else if (take) begin
+      write_at <= advance(write_at, 1);
+      if (write_channel == CHW'(CHANNELS - 1)) begin
+        write_channel <= '0;
+        written       <= written + 1'b1;
+      end else write_channel <= write_channel + 1'b1;
+    end
+  end
+
+  // ---- sequencing --------------------------------------------------------------------------------
+  logic active;
+  logic [TW-1:0] element;            // cycle within a pass
+  logic [GW-1:0] group;
+  logic [PW-1:0] started;            // positions started in this frame
+  logic [1:0] outstanding;           // positions started whose vector has not left the receiver
+  logic signed [VW-1:0] need;        // vectors that the next position needs
+  logic signed [VW-1:0] base_vector, read_vector, row_vector;
+  logic [AW-1:0] base_at, row_at, read_at;
+  logic [CHW-1:0] read_channel;
+
+  wire pass_end = active && (element == TW'(INTERVAL - 1));
+  wire position_end = pass_end && (group == GW'(GROUPS - 1));
+  wire all_started = (started == PW'(POSITIONS));
+  wire start = (!active || position_end) && !all_started && (written >= need) && (outstanding < 2'd2);
+  wire reading = active && (element < TW'(INPUTS));
+  wire last_read = active && (element == TW'(INPUTS - 1));
+  assign frame_end = !active && all_started && (written == VW'(LENGTH));
+
+  always_ff @(posedge clk) begin
+    if (rst || frame_end) begin
+      active      <= 1'b0;
+      started     <= '0;
+      element     <= '0;
+      group       <= '0;
+      rom_address <= '0;
+      need        <= VW'(FIRST_NEED);
+      limit       <= VW'(SLOTS - PAD_LEFT);
+      base_vector <= -VW'(PAD_LEFT);
+      base_at     <= AW'(FIRST_BASE);
+    end else begin
+      if (last_read && group == GW'(GROUPS - 1)) limit <= limit + VW'(STRIDE);
+      if (active) element <= pass_end ? '0 : element + 1'b1;
+      if (pass_end) group <= position_end ? '0 : group + 1'b1;
+      if (position_end) active <= 1'b0;
+      if (reading) rom_address <= (rom_address == ROM_AW'(ROM_WORDS - 1)) ? '0 : rom_address + 1'b1;
+      if (start) begin
+        active      <= 1'b1;
+        started     <= started + 1'b1;
+        need        <= (need + VW'(STRIDE) > VW'(LENGTH)) ? VW'(LENGTH) : need + VW'(STRIDE);
+        base_vector <= base_vector + VW'(STRIDE);
+        base_at     <= advance(base_at, POSITION_STEP);
+      end
+    end
+  end
+
+  // Where the current pass reads; `row` remembers the position's first element for the next pass.
+  always_ff @(posedge clk) begin
+    if (start) begin
+      row_vector   <= base_vector;
+      row_at       <= base_at;
+      read_vector  <= base_vector;
+      read_at      <= base_at;
+      read_channel <= '0;
+    end else if (pass_end) begin
+      read_vector  <= row_vector;
+      read_at      <= row_at;
+      read_channel <= '0;
+    end else if (reading) begin
+      if (read_channel == CHW'(CHANNELS - 1)) begin
+        read_channel <= '0;
+        read_vector  <= read_vector + VW'(DILATION);
+        read_at      <= advance(read_at, TAP_STEP);
+      end else begin
+        read_channel <= read_channel + 1'b1;
+        read_at      <= advance(read_at, 1);
+      end
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) outstanding <= '0;
+    else if (start && !vector_taken) outstanding <= outstanding + 1'b1;
+    else if (!start && vector_taken) outstanding <= outstanding - 1'b1;
+  end
+
+  // ---- multiply and accumulate: read, product, sum, hold ------------------------------------------
+  wire outside = MASKED && (read_vector[VW-1] || read_vector >= VW'(LENGTH));
+  logic signed [IN_BITS-1:0] operand;
+  logic [1:0] valid_pipe, first_pipe;
+  logic [2:0] last_pipe, rest_pipe;  // rest: the pass is the last of its position
+
+  always_ff @(posedge clk) begin
+    if (outside) operand <= '0;
+    else operand <= buffer_words[read_at];
+  end
+
+  always_ff @(posedge clk) begin
+    first_pipe <= {first_pipe[0], element == '0};
+    rest_pipe  <= {rest_pipe[1:0], group == GW'(GROUPS - 1)};
+    if (rst) begin
+      valid_pipe <= '0;
+      last_pipe  <= '0;
+    end else begin
+      valid_pipe <= {valid_pipe[0], reading};
+      last_pipe  <= {last_pipe[1:0], last_read};
+    end
+  end
+
+  logic [LANES*ACC_BITS-1:0] sums;
+  for (genvar lane = 0; lane < LANES; lane++) begin : lanes
+    logic signed [IN_BITS+W_BITS-1:0] product;
+    logic signed [ACC_BITS-1:0] sum;
+    wire signed [W_BITS-1:0] weight = rom_data[lane*W_BITS+:W_BITS];
+    always_ff @(posedge clk) begin
+      product <= operand * weight;
+      if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product);
+    end
+    assign sums[lane*ACC_BITS+:ACC_BITS] = sum;
+  end
+
+  logic [LANES*ACC_BITS-1:0] hold;
+  logic [LW-1:0] lane_at, lanes_held;
+  always_ff @(posedge clk) begin
+    if (last_pipe[2]) hold <= sums;
+    if (rst) begin
+      lane_at    <= '0;
+      lanes_held <= '0;
+    end else if (last_pipe[2]) begin
+      lane_at    <= '0;
+      lanes_held <= rest_pipe[2] ? LW'(REST) : LW'(LANES);
+    end else if (sum_valid) lane_at <= lane_at + 1'b1;
+  end
+  assign sum_valid = (lane_at != lanes_held);
+  assign sum_data  = hold[lane_at*ACC_BITS+:ACC_BITS];
+endmodule

@@ -1,0 +1,184 @@
+// AXI4-Lite shell around a network: samples in, results out, identity, cycle counter, latency of every
+// estimate.  One register map for every backend and board: board/ntorc_board/registers.json.
+`include "ntorc_registers.svh"
+
+module ntorc_shell #(
+    parameter logic [63:0] DESIGN_ID = 64'h0,
+    parameter logic [31:0] CLOCK_HZ  = 32'd100_000_000,
+    parameter int IN_BITS   = 14,
+    parameter int OUT_BITS  = 16,
+    parameter int WINDOW    = 128,
+    parameter int HOP       = 16,
+    parameter int DEPTH     = 256,
+    parameter int OUTPUTS   = 1
+) (
+    input  logic        clk,
+    input  logic        aresetn,
+    // AXI4-Lite slave
+    input  logic        s_axi_awvalid,
+    output logic        s_axi_awready,
+    input  logic [11:0] s_axi_awaddr,
+    input  logic        s_axi_wvalid,
+    output logic        s_axi_wready,
+    input  logic [31:0] s_axi_wdata,
+    output logic        s_axi_bvalid,
+    input  logic        s_axi_bready,
+    output logic [1:0]  s_axi_bresp,
+    input  logic        s_axi_arvalid,
+    output logic        s_axi_arready,
+    input  logic [11:0] s_axi_araddr,
+    output logic        s_axi_rvalid,
+    input  logic        s_axi_rready,
+    output logic [31:0] s_axi_rdata,
+    output logic [1:0]  s_axi_rresp,
+    // the network
+    output logic                       network_rst,
+    output logic                       in_valid,
+    input  logic                       in_ready,
+    output logic signed [IN_BITS-1:0]  in_data,
+    input  logic                       out_valid,
+    output logic                       out_ready,
+    input  logic signed [OUT_BITS-1:0] out_data
+);
+  localparam int OW = (OUTPUTS > 1) ? $clog2(OUTPUTS) : 1;
+
+  logic soft_reset;
+  wire rst = !aresetn;
+  wire clear = rst || soft_reset;
+  assign network_rst = clear;
+
+  // ---- bus: one write and one read under way at a time -------------------------------------------
+  logic aw_held, w_held;
+  logic [11:0] write_address, read_address;
+  /* verilator lint_off UNUSEDSIGNAL */  // no register uses all bits of what is written
+  logic [31:0] write_data;
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic [31:0] read_value;
+  logic ar_held;
+
+  assign s_axi_awready = !aw_held;
+  assign s_axi_wready  = !w_held;
+  assign s_axi_arready = !ar_held && !s_axi_rvalid;
+  assign s_axi_bresp   = 2'b00;
+  assign s_axi_rresp   = 2'b00;
+  wire write = aw_held && w_held && !s_axi_bvalid;
+
+  always_ff @(posedge clk) begin
+    if (s_axi_awvalid && s_axi_awready) write_address <= s_axi_awaddr;
+    if (s_axi_wvalid && s_axi_wready) write_data <= s_axi_wdata;
+    if (s_axi_arvalid && s_axi_arready) read_address <= s_axi_araddr;
+    if (ar_held) s_axi_rdata <= read_value;
+    if (rst) begin
+      aw_held      <= 1'b0;
+      w_held       <= 1'b0;
+      ar_held      <= 1'b0;
+      s_axi_bvalid <= 1'b0;
+      s_axi_rvalid <= 1'b0;
+    end else begin
+      if (s_axi_awvalid && s_axi_awready) aw_held <= 1'b1;
+      else if (write) aw_held <= 1'b0;
+      if (s_axi_wvalid && s_axi_wready) w_held <= 1'b1;
+      else if (write) w_held <= 1'b0;
+      if (write) s_axi_bvalid <= 1'b1;
+      else if (s_axi_bready) s_axi_bvalid <= 1'b0;
+      ar_held <= s_axi_arvalid && s_axi_arready;
+      if (ar_held) s_axi_rvalid <= 1'b1;
+      else if (s_axi_rready) s_axi_rvalid <= 1'b0;
+    end
+  end
+
+  // ---- samples to frames ---------------------------------------------------------------------------
+  logic [15:0] hop;
+  logic filled, frame, dropped, busy, overrun;
+  logic [31:0] sample_count;
+  wire sample_valid = write && (write_address == `NTORC_SAMPLE);
+  wire write_control = write && (write_address == `NTORC_CONTROL);
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      hop        <= 16'(HOP);
+      soft_reset <= 1'b1;
+    end else begin
+      soft_reset <= write_control && write_data[0];
+      if (write && write_address == `NTORC_HOP && write_data[15:0] != '0) hop <= write_data[15:0];
+    end
+  end
+
+  ntorc_window #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH)) window (
+      .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .hop, .busy, .filled, .frame,
+      .dropped, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
+  );
+
+  // ---- results and their latency ---------------------------------------------------------------------
+  logic [OUTPUTS*32-1:0] collected, results;
+  logic [OW-1:0] output_at;
+  logic [31:0] sequence_number, since, latency, latency_min, latency_max;
+  wire result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
+  wire [31:0] latency_now = since + 1'b1;
+  assign out_ready = 1'b1;
+
+  always_comb begin
+    collected = results;
+    collected[output_at*32+:32] = 32'(out_data);
+  end
+
+  always_ff @(posedge clk) begin
+    since <= frame ? 32'd1 : since + 1'b1;
+    if (out_valid) results <= collected;
+    if (clear) begin
+      busy            <= 1'b0;
+      overrun         <= 1'b0;
+      output_at       <= '0;
+      sample_count    <= '0;
+      sequence_number <= '0;
+      latency         <= '0;
+      latency_min     <= '1;
+      latency_max     <= '0;
+    end else begin
+      if (frame) busy <= 1'b1;
+      else if (result_done) busy <= 1'b0;
+      if (dropped) overrun <= 1'b1;
+      if (sample_valid) sample_count <= sample_count + 1'b1;
+      if (out_valid) output_at <= result_done ? '0 : output_at + 1'b1;
+      if (result_done) begin
+        sequence_number <= sequence_number + 1'b1;
+        latency         <= latency_now;
+        if (latency_now < latency_min) latency_min <= latency_now;
+        if (latency_now > latency_max) latency_max <= latency_now;
+      end
+    end
+  end
+
+  // ---- reads -------------------------------------------------------------------------------------------
+  logic [63:0] cycles;
+  logic [31:0] cycles_hi;
+  wire [9:0] result_index = read_address[11:2] - 10'(`NTORC_RESULT >> 2);
+
+  always_ff @(posedge clk) begin
+    cycles <= rst ? '0 : cycles + 1'b1;
+    if (ar_held && read_address == `NTORC_CYCLES_LO) cycles_hi <= cycles[63:32];
+  end
+
+  always_comb begin
+    case (read_address)
+      `NTORC_MAGIC:         read_value = 32'h4E54_4F52;
+      `NTORC_DESIGN_ID_LO:  read_value = DESIGN_ID[31:0];
+      `NTORC_DESIGN_ID_HI:  read_value = DESIGN_ID[63:32];
+      `NTORC_SHELL_VERSION: read_value = 32'd1;
+      `NTORC_CLOCK_HZ:      read_value = CLOCK_HZ;
+      `NTORC_WINDOW:        read_value = 32'(WINDOW);
+      `NTORC_HOP:           read_value = 32'(hop);
+      `NTORC_STATUS:        read_value = {29'd0, filled, overrun, busy};
+      `NTORC_RESULT_SEQ:    read_value = sequence_number;
+      `NTORC_LATENCY:       read_value = latency;
+      `NTORC_LATENCY_MIN:   read_value = latency_min;
+      `NTORC_LATENCY_MAX:   read_value = latency_max;
+      `NTORC_SAMPLE_COUNT:  read_value = sample_count;
+      `NTORC_CYCLES_LO:     read_value = cycles[31:0];
+      `NTORC_CYCLES_HI:     read_value = cycles_hi;
+      `NTORC_OUTPUTS:       read_value = 32'(OUTPUTS);
+      default:
+      read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : 32'd0;
+    endcase
+  end
+endmodule

@@ -1,0 +1,25 @@
+/* What the command line asks of the harness. */
+#ifndef NTORC_OPTIONS_H
+#define NTORC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ntorc_options {
+    const char *regs;
+    const char *samples;
+    const char *out;
+    uint32_t estimates;
+    uint32_t hop;
+    uint64_t period_ns;  /* 0: free running */
+    uint64_t timeout_ns; /* for one result */
+    bool check_design_id;
+    uint64_t design_id;
+    int cpu;  /* -1: any */
+    int fifo; /* SCHED_FIFO priority, 0: not asked for */
+};
+
+/* 0: go on, 1: help was shown, 2: wrong usage (said on stderr). */
+int ntorc_options_parse(int argc, char **argv, struct ntorc_options *options);
+
+#endif

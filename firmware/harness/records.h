@@ -1,0 +1,50 @@
+/* The file of records: a header, then one record an estimate.  Little-endian, no padding; the
+ * reader is toolchain/ntorc/measure/records.py. */
+#ifndef NTORC_RECORDS_H
+#define NTORC_RECORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NTORC_RECORDS_VERSION 1u
+
+struct ntorc_records_header {
+    char magic[4]; /* "NTHR" */
+    uint32_t version;
+    uint32_t record_bytes;
+    uint32_t hop;
+    uint32_t window;
+    uint32_t clock_hz;  /* as the design's register says */
+    uint64_t count;     /* records that follow */
+    uint64_t period_ns; /* between samples; 0: free running */
+    uint64_t design_id;
+};
+
+/* Bits of ntorc_record.status. */
+#define NTORC_RECORD_TORN (1u << 0)     /* another result came while this one was read */
+#define NTORC_RECORD_TIMEOUT (1u << 1)  /* no result in time: value and pl_cycles are 0 */
+#define NTORC_RECORD_OVERRUN (1u << 2)  /* the logic has lost an estimate since the soft reset */
+#define NTORC_RECORD_SKIPPED (1u << 3)  /* the sequence advanced by more than one */
+
+struct ntorc_record {
+    uint32_t seq;        /* RESULT_SEQ of this estimate; of a time-out, the one that was awaited */
+    int32_t value;       /* RESULT 0 */
+    uint32_t pl_cycles;  /* LATENCY */
+    uint32_t status;
+    uint64_t release_ns; /* scheduled release of the last sample; free running: start of its write */
+    uint64_t write_ns;   /* before the last sample's write */
+    uint64_t done_ns;    /* the estimate is known to be whole */
+};
+
+_Static_assert(sizeof(struct ntorc_records_header) == 48, "the file's layout");
+_Static_assert(sizeof(struct ntorc_record) == 40, "the file's layout");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is written as it lies in memory");
+
+/* Memory for `count` records with every page touched; NULL without memory. */
+struct ntorc_record *ntorc_records_allocate(size_t count);
+
+/* Writes the file whole or not at all.  0, or -1 with errno set. */
+int ntorc_records_write(const char *path, const struct ntorc_records_header *header,
+                        const struct ntorc_record *records);
+
+#endif

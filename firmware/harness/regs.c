@@ -1,0 +1,65 @@
+#include "regs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "regs_kind.h"
+
+static const struct {
+    const char *scheme;
+    ntorc_regs *(*open)(const char *rest, char *error, size_t n);
+} kinds[] = {
+    {"sim:", ntorc_regs_open_sim},
+    {"devmem:", ntorc_regs_open_devmem},
+    {"uio:", ntorc_regs_open_uio},
+};
+
+ntorc_regs *ntorc_regs_open(const char *url, char *error, size_t n)
+{
+    if (n > 0) {
+        error[0] = '\0';
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t length = strlen(kinds[i].scheme);
+        if (strncmp(url, kinds[i].scheme, length) == 0) {
+            return kinds[i].open(url + length, error, n);
+        }
+    }
+    snprintf(error, n, "'%s' names no registers: give sim:PATH, devmem:0xBASE:0xSPAN or uio:PATH:0xSPAN", url);
+    return NULL;
+}
+
+int ntorc_regs_read(ntorc_regs *regs, uint32_t offset, uint32_t *value)
+{
+    return offset % 4u != 0 ? NTORC_REGS_BAD_OFFSET : regs->read(regs, offset, value);
+}
+
+int ntorc_regs_write(ntorc_regs *regs, uint32_t offset, uint32_t value)
+{
+    return offset % 4u != 0 ? NTORC_REGS_BAD_OFFSET : regs->write(regs, offset, value);
+}
+
+const char *ntorc_regs_describe(int result)
+{
+    switch (result) {
+    case NTORC_REGS_OK:
+        return "done";
+    case NTORC_REGS_BUS_ERROR:
+        return "bus error: no logic is programmed, or it did not answer";
+    case NTORC_REGS_TIMEOUT:
+        return "the virtual PL did not answer in time";
+    case NTORC_REGS_GONE:
+        return "the virtual PL has ended";
+    case NTORC_REGS_BAD_OFFSET:
+        return "the offset is not a multiple of 4 or lies outside the registers";
+    default:
+        return "unknown result";
+    }
+}
+
+void ntorc_regs_close(ntorc_regs *regs)
+{
+    if (regs != NULL) {
+        regs->close(regs);
+    }
+}

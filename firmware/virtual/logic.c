@@ -1,0 +1,261 @@
+#include "logic.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mailbox.h"
+#include "pl_abi.h"
+
+/* A loaded virtual bitstream: its library, its one instance, and the functions of pl_abi.h. */
+struct bitstream {
+    void *library;
+    void *instance;
+    uint32_t (*abi)(void);
+    void *(*create)(void);
+    void (*destroy)(void *);
+    void (*reset)(void *);
+    void (*step)(void *, uint64_t);
+    int (*read)(void *, uint32_t, uint32_t *);
+    int (*write)(void *, uint32_t, uint32_t);
+    uint64_t (*cycles)(const void *);
+};
+
+struct ntorc_logic {
+    pthread_mutex_t lock;
+    _Atomic uint32_t wanted; /* threads that want the lock for something else than an access */
+    uint64_t access_cycles;
+    char *scratch;
+    struct bitstream bitstream; /* .instance is NULL while nothing is programmed */
+    struct ntorc_logic_info info;
+    uint64_t access_end; /* cycle at which the access in progress is over */
+};
+
+ntorc_logic *ntorc_logic_new(const char *scratch, uint64_t access_cycles)
+{
+    ntorc_logic *logic = calloc(1, sizeof *logic);
+    if (logic == NULL) {
+        return NULL;
+    }
+    logic->scratch = strdup(scratch);
+    if (logic->scratch == NULL) {
+        free(logic);
+        return NULL;
+    }
+    pthread_mutex_init(&logic->lock, NULL);
+    logic->access_cycles = access_cycles;
+    return logic;
+}
+
+/* A mutex is not fair: a client that polls would keep the control commands out. */
+static void take(ntorc_logic *logic)
+{
+    atomic_fetch_add(&logic->wanted, 1u);
+    pthread_mutex_lock(&logic->lock);
+    atomic_fetch_sub(&logic->wanted, 1u);
+}
+
+static void unload(struct bitstream *bitstream)
+{
+    if (bitstream->instance != NULL) {
+        bitstream->destroy(bitstream->instance);
+    }
+    if (bitstream->library != NULL) {
+        dlclose(bitstream->library);
+    }
+    memset(bitstream, 0, sizeof *bitstream);
+}
+
+void ntorc_logic_free(ntorc_logic *logic)
+{
+    if (logic != NULL) {
+        unload(&logic->bitstream);
+        pthread_mutex_destroy(&logic->lock);
+        free(logic->scratch);
+        free(logic);
+    }
+}
+
+static int copy_file(int from, int to)
+{
+    for (;;) {
+        ssize_t sent = sendfile(to, from, NULL, 1u << 30);
+        if (sent == 0) {
+            return 0;
+        }
+        if (sent < 0 && errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
+/* Copies a file to a new name, because the dynamic loader gives the old library again for a path
+ * that it knows, and because the original may be replaced while its pages are in use. */
+static int private_copy(const char *path, char *copy, char *error, size_t n)
+{
+    struct stat about;
+    int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (from < 0 || fstat(from, &about) != 0 || !S_ISREG(about.st_mode)) {
+        snprintf(error, n, "cannot read %s: %s", path, from < 0 ? strerror(errno) : "not a file");
+        if (from >= 0) {
+            close(from);
+        }
+        return -1;
+    }
+    int to = mkstemp(copy);
+    if (to < 0) {
+        snprintf(error, n, "cannot make %s: %s", copy, strerror(errno));
+        close(from);
+        return -1;
+    }
+    int result = copy_file(from, to);
+    if (result != 0) {
+        snprintf(error, n, "cannot copy %s: %s", path, strerror(errno));
+        unlink(copy);
+    }
+    close(from);
+    close(to);
+    return result;
+}
+
+static int resolve(struct bitstream *bitstream, char *error, size_t n)
+{
+    const struct {
+        const char *name;
+        void *function; /* the address of the function pointer to set */
+    } wanted[] = {
+        {"ntorc_pl_abi", &bitstream->abi},         {"ntorc_pl_create", &bitstream->create},
+        {"ntorc_pl_destroy", &bitstream->destroy}, {"ntorc_pl_reset", &bitstream->reset},
+        {"ntorc_pl_step", &bitstream->step},       {"ntorc_pl_read", &bitstream->read},
+        {"ntorc_pl_write", &bitstream->write},     {"ntorc_pl_cycles", &bitstream->cycles},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        void *symbol = dlsym(bitstream->library, wanted[i].name);
+        if (symbol == NULL) {
+            snprintf(error, n, "not a virtual bitstream: it has no %s", wanted[i].name);
+            return -1;
+        }
+        memcpy(wanted[i].function, &symbol, sizeof symbol); /* POSIX's way from object to function */
+    }
+    return 0;
+}
+
+static int load(const ntorc_logic *logic, const char *path, struct bitstream *bitstream, char *error, size_t n)
+{
+    char copy[4200];
+    snprintf(copy, sizeof copy, "%s.logic-XXXXXX", logic->scratch);
+    if (private_copy(path, copy, error, n) != 0) {
+        return -1;
+    }
+    bitstream->library = dlopen(copy, RTLD_NOW | RTLD_LOCAL);
+    unlink(copy); /* the mapping keeps it as long as it is needed */
+    if (bitstream->library == NULL) {
+        const char *reason = dlerror();
+        snprintf(error, n, "cannot load %s: %s", path, reason != NULL ? reason : "unknown reason");
+        return -1;
+    }
+    if (resolve(bitstream, error, n) != 0) {
+        return -1;
+    }
+    uint32_t version = bitstream->abi();
+    if (version != NTORC_PL_ABI_VERSION) {
+        snprintf(error, n, "%s has ABI version %u, this virtual PL has %u", path, version, NTORC_PL_ABI_VERSION);
+        return -1;
+    }
+    bitstream->instance = bitstream->create();
+    if (bitstream->instance == NULL) {
+        snprintf(error, n, "%s could not be instantiated", path);
+        return -1;
+    }
+    bitstream->reset(bitstream->instance);
+    return 0;
+}
+
+static void replace(ntorc_logic *logic, const struct bitstream *next, const char *path)
+{
+    take(logic);
+    struct bitstream previous = logic->bitstream;
+    logic->bitstream = *next;
+    memset(&logic->info, 0, sizeof logic->info);
+    snprintf(logic->info.path, sizeof logic->info.path, "%s", path);
+    pthread_mutex_unlock(&logic->lock);
+    unload(&previous);
+}
+
+int ntorc_logic_program(ntorc_logic *logic, const char *path, char *error, size_t n)
+{
+    struct bitstream next = {0};
+    if (strlen(path) >= sizeof logic->info.path) {
+        snprintf(error, n, "the path is too long");
+        return -1;
+    }
+    if (load(logic, path, &next, error, n) != 0) {
+        unload(&next);
+        return -1;
+    }
+    replace(logic, &next, path);
+    return 0;
+}
+
+void ntorc_logic_unprogram(ntorc_logic *logic)
+{
+    const struct bitstream nothing = {0};
+    replace(logic, &nothing, "");
+}
+
+void ntorc_logic_info(ntorc_logic *logic, struct ntorc_logic_info *info)
+{
+    take(logic);
+    *info = logic->info;
+    const struct bitstream *bitstream = &logic->bitstream;
+    info->cycles = bitstream->instance != NULL ? bitstream->cycles(bitstream->instance) : 0;
+    pthread_mutex_unlock(&logic->lock);
+}
+
+uint32_t ntorc_logic_access(ntorc_logic *logic, uint32_t op, uint32_t offset, uint32_t value, uint32_t *answer)
+{
+    while (atomic_load(&logic->wanted) != 0) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&logic->lock);
+    const struct bitstream *bitstream = &logic->bitstream;
+    *answer = 0;
+    if (bitstream->instance == NULL) {
+        return NTORC_MAILBOX_BUS_ERROR;
+    }
+    logic->info.accesses++;
+    logic->access_end = bitstream->cycles(bitstream->instance) + logic->access_cycles;
+    int result;
+    switch (op) {
+    case NTORC_MAILBOX_READ:
+        result = bitstream->read(bitstream->instance, offset, answer);
+        break;
+    case NTORC_MAILBOX_WRITE:
+        result = bitstream->write(bitstream->instance, offset, value);
+        break;
+    default:
+        return NTORC_MAILBOX_BAD_REQUEST;
+    }
+    return result == 0 ? NTORC_MAILBOX_OK : NTORC_MAILBOX_BUS_ERROR;
+}
+
+void ntorc_logic_finish(ntorc_logic *logic)
+{
+    const struct bitstream *bitstream = &logic->bitstream;
+    if (bitstream->instance != NULL) {
+        uint64_t now = bitstream->cycles(bitstream->instance);
+        if (now < logic->access_end) {
+            bitstream->step(bitstream->instance, logic->access_end - now);
+        }
+    }
+    pthread_mutex_unlock(&logic->lock);
+}

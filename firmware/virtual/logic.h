@@ -1,0 +1,38 @@
+/* The programmed logic: at most one virtual bitstream at a time, used by one thread at a time. */
+#ifndef NTORC_LOGIC_H
+#define NTORC_LOGIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ntorc_logic ntorc_logic;
+
+struct ntorc_logic_info {
+    char path[4096];   /* what was programmed; empty when nothing is */
+    uint64_t cycles;   /* since it was programmed */
+    uint64_t accesses; /* register accesses since it was programmed */
+};
+
+/* Unprogrammed logic, of which each access takes access_cycles in all.  `scratch` is a path in a
+ * folder that may hold executable files: private copies of bitstreams are made beside it.
+ * NULL without memory. */
+ntorc_logic *ntorc_logic_new(const char *scratch, uint64_t access_cycles);
+void ntorc_logic_free(ntorc_logic *logic);
+
+/* Loads a private copy of the shared library at `path`, checks its ABI, resets it and puts it in
+ * place of what was programmed.  0, or -1 with the reason in `error` and nothing changed. */
+int ntorc_logic_program(ntorc_logic *logic, const char *path, char *error, size_t n);
+
+/* Leaves nothing programmed. */
+void ntorc_logic_unprogram(ntorc_logic *logic);
+
+void ntorc_logic_info(ntorc_logic *logic, struct ntorc_logic_info *info);
+
+/* Begins one register access and keeps the logic to this thread until ntorc_logic_finish.
+ * `op` is an ntorc_mailbox_op; returns an ntorc_mailbox_status and sets *answer. */
+uint32_t ntorc_logic_access(ntorc_logic *logic, uint32_t op, uint32_t offset, uint32_t value, uint32_t *answer);
+
+/* Lets pass what is left of the access's cycles and gives the logic free. */
+void ntorc_logic_finish(ntorc_logic *logic);
+
+#endif

@@ -1,0 +1,127 @@
+/* ntorc-virtual-pl: the programmable logic of a virtual board, in one process as on a chip. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "logic.h"
+#include "serve.h"
+
+#define DEFAULT_CLOCK_HZ 100000000u
+#define MAX_ACCESS_CYCLES 1000000u
+
+static const char usage[] =
+    "usage: ntorc-virtual-pl --memory PATH --control SOCKET --access-cycles N [--clock-hz HZ]\n"
+    "\n"
+    "Holds the simulated logic of a virtual board.  Registers are reached through the shared\n"
+    "memory PATH, bitstreams and the clock through the Unix socket SOCKET.\n"
+    "  --access-cycles N  clock cycles that one register access takes on the board in all\n"
+    "  --clock-hz HZ      FCLK0 at start (default 100000000)\n"
+    "Prints `ready` when both can be used.  Ends when its standard input is closed, on SIGTERM,\n"
+    "and on the command `quit`.\n";
+
+struct options {
+    const char *memory;
+    const char *control;
+    uint64_t access_cycles;
+    uint64_t clock_hz;
+};
+
+static bool parse_cycles(const char *text, uint64_t *value)
+{
+    char *end = NULL;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    *value = strtoull(text, &end, 10);
+    return *end == '\0' && *value >= 1 && *value <= MAX_ACCESS_CYCLES;
+}
+
+/* 0: go on, 1: help was shown, 2: wrong usage. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        {"memory", required_argument, NULL, 'm'},    {"control", required_argument, NULL, 'c'},
+        {"access-cycles", required_argument, NULL, 'a'}, {"clock-hz", required_argument, NULL, 'z'},
+        {"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
+    };
+    *options = (struct options){.clock_hz = DEFAULT_CLOCK_HZ};
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (option) {
+        case 'm':
+            options->memory = optarg;
+            break;
+        case 'c':
+            options->control = optarg;
+            break;
+        case 'a':
+            if (!parse_cycles(optarg, &options->access_cycles)) {
+                fprintf(stderr, "ntorc-virtual-pl: --access-cycles takes 1 to %u, not '%s'\n", MAX_ACCESS_CYCLES, optarg);
+                return 2;
+            }
+            break;
+        case 'z':
+            options->clock_hz = ntorc_parse_clock(optarg);
+            if (options->clock_hz == 0) {
+                fprintf(stderr, "ntorc-virtual-pl: --clock-hz takes %u to %u, not '%s'\n", NTORC_CLOCK_MIN_HZ,
+                        NTORC_CLOCK_MAX_HZ, optarg);
+                return 2;
+            }
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind != argc || options->memory == NULL || options->control == NULL || options->access_cycles == 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    return 0;
+}
+
+static int run(const struct options *options, ntorc_logic *logic)
+{
+    char error[8192];
+    ntorc_control control;
+    ntorc_serving serving;
+
+    /* The socket first: it blocks the ending signals for the serving thread too. */
+    if (ntorc_control_open(&control, options->control, logic, options->clock_hz, error, sizeof error) != 0) {
+        fprintf(stderr, "ntorc-virtual-pl: %s\n", error);
+        return 1;
+    }
+    if (ntorc_serving_start(&serving, options->memory, logic, error, sizeof error) != 0) {
+        fprintf(stderr, "ntorc-virtual-pl: %s\n", error);
+        ntorc_control_close(&control);
+        return 1;
+    }
+    puts("ready");
+    fflush(stdout);
+    ntorc_control_run(&control);
+    ntorc_serving_stop(&serving);
+    ntorc_control_close(&control);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int parsed = parse_options(argc, argv, &options);
+    if (parsed != 0) {
+        return parsed == 1 ? 0 : parsed;
+    }
+    ntorc_logic *logic = ntorc_logic_new(options.memory, options.access_cycles);
+    if (logic == NULL) {
+        fputs("ntorc-virtual-pl: no memory\n", stderr);
+        return 1;
+    }
+    int result = run(&options, logic);
+    ntorc_logic_free(logic);
+    return result;
+}

@@ -1,0 +1,51 @@
+"""Fixtures for the tests of targets: keys, firmware and bundles, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from virtual_lab import bundle_of
+
+from ntorc.bundle.bundle import Bundle
+from ntorc.bundle.keys import SigningKey, signing_key, trusted_folder
+from ntorc.deploy.board import load_board
+from ntorc.deploy.firmware import Firmware, build_firmware
+from ntorc.deploy.virtual import VirtualTarget
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="session")
+def firmware(lab: Path) -> Firmware:
+    return build_firmware(lab / "firmware")
+
+
+@pytest.fixture(scope="session")
+def key(lab: Path) -> SigningKey:
+    return signing_key(lab / "keys")
+
+
+@pytest.fixture(scope="session")
+def trusted(lab: Path, key: SigningKey) -> Path:
+    return trusted_folder(lab / "keys")
+
+
+@pytest.fixture(scope="session")
+def bundle(lab: Path, key: SigningKey) -> Bundle:
+    return bundle_of(lab, key, "00000000c0ffee01")
+
+
+@pytest.fixture(scope="session")
+def other_bundle(lab: Path, key: SigningKey) -> Bundle:
+    return bundle_of(lab, key, "00000000c0ffee02")
+
+
+@pytest.fixture
+def target(tmp_path: Path, firmware: Firmware, trusted: Path) -> Iterator[VirtualTarget]:
+    with VirtualTarget(load_board("pynq-z2"), tmp_path / "target", firmware, trusted) as started:
+        yield started

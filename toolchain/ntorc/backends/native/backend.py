@@ -1,0 +1,119 @@
+"""The native backend: own gateware, exact cycles, resources by open synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.backends.base import (
+    CostModel,
+    Directive,
+    Option,
+    Options,
+    Part,
+    Plan,
+    Products,
+    Resources,
+    Utilisation,
+)
+from ntorc.backends.native import subject
+from ntorc.backends.native.cycles import StreamingLatency
+from ntorc.backends.native.geometry import engine_of, legal_directives
+from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
+from ntorc.backends.native.synth import synthesise, yosys_version
+from ntorc.backends.native.verilate import build_logic
+from ntorc.network.network import Layer, MaxPool1D, Network
+from ntorc.network.reference import run
+from ntorc.progress import Progress
+from ntorc.records import write_atomically, write_if_changed
+
+_WIDE, _NARROW = 25, 18  # DSP48E1 multiplies 25 by 18 bits, signed
+
+
+class NativeBackend:
+    """See `ntorc.backends.base.Backend`."""
+
+    name = "native"
+
+    def unsupported(self, network: Network) -> list[str]:
+        """See `Backend.unsupported`."""
+        found = []
+        if network.input_channels != 1:
+            found.append(f"the shell takes one sample at a time; '{network.name}' has {network.input_channels} channels")
+        if network.outputs > 64:
+            found.append(f"the shell holds 64 outputs; '{network.name}' has {network.outputs}")
+        for before, layer in zip(network.layers, network.layers[1:], strict=False):
+            if isinstance(before, MaxPool1D) and isinstance(layer, MaxPool1D):
+                found.append(f"'{before.name}' and '{layer.name}' are two pools in a row: use one of their product")
+        for layer, word in zip(network.layers, network.formats, strict=False):
+            if not isinstance(layer, MaxPool1D):
+                widths = sorted((word.bits, layer.weight_format.bits))
+                if widths[0] > _NARROW or widths[1] > _WIDE:
+                    found.append(f"'{layer.name}' multiplies {widths[1]} by {widths[0]} bits: at most 25 by 18")
+        return found
+
+    def legal_directives(self, network: Network, layer: Layer) -> tuple[Directive, ...]:
+        """See `Backend.legal_directives`."""
+        return (NO_DIRECTIVE,) if isinstance(layer, MaxPool1D) else legal_directives(layer)
+
+    def options(self, network: Network, cost: CostModel, hop: int) -> Options:
+        """See `Backend.options`."""
+        rows, engines = [], []
+        for layer, word in zip(network.layers, network.formats, strict=False):
+            row = []
+            for directive in self.legal_directives(network, layer):
+                if isinstance(layer, MaxPool1D):
+                    text, features = subject.pool_subject(layer, word.bits), subject.pool_features(layer, word.bits)
+                else:
+                    text = subject.engine_subject(network, layer, word)
+                    features = subject.engine_features(network, layer, word, directive)
+                mean, bound, basis = cost.predict(text, features, str(directive))
+                row.append(Option(directive, mean, bound, basis))
+            rows.append(tuple(row))
+            engines.append([
+                None if isinstance(layer, MaxPool1D) else engine_of(layer, option.directive.multipliers) for option in row
+            ])
+        fixed = cost.predict(
+            subject.shell_subject(network, hop), subject.shell_features(network, hop), str(NO_DIRECTIVE)
+        )
+        return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
+
+    def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
+        """See `Backend.plan`; one directive for every layer, pools included."""
+        return make_plan(network, directives, clock_hz, hop)
+
+    def emulate(self, network: Network, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """See `Backend.emulate`: this backend's arithmetic is the reference itself."""
+        return run(network, frames)
+
+    def products(self, plan: Plan, folder: Path, cache: Path, progress: Progress) -> Products:
+        """See `Backend.products`: Verilator library and synthesis of every part, side by side."""
+        for name, text in plan.files.items():
+            write_if_changed(folder / "gateware" / name, text)
+
+        def resources(part: Part) -> Resources:
+            return synthesise({name: plan.files[name] for name in part.files}, part.top, cache)
+
+        with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
+            logic: Future[Path] = pool.submit(build_logic, plan.files, cache)
+            jobs = [pool.submit(resources, part) for part in plan.parts]
+            try:
+                everything: list[Future[Any]] = [logic, *jobs]
+                for done, finished in enumerate(as_completed(everything), start=1):
+                    finished.result()
+                    progress.step("simulator and synthesis", done, len(jobs) + 1)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        write_atomically(folder / "logic.so", logic.result().read_bytes())
+        found = tuple(
+            Utilisation(part.subject, part.directive, job.result(), yosys_version())
+            for part, job in zip(plan.parts, jobs, strict=True)
+        )
+        return Products("logic.so", found, sum((item.resources for item in found), Resources()), yosys_version())

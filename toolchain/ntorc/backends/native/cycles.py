@@ -1,0 +1,219 @@
+"""Exact cycles of the composed native network, as a max-plus recurrence over whole vectors.
+
+Every engine is deterministic dataflow: the cycle in which a vector is accepted, a position starts or a
+word leaves is the maximum over its predecessors' cycles plus constants.  The weights that depend on a
+layer's directive are three: T (one position), R (start to the last read) and A (start to the last
+word available).  So the latency of a network is a maximum over paths, each of them LINEAR in the
+layers' T, R and A: the critical path of one choice of directives is a lower bound for all choices.
+That is what makes the streaming overlap exact in an integer program (`StreamingLatency.cut`).
+
+Cycle numbering: an element is accepted in the cycle in which valid and ready are both high.  See
+``firmware/gateware/*.sv`` for the hardware's side of each constant; the tests compare both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ntorc.backends.base import Cut
+from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.network.network import MaxPool1D, Network
+
+_SOURCE_DELAY = 2   # the last sample's acceptance to the frame's first element
+_RESULT_DELAY = 1   # the last output word's acceptance to the visible result
+_PIPELINE = 6       # last read issued to the first of the pass's words in the output buffer, less one
+_T, _R, _A = 0, 1, 2
+
+
+def engine_weights(engine: Engine) -> tuple[int, int, int]:
+    """T, R, A in cycles: position to position, start to last read, start to last word available."""
+    last_pass = (engine.groups - 1) * engine.interval_cycles
+    last_read = last_pass + engine.inputs
+    return engine.groups * engine.interval_cycles, last_read, last_read + _PIPELINE + engine.rest
+
+
+@dataclass
+class _Graph:
+    """Events with their cycle, and for each the arc that decided it."""
+
+    weights: list[tuple[int, int, int]]
+    cycle: list[int] = field(default_factory=lambda: [0])
+    arc: list[tuple[int, int, int, int]] = field(default_factory=lambda: [(-1, 0, -1, 0)])
+
+    def event(self, *arcs: tuple[int, int] | tuple[int, int, int, int]) -> int:
+        """A new event: the maximum over (predecessor, constant[, layer, weight kind])."""
+        best, chosen = -1, (-1, 0, -1, 0)
+        for candidate in arcs:
+            source, constant = candidate[0], candidate[1]
+            cycle = self.cycle[source] + constant
+            if len(candidate) == 4:
+                cycle += self.weights[candidate[2]][candidate[3]]
+            if cycle > best:
+                best = cycle
+                chosen = candidate if len(candidate) == 4 else (source, constant, -1, 0)
+        self.cycle.append(best)
+        self.arc.append(chosen)
+        return len(self.cycle) - 1
+
+
+def latency_events(network: Network, engines: Sequence[Engine | None]) -> _Graph:
+    """Walk the frame through the network; the last event is the visible result."""
+    weights = [engine_weights(e) if e is not None else (0, 0, 0) for e in engines]
+    return _Walk(network, engines, _Graph(weights)).run()
+
+
+class _Walk:
+    """The recurrence, vector by vector, demand-driven from the result.
+
+    For layer l: ``accepted[l][v]`` (last element of input vector v accepted), ``started[l][p]``
+    (position p starts, engines only).  The sink behind the last layer accepts at once.
+    """
+
+    def __init__(self, network: Network, engines: Sequence[Engine | None], graph: _Graph) -> None:
+        self.layers = network.layers
+        self.engines = engines
+        self.graph = graph
+        self.accepted: list[list[int]] = [[] for _ in range(len(self.layers) + 1)]
+        self.started: list[list[int]] = [[] for _ in self.layers]
+        self.outputs = network.layers[-1].output_length
+
+    def run(self) -> _Graph:
+        sink = len(self.layers)
+        for vector in range(self.outputs):
+            self.accept(sink, vector)
+        self.graph.event((self.accepted[sink][-1], _RESULT_DELAY))
+        return self.graph
+
+    def channels(self, index: int) -> int:
+        """Elements of an input vector of layer ``index`` (or of the result)."""
+        if index < len(self.layers):
+            return self.layers[index].input_channels
+        return self.layers[-1].output_channels
+
+    def accept(self, index: int, vector: int) -> int:
+        """Event: the last element of this input vector is accepted by layer ``index``."""
+        done = self.accepted[index]
+        while len(done) <= vector:
+            self._accept_next(index, len(done))
+        return done[vector]
+
+    def _accept_next(self, index: int, vector: int) -> None:
+        size = self.channels(index)
+        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [self.available(index, vector)]
+        if vector:
+            arcs.append((self.accepted[index][vector - 1], size))
+        arcs += self.room(index, vector, size)
+        self.accepted[index].append(self.graph.event(*arcs))
+
+    def available(self, index: int, vector: int) -> tuple[int, int] | tuple[int, int, int, int]:
+        """Arc to the cycle in which the last element of an input vector can be accepted at the earliest."""
+        if index == 0:
+            return (0, _SOURCE_DELAY + vector)
+        before = self.layers[index - 1]
+        if isinstance(before, MaxPool1D):
+            return (self.accept(index - 1, (vector + 1) * before.pool - 1), 1)
+        return (self.start(index - 1, vector), 0, index - 1, _A)
+
+    def room(self, index: int, vector: int, size: int) -> list[tuple[int, int] | tuple[int, int, int, int]]:
+        """Arcs for the room that an input vector needs, counted to its last element."""
+        if index == len(self.layers):
+            return []
+        layer, engine = self.layers[index], self.engines[index]
+        if isinstance(layer, MaxPool1D):
+            return self._pool_room(index, vector, size, layer)
+        if engine is None:
+            return []
+        gate = self._gate(index, vector, engine)
+        return [] if gate is None else [(gate[0], gate[1] + size - 1, gate[2], gate[3])]
+
+    def _gate(self, index: int, vector: int, engine: Engine) -> tuple[int, int, int, int] | None:
+        """Arc to the first cycle in which the input buffer has a slot for this vector."""
+        behind = vector - engine.slots + engine.pad_left
+        if behind < 0:
+            return None
+        position = behind // engine.stride  # the first position whose end frees the slot
+        return (self.start(index, position), 1, index, _R)
+
+    def _pool_room(
+        self, index: int, vector: int, size: int, layer: MaxPool1D
+    ) -> list[tuple[int, int] | tuple[int, int, int, int]]:
+        """A pool's only register holds one output element until the next layer takes it."""
+        pool_index, phase = divmod(vector, layer.pool)
+        if phase != layer.pool - 1:
+            return []
+        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = []
+        if pool_index:
+            arcs.append((self.accept(index + 1, pool_index - 1), size - 1))
+        following = self.engines[index + 1] if index + 1 < len(self.layers) else None
+        if size > 1 and following is not None:
+            gate = self._gate(index + 1, pool_index, following)
+            if gate is not None:
+                arcs.append((gate[0], gate[1] + size - 2, gate[2], gate[3]))
+        return arcs
+
+    def start(self, index: int, position: int) -> int:
+        """Event: position ``position`` of the engine starts."""
+        done = self.started[index]
+        while len(done) <= position:
+            self._start_next(index, len(done))
+        return done[position]
+
+    def _start_next(self, index: int, position: int) -> None:
+        engine = self.engines[index]
+        if engine is None:
+            raise ValueError("a pool has no positions")
+        need = min(position * engine.stride + engine.span - engine.pad_left, engine.length)
+        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [(0, 0)]
+        if need > 0:
+            arcs.append((self.accept(index, need - 1), 1))
+        if position:
+            arcs.append((self.started[index][position - 1], 0, index, _T))
+        if position >= 2:  # the output buffer holds two vectors
+            arcs.append((self.accept(index + 1, position - 2), 1))
+        self.started[index].append(self.graph.event(*arcs))
+
+
+class StreamingLatency:
+    """The latency model over options: ``choices[layer][option]`` is the engine of that option."""
+
+    def __init__(self, network: Network, choices: Sequence[Sequence[Engine | None]]) -> None:
+        self._network = network
+        self._choices = choices
+
+    def _graph(self, choice: Sequence[int]) -> _Graph:
+        engines = [row[index] for row, index in zip(self._choices, choice, strict=True)]
+        return latency_events(self._network, engines)
+
+    def latency_cycles(self, choice: Sequence[int]) -> int:
+        """See `LatencyModel.latency_cycles`."""
+        return self._graph(choice).cycle[-1]
+
+    def cut(self, choice: Sequence[int]) -> Cut:
+        """See `LatencyModel.cut`: the critical path's constants, and how often it uses T, R, A of each layer."""
+        graph = self._graph(choice)
+        counts = [[0, 0, 0] for _ in self._choices]
+        constant, event = 0, len(graph.cycle) - 1
+        while event > 0:
+            source, step, layer, kind = graph.arc[event]
+            constant += step
+            if layer >= 0:
+                counts[layer][kind] += 1
+            event = source
+        rows = []
+        for row, uses in zip(self._choices, counts, strict=True):
+            values = []
+            for engine in row:
+                weights = engine_weights(engine) if engine is not None else (0, 0, 0)
+                values.append(float(sum(n * w for n, w in zip(uses, weights, strict=True))))
+            rows.append(tuple(values))
+        return Cut(float(constant), tuple(rows))
+
+
+def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
+    """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by weighted layer."""
+    remaining = iter(lanes)
+    engines = [
+        None if isinstance(layer, MaxPool1D) else engine_of(layer, next(remaining)) for layer in network.layers
+    ]
+    return latency_events(network, engines).cycle[-1]

@@ -1,0 +1,182 @@
+"""The generated top: weights inlined, every parameter stated, the same text for equal input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ntorc.backends.base import Directive
+from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import MaxPool1D, Network, WeightedLayer, accumulator_bits, accumulator_fraction
+
+CONV_SOURCES = ("ntorc_fifo.sv", "ntorc_relu.sv", "ntorc_requantise.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
+POOL_SOURCES = ("ntorc_maxpool.sv",)
+ENGINE_SOURCES = (*CONV_SOURCES, *POOL_SOURCES)
+SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_shell.sv")
+
+
+def address_bits(words: int) -> int:
+    """Bits of an address of ``words`` words, at least one."""
+    return max(1, (words - 1).bit_length())
+
+
+def _hex(value: int, bits: int) -> str:
+    return f"{bits}'h{value & ((1 << bits) - 1):0{-(-bits // 4)}x}"
+
+
+def rom_module(name: str, words: Sequence[int], bits: int, style: str, *, registered: bool) -> str:
+    """A read-only memory; ``registered`` ones give the word in the cycle after its address."""
+    contents = "\n".join(f"    words[{i}] = {_hex(word, bits)};" for i, word in enumerate(words))
+    clock = "    input  logic clk,\n" if registered else ""
+    read = "always_ff @(posedge clk) data <= words[address];" if registered else "assign data = words[address];"
+    return (
+        f"module {name} (\n{clock}"
+        f"    input  logic [{address_bits(len(words)) - 1}:0] address,\n"
+        f"    output logic [{bits - 1}:0] data\n);\n"
+        f'  (* rom_style = "{style}" *) logic [{bits - 1}:0] words[{len(words)}];\n'
+        f"  initial begin\n{contents}\n  end\n  {read}\nendmodule\n"
+    )
+
+
+def weight_words(network: Network, layer: WeightedLayer, engine: Engine) -> list[int]:
+    """Words of the weight memory: pass by pass, input by input; lane l in bits [l*W +: W], zero-padded."""
+    matrix = network.weights[layer.name].reshape(engine.inputs, engine.filters)
+    bits = layer.weight_format.bits
+    mask = (1 << bits) - 1
+    words = []
+    for group in range(engine.groups):
+        columns = matrix[:, group * engine.lanes : (group + 1) * engine.lanes]
+        for row in columns.tolist():
+            words.append(sum((value & mask) << (lane * bits) for lane, value in enumerate(row)))
+    return words
+
+
+def bias_words(network: Network, layer: WeightedLayer, shift: int) -> list[int]:
+    """Biases in the accumulator's fraction, with the rounding constant of the output format added."""
+    half = 1 << (shift - 1) if shift > 0 and layer.output_format.rounding == "half_up" else 0
+    return [int(value) + half for value in network.biases[layer.name]]
+
+
+def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, input_format: FixedFormat) -> str:
+    """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
+    engine = engine_of(layer, directive.multipliers)
+    accumulator = accumulator_bits(network, layer)
+    shift = accumulator_fraction(layer, input_format) - layer.output_format.fraction
+    width, rom_bits = layer.weight_format.bits, layer.weight_format.bits * engine.lanes
+    style = "block" if directive.weight_storage == "block" else "logic"
+    name = f"layer_{layer.name}"
+    parameters = {
+        "IN_BITS": input_format.bits, "W_BITS": width, "ACC_BITS": accumulator,
+        "OUT_BITS": layer.output_format.bits, "SHIFT": shift,
+        "SATURATE": int(layer.output_format.overflow == "saturate"), "RELU": int(layer.activation == "relu"),
+        "LENGTH": engine.length, "CHANNELS": engine.channels, "KERNEL": engine.kernel, "STRIDE": engine.stride,
+        "DILATION": engine.dilation, "PAD_LEFT": engine.pad_left, "POSITIONS": engine.positions,
+        "FILTERS": engine.filters, "LANES": engine.lanes, "SLOTS": engine.slots,
+        "ROM_AW": address_bits(engine.rom_words), "BIAS_AW": address_bits(engine.filters),
+    }
+    stated = ", ".join(f".{key}({value})" for key, value in parameters.items())
+    return (
+        rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)
+        + "\n"
+        + rom_module(f"{name}_bias", bias_words(network, layer, shift), accumulator, "logic", registered=False)
+        + f"\n// {layer.kind} {layer.name}: {directive}\n"
+        + _stream_header(name, input_format.bits, layer.output_format.bits)
+        + f"  logic [{parameters['ROM_AW'] - 1}:0] rom_address;\n"
+        f"  logic [{rom_bits - 1}:0] rom_data;\n"
+        f"  logic [{parameters['BIAS_AW'] - 1}:0] bias_address;\n"
+        f"  logic signed [{accumulator - 1}:0] bias_data;\n"
+        f"  {name}_weights weights (.clk, .address(rom_address), .data(rom_data));\n"
+        f"  {name}_bias bias (.address(bias_address), .data(bias_data));\n"
+        f"  ntorc_conv1d #({stated}) engine (\n"
+        "      .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .bias_address, .bias_data,\n"
+        "      .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+    )
+
+
+def pool_module(layer: MaxPool1D, bits: int) -> str:
+    """One pooling layer as a module of its own."""
+    return _stream_header(f"layer_{layer.name}", bits, bits) + (
+        f"  ntorc_maxpool #(.BITS({bits}), .LENGTH({layer.input_length}), .CHANNELS({layer.input_channels}),"
+        f" .POOL({layer.pool})) engine (\n"
+        "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+    )
+
+
+def _stream_header(name: str, in_bits: int, out_bits: int) -> str:
+    return (
+        f"module {name} (\n    input  logic clk,\n    input  logic rst,\n    input  logic in_valid,\n"
+        f"    output logic in_ready,\n    input  logic signed [{in_bits - 1}:0] in_data,\n"
+        f"    output logic out_valid,\n    input  logic out_ready,\n"
+        f"    output logic signed [{out_bits - 1}:0] out_data\n);\n"
+    )
+
+
+def network_module(network: Network) -> str:
+    """The layers, chained by valid and ready."""
+    formats = network.formats
+    lines = [_stream_header("ntorc_network", formats[0].bits, formats[-1].bits)]
+    for index, word in enumerate(formats):
+        lines.append(f"  logic valid_{index}, ready_{index};\n  logic signed [{word.bits - 1}:0] data_{index};\n")
+    for index, layer in enumerate(network.layers):
+        lines.append(
+            f"  layer_{layer.name} u_{layer.name} (\n      .clk, .rst, .in_valid(valid_{index}),"
+            f" .in_ready(ready_{index}), .in_data(data_{index}),\n      .out_valid(valid_{index + 1}),"
+            f" .out_ready(ready_{index + 1}), .out_data(data_{index + 1})\n  );\n"
+        )
+    last = len(network.layers)
+    lines.append(
+        "  assign valid_0 = in_valid;\n  assign in_ready = ready_0;\n  assign data_0 = in_data;\n"
+        f"  assign out_valid = valid_{last};\n  assign ready_{last} = out_ready;\n"
+        f"  assign out_data = data_{last};\nendmodule\n"
+    )
+    return "".join(lines)
+
+
+_AXI = (
+    ("input", 1, "s_axi_awvalid"), ("output", 1, "s_axi_awready"), ("input", 12, "s_axi_awaddr"),
+    ("input", 1, "s_axi_wvalid"), ("output", 1, "s_axi_wready"), ("input", 32, "s_axi_wdata"),
+    ("output", 1, "s_axi_bvalid"), ("input", 1, "s_axi_bready"), ("output", 2, "s_axi_bresp"),
+    ("input", 1, "s_axi_arvalid"), ("output", 1, "s_axi_arready"), ("input", 12, "s_axi_araddr"),
+    ("output", 1, "s_axi_rvalid"), ("input", 1, "s_axi_rready"), ("output", 32, "s_axi_rdata"),
+    ("output", 2, "s_axi_rresp"),
+)
+
+
+def shell_module(network: Network, hop: int, depth: int) -> str:
+    """The shell with this network's widths; identity and clock are set by the top."""
+    in_bits, out_bits = network.input_format.bits, network.output_format.bits
+    ports = "".join(f"    {way:6} logic [{bits - 1}:0] {name},\n" for way, bits, name in _AXI)
+    wires = ", ".join(f".{name}" for _, _, name in _AXI)
+    return (
+        "module ntorc_fitted_shell #(\n    parameter logic [63:0] DESIGN_ID = 64'h0,\n"
+        "    parameter logic [31:0] CLOCK_HZ = 32'd0\n) (\n    input  logic clk,\n    input  logic aresetn,\n"
+        f"{ports}    output logic network_rst,\n    output logic in_valid,\n    input  logic in_ready,\n"
+        f"    output logic signed [{in_bits - 1}:0] in_data,\n    input  logic out_valid,\n"
+        f"    output logic out_ready,\n    input  logic signed [{out_bits - 1}:0] out_data\n);\n"
+        f"  ntorc_shell #(.DESIGN_ID(DESIGN_ID), .CLOCK_HZ(CLOCK_HZ), .IN_BITS({in_bits}), .OUT_BITS({out_bits}),"
+        f" .WINDOW({network.input_length}), .HOP({hop}), .DEPTH({depth}), .OUTPUTS({network.outputs})) shell (\n"
+        f"      .clk, .aresetn, {wires},\n"
+        "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+    )
+
+
+def top_module(network: Network, design_id: str, clock_hz: float) -> str:
+    """Shell and network together, with the design ID and the requested clock."""
+    in_bits, out_bits = network.input_format.bits, network.output_format.bits
+    ports = ",\n".join(f"    {way:6} logic [{bits - 1}:0] {name}" for way, bits, name in _AXI)
+    wires = ", ".join(f".{name}" for _, _, name in _AXI)
+    return (
+        f"module ntorc_top (\n    input  logic clk,\n    input  logic aresetn,\n{ports}\n);\n"
+        "  logic network_rst, in_valid, in_ready, out_valid, out_ready;\n"
+        f"  logic signed [{in_bits - 1}:0] in_data;\n  logic signed [{out_bits - 1}:0] out_data;\n"
+        f"  ntorc_fitted_shell #(.DESIGN_ID(64'h{design_id}), .CLOCK_HZ(32'd{round(clock_hz)})) shell (\n"
+        f"      .clk, .aresetn, {wires},\n"
+        "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\n"
+        "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"
+        " .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+    )
+
+
+def window_depth(window: int, hop: int) -> int:
+    """Words of the sample memory: a frame and a hop, as a power of two."""
+    return 1 << (window + hop - 1).bit_length()

@@ -1,0 +1,93 @@
+"""The shape of one native engine: a layer under a directive, as the gateware's parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ntorc.backends.base import Directive
+from ntorc.network.network import Conv1D, WeightedLayer
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Parameters of ``ntorc_conv1d`` (see ``firmware/gateware/ntorc_mvm.sv`` for their meaning).
+
+    Dense is the case of one position whose kernel spans the whole input.
+    """
+
+    length: int
+    channels: int
+    kernel: int
+    stride: int
+    dilation: int
+    pad_left: int
+    positions: int
+    filters: int
+    lanes: int
+
+    @property
+    def inputs(self) -> int:
+        """Products summed for one output element; also cycles of reading for one pass."""
+        return self.kernel * self.channels
+
+    @property
+    def span(self) -> int:
+        """Input vectors from a position's first tap to its last."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def groups(self) -> int:
+        """Passes over the inputs for one position; the last one may be padded."""
+        return -(-self.filters // self.lanes)
+
+    @property
+    def rest(self) -> int:
+        """Lanes in use in the last pass."""
+        return self.filters - (self.groups - 1) * self.lanes
+
+    @property
+    def interval_cycles(self) -> int:
+        """Cycles from one pass to the next: all inputs are read, and the sums drained one a cycle."""
+        return max(self.inputs, self.lanes)
+
+    @property
+    def reuse_factor(self) -> int:
+        """Uses of one multiplier for one output vector."""
+        return self.groups * self.inputs
+
+    @property
+    def slots(self) -> int:
+        """Vectors that the input buffer holds: the window and a stride more, filled up to 32 words."""
+        words = (self.span + self.stride) * self.channels
+        slots = -(-words // 32) * 32 // self.channels
+        return min(slots, self.length + self.pad_left)
+
+    @property
+    def rom_words(self) -> int:
+        """Words of the weight memory, ``lanes`` weights each."""
+        return self.groups * self.inputs
+
+
+def engine_of(layer: WeightedLayer, lanes: int) -> Engine:
+    """The engine of a layer with ``lanes`` multipliers."""
+    if isinstance(layer, Conv1D):
+        return Engine(
+            layer.input_length, layer.input_channels, layer.kernel, layer.stride, layer.dilation,
+            layer.padding_left, layer.output_length, layer.filters, lanes,
+        )
+    return Engine(layer.input_length, layer.input_channels, layer.input_length, 1, 1, 0, 1, layer.units, lanes)
+
+
+def legal_lanes(filters: int) -> tuple[int, ...]:
+    """The fewest multipliers for every reachable number of passes: any count, not only divisors."""
+    return tuple(sorted({-(-filters // groups) for groups in range(1, filters + 1)}))
+
+
+def legal_directives(layer: WeightedLayer) -> tuple[Directive, ...]:
+    """All directives of a weighted layer: lanes times the storage of the weights."""
+    found = []
+    for lanes in legal_lanes(layer.output_channels):
+        engine = engine_of(layer, lanes)
+        for storage in ("lut", "block"):
+            found.append(Directive(lanes, engine.reuse_factor, storage))
+    return tuple(found)

@@ -1,0 +1,148 @@
+"""Costs of native parts: what was measured for this very part, else a fitted model on a physical basis.
+
+LUT and FF: non-negative least squares of the relative error on the features of
+``backends/native/subject.py`` (widths of registers and multiplexers, distributed memory in units of a
+LUT's capacity, address widths).  The upper bound is the conformal 95 % quantile of truth / prediction
+over shapes that the fit did not see.  DSP48E1 and RAMB18 follow from the structure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ntorc.backends.base import Resources
+from ntorc.errors import StorageError
+from ntorc.paths import project_root
+from ntorc.store.base import Observation
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
+
+MODEL_FILE = "models/cost/native.json"
+FITTED = ("lut", "ff")
+_BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+
+
+def bram18_blocks(bits: float, words: float) -> int:
+    """RAMB18E1 for a memory of ``words`` words of ``bits`` bits, by the best of its shapes."""
+    if bits <= 0 or words <= 0:
+        return 0
+    return min(-(-int(bits) // width) * -(-int(words) // depth) for width, depth in _BRAM18_SHAPES)
+
+
+def structural(features: Mapping[str, float]) -> tuple[int, int]:
+    """DSP48E1 and RAMB18 that the structure implies."""
+    bram = bram18_blocks(features.get("weight_block_bits", 0), features.get("weight_block_words", 0))
+    words = features.get("buffer_block_words", 0.0)
+    if words:
+        bram += bram18_blocks(features["buffer_block_bits"] / words, words)
+    return int(features.get("lanes", 0)), bram
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Coefficients by target and feature, with their bound and where they come from."""
+
+    coefficients: Mapping[str, Mapping[str, float]]
+    bound_factor: Mapping[str, float]
+    provenance: Mapping[str, object]
+
+    def predict(self, features: Mapping[str, float]) -> tuple[Resources, Resources]:
+        """Mean and upper bound."""
+        dsp, bram = structural(features)
+        mean = {
+            target: sum(weight * features.get(name, 0.0) for name, weight in row.items())
+            for target, row in self.coefficients.items()
+        }
+        bound = {target: value * self.bound_factor[target] for target, value in mean.items()}
+        return Resources(mean["lut"], mean["ff"], dsp, bram), Resources(bound["lut"], bound["ff"], dsp, bram)
+
+
+def load_model(path: Path | None = None) -> FittedModel:
+    """The shipped model, or another file of the same form."""
+    path = path or project_root() / MODEL_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return FittedModel(content["coefficients"], content["bound_factor"], content["provenance"])
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageError(
+            f"cannot read the cost model {path}: {error}", "remake it: ntorc characterize --backend native"
+        ) from error
+
+
+class NativeCost:
+    """The cost model of the native backend, calibrated by the observations of a store."""
+
+    def __init__(self, model: FittedModel, observations: Iterable[Observation] = ()) -> None:
+        self._model = model
+        self._measured: dict[tuple[str, str], tuple[Resources, str]] = {}
+        for item in observations:
+            if item.source == "post_synthesis":
+                quantities = {name: item.quantities[name] for name in ("lut", "ff", "dsp", "bram18")}
+                self._measured[item.subject, item.directive] = (Resources(**quantities), item.run)
+
+    def predict(self, subject: str, features: dict[str, float], directive: str) -> tuple[Resources, Resources, str]:
+        """See `CostModel.predict`; the basis is ``measured`` or ``model``."""
+        known = self._measured.get((subject, directive))
+        if known is not None:
+            return known[0], known[0], "measured"
+        mean, bound = self._model.predict(features)
+        return mean, bound, "model"
+
+
+def fit(
+    features: Sequence[Mapping[str, float]], truths: Sequence[Resources], groups: Sequence[str],
+    provenance: Mapping[str, object],
+) -> FittedModel:
+    """Fit LUT and FF, judged by leaving groups (shapes) out, eight folds.
+
+    Args:
+        features: one mapping a synthesis run.
+        truths: what synthesis gave.
+        groups: runs of one group are held out together.
+        provenance: recorded with the model; the held-out errors are added.
+    """
+    import numpy as np
+
+    names = sorted({name for row in features for name in row})
+    matrix = np.array([[row.get(name, 0.0) for name in names] for row in features])
+    unique = sorted(set(groups))
+    fold = np.array([unique.index(group) % 8 for group in groups])
+    coefficients, bounds, errors = {}, {}, {}
+    for target in FITTED:
+        truth = np.array([getattr(item, target) for item in truths], float)
+        held_out = np.empty_like(truth)
+        for k in range(8):
+            test = fold == k
+            if test.any():
+                held_out[test] = matrix[test] @ _relative_nnls(matrix[~test], truth[~test])
+        ratio = np.sort(truth / np.maximum(held_out, 1.0))
+        rank = min(len(ratio) - 1, int(np.ceil(0.95 * (len(ratio) + 1))) - 1)
+        bounds[target] = round(float(max(ratio[rank], 1.0)), 4)
+        errors[target] = round(float(100 * np.mean(np.abs(held_out - truth) / truth)), 3)
+        weights = _relative_nnls(matrix, truth)
+        coefficients[target] = {n: round(float(w), 6) for n, w in zip(names, weights, strict=True) if w > 0}
+    exact = {
+        name: round(100 * float(np.mean([structural(f)[i] == getattr(t, name) for f, t in zip(features, truths, strict=True)])), 2)
+        for i, name in enumerate(("dsp", "bram18"))
+    }
+    return FittedModel(coefficients, bounds, {
+        **provenance, "runs": len(truths), "shapes": len(unique),
+        "held_out_mape_percent": errors, "structural_exact_percent": exact,
+    })
+
+
+def _relative_nnls(matrix: FloatArray, truth: FloatArray) -> FloatArray:
+    """Non-negative weights with the least squared relative error (Lawson and Hanson's NNLS)."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    weights: FloatArray = nnls(matrix / truth[:, None], np.ones(len(truth)))[0]
+    return weights

@@ -1,0 +1,1 @@
+"""Boards, targets and deployments: from a bundle to a confirmed design that can be measured."""

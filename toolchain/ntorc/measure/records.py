@@ -1,0 +1,111 @@
+"""Reads the harness's file of records (layout: ``firmware/harness/records.h``)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.errors import MeasurementError
+
+VERSION = 1
+RECORD_DTYPE = np.dtype([
+    ("seq", "<u4"), ("value", "<i4"), ("pl_cycles", "<u4"), ("status", "<u4"),
+    ("release_ns", "<u8"), ("write_ns", "<u8"), ("done_ns", "<u8"),
+])
+_HEADER = struct.Struct("<4s5I3Q")
+_MAGIC = b"NTHR"
+
+TORN = 1
+TIMEOUT = 2
+OVERRUN = 4
+SKIPPED = 8
+_KNOWN_STATUS = TORN | TIMEOUT | OVERRUN | SKIPPED
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the harness recorded.
+
+    Attributes:
+        table: [estimates] of `RECORD_DTYPE`; times are CLOCK_MONOTONIC of the measuring machine.
+        hop_samples: samples from one estimate to the next.
+        window_samples: samples of the first estimate.
+        clock_hz: the clock that the design was made for, from its register.
+        period_ns: time between samples; 0: free running.
+        design_id: 16 hexadecimal digits.
+    """
+
+    table: npt.NDArray[np.void]
+    hop_samples: int
+    window_samples: int
+    clock_hz: int
+    period_ns: int
+    design_id: str
+
+    def having(self, bits: int) -> npt.NDArray[np.bool_]:
+        """[estimates] Whether any of these status bits is set."""
+        return np.asarray((self.table["status"] & bits) != 0)
+
+    @property
+    def driver_ns(self) -> npt.NDArray[np.uint64]:
+        """[estimates] From the last sample's write to the estimate being known."""
+        return np.asarray(self.table["done_ns"] - self.table["write_ns"], dtype=np.uint64)
+
+    @property
+    def loop_ns(self) -> npt.NDArray[np.uint64]:
+        """[estimates] From the last sample's scheduled release to the estimate being known."""
+        return np.asarray(self.table["done_ns"] - self.table["release_ns"], dtype=np.uint64)
+
+
+def read_records(path: Path) -> Records:
+    """Read a file of records.
+
+    Raises:
+        MeasurementError: it cannot be read, is not such a file, is truncated, or holds values that
+            no harness writes.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MeasurementError(f"cannot read the records {path}: {error}", "measure again") from error
+    return parse_records(content, str(path))
+
+
+def parse_records(content: bytes, origin: str = "the records") -> Records:
+    """Like `read_records`, from memory."""
+    if len(content) < _HEADER.size or content[:4] != _MAGIC:
+        raise _malformed(origin, "it does not begin as a file of records")
+    fields = _HEADER.unpack_from(content)
+    version, record_bytes, hop, window, clock_hz, count, period_ns, design_id = fields[1:]
+    if version != VERSION:
+        raise _malformed(origin, f"it has version {version}, this program reads {VERSION}")
+    if record_bytes != RECORD_DTYPE.itemsize:
+        raise _malformed(origin, f"its records have {record_bytes} bytes, not {RECORD_DTYPE.itemsize}")
+    if len(content) != _HEADER.size + count * record_bytes:
+        raise _malformed(origin, f"{count} records are announced, {len(content) - _HEADER.size} bytes follow")
+    if hop == 0 or window == 0 or clock_hz == 0:
+        raise _malformed(origin, f"hop {hop}, window {window} or clock {clock_hz} Hz makes no sense")
+    table = np.frombuffer(content, dtype=RECORD_DTYPE, offset=_HEADER.size)
+    _check_table(table, origin)
+    return Records(table, hop, window, clock_hz, period_ns, f"{design_id:016x}")
+
+
+def _check_table(table: npt.NDArray[np.void], origin: str) -> None:
+    if np.any(table["status"] & ~np.uint32(_KNOWN_STATUS)):
+        raise _malformed(origin, "a status has unknown bits")
+    if np.any(table["release_ns"] > table["write_ns"]) or np.any(table["write_ns"] > table["done_ns"]):
+        raise _malformed(origin, "a record's times are not in order")
+    if np.any(table["seq"][1:] <= table["seq"][:-1]) or np.any(table["done_ns"][1:] < table["done_ns"][:-1]):
+        raise _malformed(origin, "the records are not in order")
+    if np.any((table["status"][:-1] & TIMEOUT) != 0):
+        raise _malformed(origin, "a time-out is not the last record")
+
+
+def _malformed(origin: str, reason: str) -> MeasurementError:
+    return MeasurementError(
+        f"{origin} cannot be used: {reason}", "measure again; use the harness and the program of one version"
+    )

@@ -1,0 +1,102 @@
+"""The ONE definition of the network's arithmetic, in integers.
+
+Products are accumulated exactly, the bias is added in the accumulator's fraction, the activation is
+applied to the exact sum, then the sum is brought to the output format by that format's rounding and
+overflow.  Gateware, emulations of other backends and board outputs are all gated against this module.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.errors import DataError
+from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.network.network import (
+    Conv1D,
+    MaxPool1D,
+    Network,
+    WeightedLayer,
+    accumulator_bits,
+    accumulator_fraction,
+)
+
+
+def run(network: Network, frames: npt.ArrayLike) -> IntArray:
+    """Results of a batch of frames.
+
+    Args:
+        network: the network.
+        frames: integers ``[n, input_length, input_channels]`` within the input format.
+
+    Returns:
+        Integers ``[n, outputs]`` in the network's output format.
+
+    Raises:
+        DataError: wrong shape, or an element outside the input format.
+    """
+    values = np.asarray(frames, np.int64)
+    if values.ndim != 3 or values.shape[1:] != (network.input_length, network.input_channels):
+        raise DataError(
+            f"frames of shape {values.shape} given,"
+            f" [n, {network.input_length}, {network.input_channels}] expected"
+        )
+    word = network.input_format
+    if values.size and not (word.minimum <= int(values.min()) and int(values.max()) <= word.maximum):
+        raise DataError(f"an input element lies outside {word}")
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer, MaxPool1D):
+            values = max_pool(layer, values)
+        else:
+            values = weighted(network, layer, network.formats[index], values)
+    return values.reshape(len(values), -1)
+
+
+def max_pool(layer: MaxPool1D, values: IntArray) -> IntArray:
+    """``[n, length, channels]`` to ``[n, length // pool, channels]``."""
+    used = values[:, : layer.output_length * layer.pool]
+    result: IntArray = used.reshape(len(values), layer.output_length, layer.pool, -1).max(axis=2)
+    return result
+
+
+def weighted(network: Network, layer: WeightedLayer, input_format: FixedFormat, values: IntArray) -> IntArray:
+    """One convolution or dense layer: exact sums, bias, activation, output format."""
+    rows = convolution_rows(layer, values) if isinstance(layer, Conv1D) else values.reshape(len(values), 1, -1)
+    weights = network.weights[layer.name].reshape(-1, layer.output_channels)
+    sums = exact_matmul(rows, weights, accumulator_bits(network, layer)) + network.biases[layer.name]
+    if layer.activation == "relu":
+        sums = np.maximum(sums, 0)
+    return requantise(sums, accumulator_fraction(layer, input_format), layer.output_format)
+
+
+def convolution_rows(layer: Conv1D, values: IntArray) -> IntArray:
+    """The inputs of every position: ``[n, output_length, kernel * input_channels]``, tap-major."""
+    padded = np.pad(values, ((0, 0), (layer.padding_left, layer.padding_right), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, layer.span, axis=1)
+    taps = windows[:, :: layer.stride, :, :: layer.dilation].swapaxes(2, 3)  # [n, position, kernel, channel]
+    result: IntArray = taps.reshape(len(values), layer.output_length, layer.inputs)
+    return result
+
+
+def exact_matmul(rows: IntArray, weights: IntArray, bits: int) -> IntArray:
+    """``rows @ weights`` without any rounding.
+
+    Where every partial sum fits the 53-bit significand of a double, the product of doubles is exact
+    in any order of summation, and much faster than the integer one.
+    """
+    if bits <= 53:
+        result: IntArray = (rows.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
+        return result
+    return rows @ weights
+
+
+def requantise(sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
+    """Integers with ``fraction`` fraction bits to the format ``word``."""
+    shift = fraction - word.fraction
+    if shift <= 0:
+        return word.fit(sums << -shift)
+    if word.rounding == "half_up":
+        sums = sums + (1 << (shift - 1))
+    return word.fit(sums >> shift)
+
+

@@ -1,0 +1,39 @@
+"""Where things are: the project's own files, and the user's store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ntorc.errors import NtorcError
+
+
+def project_root() -> Path:
+    """The checkout that holds ``toolchain/``, ``board/``, ``firmware/`` and ``models/``."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "firmware" / "gateware").is_dir():
+        raise NtorcError(
+            f"the gateware sources are not beside the program (looked in {root})",
+            "install ntorc from its checkout: make setup",
+        )
+    return root
+
+
+def gateware_folder() -> Path:
+    """The SystemVerilog sources."""
+    return project_root() / "firmware" / "gateware"
+
+
+def boards_folder() -> Path:
+    """The board files, one TOML a board."""
+    return project_root() / "board" / "boards"
+
+
+def home() -> Path:
+    """The store's folder: ``NTORC_HOME``, or the user's data folder."""
+    override = os.environ.get("NTORC_HOME")
+    if override:
+        return Path(override).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("ntorc"))

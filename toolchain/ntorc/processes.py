@@ -1,0 +1,51 @@
+"""Running external tools: argument lists only, their output kept, ended with us on Ctrl-C."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ntorc.errors import ToolError
+
+
+def run_tool(
+    arguments: Sequence[str | Path],
+    *,
+    folder: Path | None = None,
+    log: Path | None = None,
+    timeout_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    what: str = "",
+) -> str:
+    """Run a tool to its end and return what it printed (stdout and stderr together).
+
+    Args:
+        arguments: the program and its arguments; never a shell string.
+        folder: working folder.
+        log: file that receives the output, also on failure.
+        timeout_s: limit, after which the tool is killed.
+        environment: the whole environment, or None for ours.
+        what: the tool's name for messages.
+
+    Raises:
+        ToolError: not found, failed, or over its time; the end of its output is in the hint.
+    """
+    words = [str(word) for word in arguments]
+    name = what or Path(words[0]).name
+    try:
+        done = subprocess.run(
+            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=timeout_s, env=environment, check=False, text=True, errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise ToolError(f"{name} was not found ({words[0]})", "run `ntorc doctor` to see what is missing") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{name} took more than {timeout_s:.0f} s and was stopped") from error
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"$ {' '.join(words)}\n{done.stdout}", encoding="utf-8")
+    if done.returncode != 0:
+        end = "\n".join(done.stdout.strip().splitlines()[-12:])
+        raise ToolError(f"{name} failed with status {done.returncode}", end + (f"\nfull log: {log}" if log else ""))
+    return done.stdout

@@ -1,0 +1,60 @@
+"""Progress and messages: stderr only, no control codes without a terminal, silent when asked."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol, TextIO
+
+
+class Progress(Protocol):
+    """What a stage may say while it works."""
+
+    def message(self, text: str) -> None:
+        """One line for the user."""
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` of ``what`` are finished; may be called often."""
+
+
+class Silent:
+    """Says nothing; for library use and tests."""
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+class Console:
+    """Lines on stderr; on a terminal the current step is rewritten in place."""
+
+    def __init__(self, stream: TextIO | None = None, interval_s: float = 2.0) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._interval_s = 0.1 if self._live else interval_s
+        self._last_s = 0.0
+        self._open_line = False
+
+    def message(self, text: str) -> None:
+        """Print a line."""
+        if self._open_line:
+            self._stream.write("\r\x1b[K")
+            self._open_line = False
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Show how far a step is, at most every ``interval_s`` seconds and at its end."""
+        now_s = time.monotonic()
+        if done < total and now_s - self._last_s < self._interval_s:
+            return
+        self._last_s = now_s
+        line = f"  {what}: {done}/{total} ({100 * done // max(total, 1)} %)"
+        if self._live:
+            self._stream.write("\r\x1b[K" + line)
+            self._open_line = True
+            self._stream.flush()
+        else:
+            self.message(line)
