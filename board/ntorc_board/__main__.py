@@ -55,9 +55,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, str | None]:
     parser.add_argument("--part", required=True, help="the board's part, as xc7z020clg400-1")
     parser.add_argument("--trusted", type=Path, help="folder of trusted public keys (default: ROOT/trusted)")
     parser.add_argument("--harness", type=Path, required=True, help="the program ntorc-harness")
-    parser.add_argument(
-        "--virtual", metavar="MEMORY,CONTROL,REGSLIB", help="use the virtual board that is there"
-    )
+    parser.add_argument("--virtual", metavar="MEMORY,CONTROL,REGSLIB", help="use the virtual board that is there")
     given = parser.parse_args(arguments)
     trusted = given.trusted or given.root / "trusted"
     return Options(given.root, given.board, given.part, trusted, given.harness), given.virtual

@@ -163,9 +163,7 @@ class Agent:
             programmed = self._programmed[0].design_id
         return {
             "confirmed": None if confirmed is None else asdict(confirmed.current),
-            "previous": None
-            if confirmed is None or confirmed.previous is None
-            else asdict(confirmed.previous),
+            "previous": None if confirmed is None or confirmed.previous is None else asdict(confirmed.previous),
             "intact": intact,
             "programmed": programmed,
         }
@@ -180,9 +178,7 @@ class Agent:
     def _restore(self, request: Request) -> dict[str, Any]:
         confirmed = self._slots.confirmed()
         if confirmed is None:
-            raise ProgrammingError(
-                "no design was ever confirmed on this board", "deploy one with `ntorc deploy`"
-            )
+            raise ProgrammingError("no design was ever confirmed on this board", "deploy one with `ntorc deploy`")
         return self._report(confirmed.current, self._program(confirmed.current), confirmed)
 
     def _rollback(self, request: Request) -> dict[str, Any]:
@@ -230,9 +226,7 @@ class Agent:
             message = error.message if isinstance(error, BoardError) else f"{type(error).__name__}: {error}"
             outcome, design_id = self._go_back(before)
             details: dict[str, object] = {"rolled_back_to": design_id}
-            raise ProgrammingError(
-                f"{message}; {outcome}", getattr(error, "hint", ""), details
-            ) from error
+            raise ProgrammingError(f"{message}; {outcome}", getattr(error, "hint", ""), details) from error
         return self._report(entry, tested, before)
 
     def _program(self, entry: Entry) -> SelfTest:
@@ -302,9 +296,7 @@ class Agent:
         if done < total and now_s - self._told_s < _PROGRESS_INTERVAL_S:
             return
         self._told_s = now_s
-        self._channel.send(
-            {"id": self._request_id, "event": "progress", "what": what, "done": done, "total": total}
-        )
+        self._channel.send({"id": self._request_id, "event": "progress", "what": what, "done": done, "total": total})
 
 
 def _text(request: Request, name: str) -> str:

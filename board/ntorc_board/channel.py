@@ -62,9 +62,12 @@ def split_lines(descriptor: int) -> Iterator[bytes]:
 class Channel:
     """The agent's end.  ``cancelled`` is set while the current work should stop."""
 
-    def __init__(self, source: int, sink: int) -> None:
-        """Read requests from the descriptor ``source`` and write answers to ``sink``."""
-        self._source, self._sink = source, sink
+    def __init__(self, source: int, sink: int, grace_s: float | None = None) -> None:
+        """Read requests from the descriptor ``source`` and write answers to ``sink``.
+
+        With ``grace_s``, the whole process ends that long after the end of the input at the latest.
+        """
+        self._source, self._sink, self._grace_s = source, sink, grace_s
         self._writing = threading.Lock()
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self.cancelled = threading.Event()
@@ -79,7 +82,7 @@ class Channel:
         os.dup2(nothing, 0)
         os.dup2(2, 1)
         os.close(nothing)
-        return cls(source, sink)
+        return cls(source, sink, GRACE_S)
 
     def requests(self) -> Iterator[Request]:
         """Requests in their order, until the input ends."""
@@ -122,10 +125,11 @@ class Channel:
             self._closed.set()
             self.cancelled.set()
             self._requests.put(None)
-            # installing survives being killed; a process that nobody can reach must not stay
-            watchdog = threading.Timer(GRACE_S, os._exit, args=(3,))
-            watchdog.daemon = True
-            watchdog.start()
+            if self._grace_s is not None:
+                # installing survives being killed; a process that nobody can reach must not stay
+                watchdog = threading.Timer(self._grace_s, os._exit, args=(3,))
+                watchdog.daemon = True
+                watchdog.start()
 
     def _take(self, line: bytes) -> None:
         try:
@@ -136,7 +140,7 @@ class Channel:
             self.fail(None, error.message, error.hint, "RequestError")
             return
         if request["op"] == "cancel":
-            self.cancelled.set()
             self.send({"id": request["id"], "ok": True, "result": {}})
+            self.cancelled.set()
         else:
             self._requests.put(request)

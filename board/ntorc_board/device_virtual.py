@@ -58,7 +58,7 @@ class ClockRegisters:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._words = dict(_SLCR_RESET)
-        self._apply()
+        self._apply(self._words[_FPGA0_CLK_CTRL])
 
     def read(self, offset: int) -> int:
         """The register at ``offset`` in the SLCR; those that are not modelled read 0."""
@@ -66,12 +66,11 @@ class ClockRegisters:
 
     def write(self, offset: int, value: int) -> None:
         """Write a register, and the clock where it is FCLK0's."""
-        self._words[offset] = value
         if offset == _FPGA0_CLK_CTRL:
-            self._apply()
+            self._apply(value)
+        self._words[offset] = value
 
-    def _apply(self) -> None:
-        word = self._words[_FPGA0_CLK_CTRL]
+    def _apply(self, word: int) -> None:
         source = self._words[{2: 0x100, 3: 0x104}.get(word >> 4 & 3, 0x108)]
         divisor = (word >> 8 & 63) * (word >> 20 & 63)
         if divisor == 0:
@@ -79,9 +78,7 @@ class ClockRegisters:
         clock_hz = round(_CRYSTAL_HZ * (source >> 12 & 127) / divisor)
         read_back_hz = self._control.set_clock(clock_hz)
         if read_back_hz != clock_hz:
-            raise BusError(
-                f"FCLK0 was set to {clock_hz} Hz and reads back {read_back_hz} Hz", "restart the board"
-            )
+            raise BusError(f"FCLK0 was set to {clock_hz} Hz and reads back {read_back_hz} Hz", "restart the board")
 
 
 class VirtualMemory:
@@ -209,6 +206,4 @@ def _shell_range(ip_dict: dict[str, Any]) -> range:
 
 
 def _nothing_at(address: int) -> BusError:
-    return BusError(
-        f"there is nothing at 0x{address:08X}", "a real board would hang on this access; check the .hwh"
-    )
+    return BusError(f"there is nothing at 0x{address:08X}", "a real board would hang on this access; check the .hwh")

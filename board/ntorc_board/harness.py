@@ -64,11 +64,7 @@ class MeasureRequest:
             cpu=_number(fields, "cpu", 0, 4095, None),
             fifo=_number(fields, "fifo", 1, 99, None),
         )
-        if (
-            not request.samples.is_file()
-            or request.samples.stat().st_size % 4
-            or not request.samples.stat().st_size
-        ):
+        if not request.samples.is_file() or request.samples.stat().st_size % 4 or not request.samples.stat().st_size:
             raise RequestError(f"{request.samples} is no file of int32 samples", "write the samples first")
         if not request.out.parent.is_dir():
             raise RequestError(f"the folder of {request.out} does not exist", "make it first")
@@ -90,9 +86,7 @@ _MISSING = object()
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise RequestError(
-            f"the field {name!r} must be a path", "see the agent's protocol in its documentation"
-        )
+        raise RequestError(f"the field {name!r} must be a path", "see the agent's protocol in its documentation")
     return value
 
 
@@ -103,9 +97,7 @@ def _number(fields: dict[str, Any], name: str, low: int, high: int, default: obj
             raise RequestError(f"the field {name!r} is missing", f"give a number from {low} to {high}")
         return default if isinstance(default, int) else None
     if type(value) is not int or not low <= value <= high:
-        raise RequestError(
-            f"the field {name!r} must be a whole number from {low} to {high}", "correct the request"
-        )
+        raise RequestError(f"the field {name!r} must be a whole number from {low} to {high}", "correct the request")
     return value
 
 
@@ -149,9 +141,7 @@ def run_harness(
             output, last = _follow(process, say, cancelled, silence_limit_s)
             status = process.wait(timeout=_END_LIMIT_S)
         except subprocess.TimeoutExpired as error:
-            raise HarnessError(
-                "the harness closed its output and did not end", "see the agent's log"
-            ) from error
+            raise HarnessError("the harness closed its output and did not end", "see the agent's log") from error
         finally:
             if process.poll() is None:
                 process.kill()

@@ -127,9 +127,7 @@ def verify_bundle(
             f"this bundle is for the board {manifest.board}, and this is {board}", f"build it for {board}"
         )
     if part is not None and manifest.part != part:
-        raise RefusedError(
-            f"this bundle is for the part {manifest.part}, and this is {part}", f"build it for {part}"
-        )
+        raise RefusedError(f"this bundle is for the part {manifest.part}, and this is {part}", f"build it for {part}")
     _check_files(folder, manifest)
     return Verified(manifest, key_id, hashlib.sha256(content).hexdigest())
 
@@ -172,14 +170,8 @@ def _check_signature(content: bytes, text: bytes, trusted: Mapping[str, bytes]) 
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"the bundle's {SIGNATURE} is not JSON", _HINT) from error
-    key_id, signature = (
-        (fields.get("key_id"), fields.get("signature")) if isinstance(fields, dict) else (None, None)
-    )
-    if (
-        not isinstance(key_id, str)
-        or not isinstance(signature, str)
-        or not re.fullmatch(r"[0-9a-f]{128}", signature)
-    ):
+    key_id, signature = (fields.get("key_id"), fields.get("signature")) if isinstance(fields, dict) else (None, None)
+    if not isinstance(key_id, str) or not isinstance(signature, str) or not re.fullmatch(r"[0-9a-f]{128}", signature):
         raise RefusedError(f"the bundle's {SIGNATURE} is not a signature file", _HINT)
     # one spelling only: an altered byte that happens to mean the same is still an altered byte
     if signature_file(key_id, bytes.fromhex(signature)) != text:
@@ -253,7 +245,10 @@ def _typed(fields: dict[str, Any]) -> Manifest:
 def _check_files(folder: Path, manifest: Manifest) -> None:
     expected = set(manifest.files) | {MANIFEST, SIGNATURE}
     folders = {str(parent) for name in expected for parent in Path(name).parents if str(parent) != "."}
-    found = set(_walk(folder, folders))
+    try:
+        found = set(_walk(folder, folders))
+    except OSError as error:
+        raise RefusedError(f"the bundle's folder cannot be read: {error.strerror}", _HINT) from error
     for problem, names in (("lacks", expected - found), ("has an unlisted", found - expected)):
         if names:
             raise RefusedError(f"the bundle {problem} {min(names)}", _HINT)

@@ -26,7 +26,8 @@ SHELL_INSTANCE = "ntorc_0"
 RESULT_TIMEOUT_S = 5.0
 """How long the self-test waits for one result; a simulated logic needs milliseconds."""
 
-_SOFT_RESET = 1
+_SOFT_RESET = 1  # in CONTROL
+_BUSY, _FILLED = 1, 4  # in STATUS
 _CLOCK_TOLERANCE = 1e-6
 # what pynq raises for a hardware description or a bitstream that it cannot use
 _PYNQ_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
@@ -61,9 +62,7 @@ class Shell:
 
     def _offset(self, name: str) -> int:
         if name not in self._offsets:
-            raise BusError(
-                f"the design has no register {name}", "build the bundle again with this version of ntorc"
-            )
+            raise BusError(f"the design has no register {name}", "build the bundle again with this version of ntorc")
         return self._offsets[name]
 
 
@@ -135,9 +134,7 @@ def _check_clock(manifest: Manifest, set_hz: float, read_back_hz: float) -> None
 def _check_identity(shell: Shell, manifest: Manifest) -> None:
     magic = shell.read("MAGIC")
     if magic != MAGIC:
-        raise ProgrammingError(
-            f"MAGIC reads 0x{magic:08X}: this logic is not an ntorc shell", "build the bundle again"
-        )
+        raise ProgrammingError(f"MAGIC reads 0x{magic:08X}: this logic is not an ntorc shell", "build the bundle again")
     design_id = f"{shell.read('DESIGN_ID_HI'):08x}{shell.read('DESIGN_ID_LO'):08x}"
     if design_id != manifest.design_id:
         raise ProgrammingError(
@@ -148,9 +145,7 @@ def _check_identity(shell: Shell, manifest: Manifest) -> None:
     for name, value in expected.items():
         found = shell.read(name)
         if found != value:
-            raise ProgrammingError(
-                f"the logic's {name} is {found}, and the bundle says {value}", "build it again"
-            )
+            raise ProgrammingError(f"the logic's {name} is {found}, and the bundle says {value}", "build it again")
 
 
 def self_test(
@@ -172,10 +167,10 @@ def self_test(
     """
     samples, results, hop = _vectors(folder / VECTORS, programmed.manifest.window)
     shell, window = programmed.shell, programmed.manifest.window
-    shell.write("CONTROL", _SOFT_RESET)
     shell.write("HOP", hop)
     if shell.read("HOP") != hop:
         raise ProgrammingError(f"the logic does not take the hop {hop}", "build the bundle again")
+    _reset(shell, timeout_s)
     mismatches, first = 0, ""
     pushed = 0
     for number, expected in enumerate(results, start=1):
@@ -188,8 +183,17 @@ def self_test(
             mismatches += 1
             first = first or f"result {number} is {found} instead of {expected}"
         progress("self-test", number, len(results))
-    shell.write("CONTROL", _SOFT_RESET)
+    _reset(shell, timeout_s)
     return SelfTest(len(results), mismatches, first)
+
+
+def _reset(shell: Shell, timeout_s: float) -> None:
+    """Reset the estimator, and wait until it has forgotten everything; HOP stays."""
+    shell.write("CONTROL", _SOFT_RESET)
+    deadline_s = time.monotonic() + timeout_s
+    while shell.read("RESULT_SEQ") != 0 or shell.read("STATUS") & (_BUSY | _FILLED):
+        if time.monotonic() > deadline_s:
+            raise ProgrammingError("the logic did not become idle after a soft reset", "build the bundle again")
 
 
 def _vectors(path: Path, window: int) -> tuple[list[int], list[int], int]:
@@ -197,15 +201,11 @@ def _vectors(path: Path, window: int) -> tuple[list[int], list[int], int]:
         with np.load(path, allow_pickle=False) as arrays:
             samples, results, hop = arrays["samples"], arrays["results"], int(arrays["hop"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ProgrammingError(
-            f"the bundle's {VECTORS} cannot be read: {error}", "build the bundle again"
-        ) from error
+        raise ProgrammingError(f"the bundle's {VECTORS} cannot be read: {error}", "build the bundle again") from error
     if samples.dtype != np.int32 or results.dtype != np.int32 or samples.ndim != 1 or results.ndim != 1:
         raise ProgrammingError(f"the bundle's {VECTORS} does not hold int32 series", "build the bundle again")
     if len(results) == 0 or hop < 1 or len(samples) < window + (len(results) - 1) * hop:
-        raise ProgrammingError(
-            f"the bundle's {VECTORS} has too few samples for its results", "build the bundle again"
-        )
+        raise ProgrammingError(f"the bundle's {VECTORS} has too few samples for its results", "build the bundle again")
     return samples.tolist(), results.tolist(), hop
 
 
@@ -223,6 +223,4 @@ def _await_result(shell: Shell, number: int, timeout_s: float) -> None:
                 f"the logic gave {sequence} results where {number} were due", "build the bundle again"
             )
         if over:
-            raise ProgrammingError(
-                f"result {number} did not come within {timeout_s:g} s", "build the bundle again"
-            )
+            raise ProgrammingError(f"result {number} did not come within {timeout_s:g} s", "build the bundle again")

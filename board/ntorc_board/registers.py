@@ -57,9 +57,7 @@ def load_registers(path: Path = MAP_FILE) -> list[Register]:
 
 
 def _register(item: dict[str, Any]) -> Register:
-    fields = tuple(
-        Field(str(f["name"]), int(f["bit"]), str(f["description"])) for f in item.get("fields", ())
-    )
+    fields = tuple(Field(str(f["name"]), int(f["bit"]), str(f["description"])) for f in item.get("fields", ()))
     register = Register(
         str(item["name"]),
         int(item["offset"]),

@@ -71,9 +71,7 @@ class Slots:
             for leftover in self._folder.glob(f".{_POINTER}.*"):
                 leftover.unlink()
         except OSError as error:
-            raise BoardError(
-                f"cannot use {self._folder}: {error}", "check the folder's permissions"
-            ) from error
+            raise BoardError(f"cannot use {self._folder}: {error}", "check the folder's permissions") from error
 
     def close(self) -> None:
         """Let another agent have the slots."""
@@ -94,9 +92,7 @@ class Slots:
             current, previous = fields["current"], fields["previous"]
             return Confirmed(_entry(current), None if previous is None else _entry(previous))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BoardError(
-                f"{self._folder / _POINTER} is damaged", f"remove that file, then {_LOST}"
-            ) from error
+            raise BoardError(f"{self._folder / _POINTER} is damaged", f"remove that file, then {_LOST}") from error
 
     def bundle(self, entry: Entry) -> tuple[Path, Verified]:
         """The verified bundle of an entry.
@@ -154,9 +150,7 @@ class Slots:
             os.replace(temporary, self._folder / _POINTER)
             _sync(self._folder)
         except OSError as error:
-            raise BoardError(
-                f"cannot confirm the design: {error.strerror}", "free some space on the board"
-            ) from error
+            raise BoardError(f"cannot confirm the design: {error.strerror}", "free some space on the board") from error
         return pointer
 
 

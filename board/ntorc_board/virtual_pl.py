@@ -36,9 +36,7 @@ class VirtualAddress:
         """
         parts = text.split(",")
         if len(parts) != 3 or not all(parts):
-            raise BoardError(
-                f"{text!r} does not name a virtual board", "give MEMORY,CONTROL,REGSLIB: three paths"
-            )
+            raise BoardError(f"{text!r} does not name a virtual board", "give MEMORY,CONTROL,REGSLIB: three paths")
         return cls(Path(parts[0]), Path(parts[1]), Path(parts[2]))
 
 
@@ -58,9 +56,7 @@ class Registers:
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         self._handle = self._library.ntorc_regs_open(url.encode(), message, len(message))
         if not self._handle:
-            raise BoardError(
-                f"cannot open the registers at {url}: {message.value.decode(errors='replace')}", _GONE
-            )
+            raise BoardError(f"cannot open the registers at {url}: {message.value.decode(errors='replace')}", _GONE)
         self._value = ctypes.c_uint32()
 
     def read(self, offset: int) -> int:
@@ -69,9 +65,7 @@ class Registers:
         Raises:
             BusError: the logic does not answer, or none is programmed.
         """
-        self._check(
-            self._library.ntorc_regs_read(self._open(), offset, ctypes.byref(self._value)), "read", offset
-        )
+        self._check(self._library.ntorc_regs_read(self._open(), offset, ctypes.byref(self._value)), "read", offset)
         return self._value.value
 
     def write(self, offset: int, value: int) -> None:
@@ -80,9 +74,7 @@ class Registers:
         Raises:
             BusError: the logic does not answer, or none is programmed.
         """
-        self._check(
-            self._library.ntorc_regs_write(self._open(), offset, value & 0xFFFF_FFFF), "write", offset
-        )
+        self._check(self._library.ntorc_regs_write(self._open(), offset, value & 0xFFFF_FFFF), "write", offset)
 
     def close(self) -> None:
         """Give the access back."""
@@ -147,18 +139,14 @@ class Control:
 
     def _ask(self, command: str) -> str:
         if "\n" in command or len(command) > 4000:
-            raise ProgrammingError(
-                "the path of the logic is too long or has a line break", "use a plain folder name"
-            )
+            raise ProgrammingError("the path of the logic is too long or has a line break", "use a plain folder name")
         try:
             answer = self._exchange(command.encode())
         except OSError as error:
             raise BoardError(f"the virtual board does not answer on {self._path}: {error}", _GONE) from error
         status, _, rest = answer.partition(" ")
         if status != "ok":
-            raise ProgrammingError(
-                f"the virtual board refuses `{command.split()[0]}`: {rest or answer}", "see its log"
-            )
+            raise ProgrammingError(f"the virtual board refuses `{command.split()[0]}`: {rest or answer}", "see its log")
         return rest
 
     def _exchange(self, command: bytes) -> str:

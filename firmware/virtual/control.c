@@ -100,7 +100,7 @@ int ntorc_control_open(ntorc_control *control, const char *path, ntorc_logic *lo
     mode_t previous = umask(0077); /* only this user may program the logic */
     int bound = bind(control->listener, (const struct sockaddr *)&address, sizeof address);
     umask(previous);
-    if (bound != 0 || listen(control->listener, CONNECTIONS) != 0) {
+    if (bound != 0 || listen(control->listener, SOMAXCONN) != 0) {
         snprintf(error, n, "cannot listen on %s: %s", path, strerror(errno));
         close(control->listener);
         return -1;

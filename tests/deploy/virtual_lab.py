@@ -24,16 +24,21 @@ HOP = 8
 CLOCK_HZ = 100_000_000
 
 
-def compile_logic(folder: Path, design_id: str, **defines: object) -> Path:
-    """A design's ``logic.so``, with the choices that ``fake_logic.c`` documents."""
+def compile_logic(folder: Path, design_id: str, clock_hz: int = CLOCK_HZ, **defines: object) -> Path:
+    """A design's ``logic.so``, with the choices that ``fake_logic.c`` documents and a clock of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{design_id}.so"
+    text = SOURCE.read_text(encoding="utf-8")
+    fixed = "#define CLOCK_HZ 100000000u"
+    assert text.count(fixed) == 1
+    source = folder / f"{design_id}.c"
+    source.write_text(text.replace(fixed, f"#define CLOCK_HZ {clock_hz}u"), encoding="utf-8")
     choices = {"FAKE_DESIGN_ID": f"0x{design_id}ull", "FAKE_WINDOW": WINDOW, **defines}
     words = [
         *compiler().command, "-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden",
         *[f"-D{name}={value}" for name, value in choices.items()],
         f"-I{ROOT / 'firmware' / 'virtual'}", f"-I{ROOT / 'firmware' / 'harness'}",
-        str(SOURCE), "-o", str(target),
+        str(source), "-o", str(target),
     ]  # fmt: skip
     subprocess.run(words, check=True)
     return target
@@ -63,9 +68,10 @@ def parts_of(logic: Path, design_id: str) -> BundleParts:
     )
 
 
-def bundle_of(folder: Path, key: SigningKey, design_id: str, **changes: object) -> Bundle:
-    """A signed bundle of a freshly compiled design; ``changes`` are those of `BundleParts` or of the logic."""
+def bundle_of(folder: Path, key: SigningKey, logic_id: str, **changes: object) -> Bundle:
+    """A signed bundle of a new design; ``changes`` are those of `BundleParts`, of the logic, or ``logic_hz``."""
     defines = {name: changes.pop(name) for name in list(changes) if name.startswith("FAKE_")}
-    logic = compile_logic(folder / "logic", design_id, **defines)
-    parts = replace(parts_of(logic, design_id), **changes)  # type: ignore[arg-type]
-    return make_bundle(folder / f"bundle-{design_id}-{len(list(folder.iterdir()))}", parts, key)
+    clock_hz = changes.pop("logic_hz", CLOCK_HZ)
+    logic = compile_logic(folder / "logic", logic_id, clock_hz, **defines)  # type: ignore[arg-type]
+    parts = replace(parts_of(logic, logic_id), **changes)  # type: ignore[arg-type]
+    return make_bundle(folder / f"bundle-{logic_id}", parts, key)

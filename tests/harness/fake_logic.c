@@ -2,9 +2,11 @@
  * "estimator" that takes a fixed number of cycles and gives the sum of its window.
  *
  * Compile-time choices: FAKE_DESIGN_ID, FAKE_WINDOW, FAKE_LATENCY_CYCLES, FAKE_ABI, FAKE_MAGIC,
- * FAKE_STUCK_AFTER (results given before it hangs), FAKE_TORN_EVERY (each n-th read of RESULT 0
- * is followed by another result, as when hardware is faster than its reader).
- * Offset 0xF00 blocks its reader for seconds, 0xF04 never answers (bus time-out).
+ * FAKE_STUCK_AFTER (results given before it hangs), FAKE_OVERRUN_AFTER (results given before it
+ * claims to have lost one), FAKE_SKIP_AFTER (results after which one number is left out),
+ * FAKE_TORN_EVERY (each n-th read of RESULT 0 is followed by another result, as when hardware is
+ * faster than its reader).
+ * Offset 0xF00 blocks its reader for a second, 0xF04 never answers (bus time-out).
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -31,6 +33,12 @@
 #endif
 #ifndef FAKE_STUCK_AFTER
 #define FAKE_STUCK_AFTER 0xFFFFFFFFu
+#endif
+#ifndef FAKE_OVERRUN_AFTER
+#define FAKE_OVERRUN_AFTER 0xFFFFFFFFu
+#endif
+#ifndef FAKE_SKIP_AFTER
+#define FAKE_SKIP_AFTER 0xFFFFFFFFu
 #endif
 #ifndef FAKE_TORN_EVERY
 #define FAKE_TORN_EVERY 0xFFFFFFFFu
@@ -95,7 +103,8 @@ static void finish_estimate(struct fake *fake)
     fake->latency = FAKE_LATENCY_CYCLES;
     fake->latency_min = fake->latency < fake->latency_min ? fake->latency : fake->latency_min;
     fake->latency_max = fake->latency > fake->latency_max ? fake->latency : fake->latency_max;
-    fake->results++;
+    fake->results += fake->results == FAKE_SKIP_AFTER ? 2 : 1;
+    fake->overrun |= fake->results > FAKE_OVERRUN_AFTER;
 }
 
 void ntorc_pl_step(void *logic, uint64_t cycles)
@@ -174,7 +183,7 @@ int ntorc_pl_read(void *logic, uint32_t offset, uint32_t *value)
     case NTORC_REG_CYCLES_HI: *value = fake->cycles_hi; break;
     case NTORC_REG_OUTPUTS: *value = 1; break;
     case NTORC_REG_RESULT(0): *value = read_result(fake); break;
-    case BLOCKING_OFFSET: usleep(3000000); break;
+    case BLOCKING_OFFSET: usleep(1000000); break;
     case SILENT_OFFSET: return -1;
     default: *value = 0; break;
     }

@@ -11,8 +11,18 @@ from pathlib import Path
 
 import pytest
 from harness_support import (
-    ACCESS_CYCLES, BLOCKING_OFFSET, BUS_ERROR, GONE, OK, REGISTERS, SILENT_OFFSET, TIMEOUT, RegisterLibrary,
-    VirtualPl, compile_fake, receive_line,
+    ACCESS_CYCLES,
+    BLOCKING_OFFSET,
+    BUS_ERROR,
+    GONE,
+    OK,
+    REGISTERS,
+    SILENT_OFFSET,
+    TIMEOUT,
+    RegisterLibrary,
+    VirtualPl,
+    compile_fake,
+    receive_line,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -275,6 +285,8 @@ class TestServersEnd:
         handle = registers.open(virtual_pl.url)
         registers.write(handle, REGISTERS["HOP"], 7)
         virtual_pl.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{virtual_pl.process.pid}/task")
+        eventually(lambda: all("State:\tT" in (task / "status").read_text() for task in tasks.iterdir()))
         assert registers.read(handle, REGISTERS["WINDOW"]) == (TIMEOUT, 0xDEADBEEF)
         virtual_pl.process.send_signal(signal.SIGCONT)
         assert registers.read(handle, REGISTERS["HOP"]) == (OK, 7), "not the late answer to the earlier request"

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,14 +18,18 @@ from ntorc.errors import StorageError
 T = TypeVar("T")
 
 
+def _adapter(cls: Any) -> Any:
+    return _adapter_of(cls)
+
+
 @cache
-def _adapter(cls: Hashable) -> Any:
+def _adapter_of(cls: Any) -> Any:
     from pydantic import TypeAdapter  # costs .1 s, so only when something is read or written
 
     return TypeAdapter(cls)
 
 
-def to_json(record: object) -> str:
+def to_json(record: Any) -> str:
     """A dataclass, or a mapping of plain values, as indented JSON with sorted keys."""
     plain = record if isinstance(record, Mapping) else _adapter(type(record)).dump_python(record, mode="json")
     return json.dumps(plain, indent=1, sort_keys=True) + "\n"
@@ -111,7 +115,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def digest_of(value: object) -> str:
+def digest_of(value: Any) -> str:
     """SHA-256 (hex) of a value's canonical JSON: the identity of equal inputs."""
     if not isinstance(value, (Mapping, list, tuple, str, int, float, bool, type(None))):
         value = _adapter(type(value)).dump_python(value, mode="json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +50,12 @@ class Directive:
     def __str__(self) -> str:
         return f"multipliers={self.multipliers},reuse_factor={self.reuse_factor},weights={self.weight_storage}"
 
+    @staticmethod
+    def parse(text: str) -> Directive:
+        """The directive whose text this is."""
+        fields = dict(item.split("=", 1) for item in text.split(","))
+        return Directive(int(fields["multipliers"]), int(fields["reuse_factor"]), fields["weights"])
+
 
 @dataclass(frozen=True)
 class Option:
@@ -59,8 +65,8 @@ class Option:
         directive: the directive.
         resources: the mean prediction.
         bound: an upper bound; what the device's caps are held against.
-        basis: what the figures rest on: ``measured`` (post-synthesis, this very layer and directive)
-            or ``model``.
+        basis: what the figures rest on: ``measured`` (post-synthesis, this very layer and directive),
+            ``calibrated`` (another directive of this layer was measured) or ``model``.
     """
 
     directive: Directive
@@ -165,8 +171,16 @@ class Products:
 class CostModel(Protocol):
     """Predicts the resources of one layer under one directive."""
 
-    def predict(self, subject: str, features: dict[str, float], directive: str) -> tuple[Resources, Resources, str]:
-        """Mean, upper bound, and the basis they rest on."""
+    def predict(
+        self, subject: str, features: Callable[[str], Mapping[str, float]], directive: str
+    ) -> tuple[Resources, Resources, str]:
+        """Mean, upper bound, and the basis they rest on.
+
+        Args:
+            subject: signature of the part.
+            features: the part's features under a directive.
+            directive: the directive, as text.
+        """
 
 
 class Backend(Protocol):

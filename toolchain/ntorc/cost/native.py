@@ -9,8 +9,9 @@ over shapes that the fit did not see.  DSP48E1 and RAMB18 follow from the struct
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,23 +79,42 @@ def load_model(path: Path | None = None) -> FittedModel:
 
 
 class NativeCost:
-    """The cost model of the native backend, calibrated by the observations of a store."""
+    """The cost model of the native backend, calibrated by the observations of a store.
+
+    Basis of a prediction: ``measured`` (this very part and directive were synthesised), ``calibrated``
+    (another directive of this part was: LUT and FF of the model times the geometric mean of its truth
+    over prediction, since most of the model's error is common to a part), else ``model``.
+    """
 
     def __init__(self, model: FittedModel, observations: Iterable[Observation] = ()) -> None:
         self._model = model
-        self._measured: dict[tuple[str, str], tuple[Resources, str]] = {}
+        self._measured: dict[str, dict[str, Resources]] = {}
         for item in observations:
             if item.source == "post_synthesis":
-                quantities = {name: item.quantities[name] for name in ("lut", "ff", "dsp", "bram18")}
-                self._measured[item.subject, item.directive] = (Resources(**quantities), item.run)
+                resources = Resources(**{name: item.quantities[name] for name in ("lut", "ff", "dsp", "bram18")})
+                self._measured.setdefault(item.subject, {})[item.directive] = resources
 
-    def predict(self, subject: str, features: dict[str, float], directive: str) -> tuple[Resources, Resources, str]:
-        """See `CostModel.predict`; the basis is ``measured`` or ``model``."""
-        known = self._measured.get((subject, directive))
-        if known is not None:
-            return known[0], known[0], "measured"
-        mean, bound = self._model.predict(features)
-        return mean, bound, "model"
+    def predict(
+        self, subject: str, features: Callable[[str], Mapping[str, float]], directive: str
+    ) -> tuple[Resources, Resources, str]:
+        """See `CostModel.predict`."""
+        known = self._measured.get(subject, {})
+        if directive in known:
+            return known[directive], known[directive], "measured"
+        mean, bound = self._model.predict(features(directive))
+        if not known:
+            return mean, bound, "model"
+        factors = [self._factor(features(other), truth) for other, truth in known.items()]
+        lut, ff = (math.prod(pair[i] for pair in factors) ** (1.0 / len(factors)) for i in (0, 1))
+        return _scaled(mean, lut, ff), _scaled(bound, lut, ff), "calibrated"
+
+    def _factor(self, features: Mapping[str, float], truth: Resources) -> tuple[float, float]:
+        guess, _ = self._model.predict(features)
+        return max(truth.lut, 1.0) / max(guess.lut, 1.0), max(truth.ff, 1.0) / max(guess.ff, 1.0)
+
+
+def _scaled(resources: Resources, lut: float, ff: float) -> Resources:
+    return replace(resources, lut=resources.lut * lut, ff=resources.ff * ff)
 
 
 def fit(
@@ -129,9 +149,10 @@ def fit(
         errors[target] = round(float(100 * np.mean(np.abs(held_out - truth) / truth)), 3)
         weights = _relative_nnls(matrix, truth)
         coefficients[target] = {n: round(float(w), 6) for n, w in zip(names, weights, strict=True) if w > 0}
+    pairs = [(structural(row), truth) for row, truth in zip(features, truths, strict=True)]
     exact = {
-        name: round(100 * float(np.mean([structural(f)[i] == getattr(t, name) for f, t in zip(features, truths, strict=True)])), 2)
-        for i, name in enumerate(("dsp", "bram18"))
+        "dsp": round(100 * float(np.mean([guess[0] == truth.dsp for guess, truth in pairs])), 2),
+        "bram18": round(100 * float(np.mean([guess[1] == truth.bram18 for guess, truth in pairs])), 2),
     }
     return FittedModel(coefficients, bounds, {
         **provenance, "runs": len(truths), "shapes": len(unique),

@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,20 @@ _COMPILE_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C11 compiler: its command up to the flags, and what it says it is."""
+    """A C11 compiler.
+
+    Attributes:
+        command: the program and what makes it compile the next file as C.
+        version: what it says it is.
+    """
 
     command: tuple[str, ...]
     version: str
+
+    @staticmethod
+    def inputs(files: Iterable[Path]) -> list[str]:
+        """Arguments that name C sources; g++ would take every file but the first for C++."""
+        return [word for file in files for word in ("-x", "c", str(file))]
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def _make(folder: Path, sources: Path, tool: Compiler, flags: Sequence[str]) -> 
 def _compile(name: str, work: Path, sources: Path, tool: Compiler, flags: Sequence[str]) -> None:
     files, own_flags, libraries = _PRODUCTS[name]
     includes = [f"-I{sources / part}" for part in ("virtual", "harness")]
-    inputs = [str(sources / file) for file in files]
+    inputs = tool.inputs(sources / file for file in files)
     run_tool(
         [*tool.command, *_FLAGS, *own_flags, *flags, *includes, *inputs, "-o", str(work / name), *libraries],
         timeout_s=_COMPILE_LIMIT_S,

@@ -84,9 +84,9 @@ class VirtualTarget(AgentTarget):
         if self._logic is not None:
             _end(self._logic)
             self._logic = None
-        for path in (self._memory, self._control):
-            path.unlink(missing_ok=True)
-        if self._lock is not None:
+        if self._lock is not None:  # else these files are another process's
+            for path in (self._memory, self._control):
+                path.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 

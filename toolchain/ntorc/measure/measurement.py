@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.errors import MeasurementError, UsageError
+from ntorc.errors import MeasurementError, ToolError, UsageError
 from ntorc.measure.environment import Environment
 from ntorc.measure.records import OVERRUN, SKIPPED, TIMEOUT, TORN, Records
 from ntorc.measure.statistics import Quantiles, miss_bound, quantiles, samples_needed
@@ -140,9 +140,13 @@ def write_parquet(records: Records, path: Path) -> Path:
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
+        ToolError: pyarrow is missing, or does not go with the installed numpy.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ToolError(f"Parquet files cannot be written: {error}", "install the pinned set: make setup") from error
 
     columns = {name: np.ascontiguousarray(records.table[name]) for name in records.table.dtype.names or ()}
     header = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Union
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +140,8 @@ class MaxPool1D:
         return 0
 
 
-WeightedLayer = Union[Conv1D, Dense]
-Layer = Union[Conv1D, Dense, MaxPool1D]
+WeightedLayer = Conv1D | Dense
+Layer = Conv1D | Dense | MaxPool1D
 
 
 @dataclass(frozen=True)

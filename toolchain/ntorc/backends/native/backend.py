@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from os import cpu_count
 from pathlib import Path
@@ -28,6 +28,7 @@ from ntorc.backends.native.geometry import engine_of, legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_version
 from ntorc.backends.native.verilate import build_logic
+from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Layer, MaxPool1D, Network
 from ntorc.network.reference import run
 from ntorc.progress import Progress
@@ -45,7 +46,7 @@ class NativeBackend:
         """See `Backend.unsupported`."""
         found = []
         if network.input_channels != 1:
-            found.append(f"the shell takes one sample at a time; '{network.name}' has {network.input_channels} channels")
+            found.append(f"the shell takes one sample at a time, not {network.input_channels} channels")
         if network.outputs > 64:
             found.append(f"the shell holds 64 outputs; '{network.name}' has {network.outputs}")
         for before, layer in zip(network.layers, network.layers[1:], strict=False):
@@ -66,22 +67,17 @@ class NativeBackend:
         """See `Backend.options`."""
         rows, engines = [], []
         for layer, word in zip(network.layers, network.formats, strict=False):
+            text, features = _described(network, layer, word)
             row = []
             for directive in self.legal_directives(network, layer):
-                if isinstance(layer, MaxPool1D):
-                    text, features = subject.pool_subject(layer, word.bits), subject.pool_features(layer, word.bits)
-                else:
-                    text = subject.engine_subject(network, layer, word)
-                    features = subject.engine_features(network, layer, word, directive)
                 mean, bound, basis = cost.predict(text, features, str(directive))
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
             engines.append([
-                None if isinstance(layer, MaxPool1D) else engine_of(layer, option.directive.multipliers) for option in row
+                None if isinstance(layer, MaxPool1D) else engine_of(layer, o.directive.multipliers) for o in row
             ])
-        fixed = cost.predict(
-            subject.shell_subject(network, hop), subject.shell_features(network, hop), str(NO_DIRECTIVE)
-        )
+        shell = subject.shell_features(network, hop)
+        fixed = cost.predict(subject.shell_subject(network, hop), lambda _: shell, str(NO_DIRECTIVE))
         return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
@@ -117,3 +113,16 @@ class NativeBackend:
             for part, job in zip(plan.parts, jobs, strict=True)
         )
         return Products("logic.so", found, sum((item.resources for item in found), Resources()), yosys_version())
+
+
+def _described(
+    network: Network, layer: Layer, word: FixedFormat
+) -> tuple[str, Callable[[str], Mapping[str, float]]]:
+    """A layer's signature, and its features under any directive."""
+    if isinstance(layer, MaxPool1D):
+        pool = subject.pool_features(layer, word.bits)
+        return subject.pool_subject(layer, word.bits), lambda _: pool
+    return (
+        subject.engine_subject(network, layer, word),
+        lambda text: subject.engine_features(network, layer, word, Directive.parse(text)),
+    )

@@ -83,11 +83,15 @@ def legal_lanes(filters: int) -> tuple[int, ...]:
     return tuple(sorted({-(-filters // groups) for groups in range(1, filters + 1)}))
 
 
+_LOGIC_ROM_BITS = 32768  # beyond it (about 512 LUTs) weights in logic never pay and synthesise slowly
+
+
 def legal_directives(layer: WeightedLayer) -> tuple[Directive, ...]:
     """All directives of a weighted layer: lanes times the storage of the weights."""
     found = []
     for lanes in legal_lanes(layer.output_channels):
         engine = engine_of(layer, lanes)
-        for storage in ("lut", "block"):
+        small = engine.rom_words * lanes * layer.weight_format.bits <= _LOGIC_ROM_BITS
+        for storage in ("lut", "block") if small else ("block",):
             found.append(Directive(lanes, engine.reuse_factor, storage))
     return tuple(found)

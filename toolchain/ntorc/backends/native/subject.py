@@ -49,7 +49,8 @@ def engine_features(
     rom_bits = engine.lanes * layer.weight_format.bits
     in_logic = directive.weight_storage == "lut"
     depth = engine.slots * engine.channels
-    masked = engine.pad_left > 0 or (engine.positions - 1) * engine.stride + engine.span - engine.pad_left > engine.length
+    last_tap = (engine.positions - 1) * engine.stride + engine.span - engine.pad_left
+    masked = engine.pad_left > 0 or last_tap > engine.length
     small_buffer = depth <= 256
     return {
         "kind_engine": 1.0,

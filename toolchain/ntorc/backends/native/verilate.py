@@ -53,7 +53,8 @@ def run_verilator(flags: Sequence[str | Path], folder: Path, log: Path | None = 
 
 def lint(folder: Path, sources: Sequence[str], top: str) -> None:
     """Verilator's lint with every warning an error."""
-    run_verilator(["--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM", "--top-module", top, *sources], folder)
+    flags = ["--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM"]
+    run_verilator([*flags, "--top-module", top, *sources], folder)
 
 
 def gxx() -> str:

@@ -1,0 +1,84 @@
+"""A trained network before quantisation: layers with real weights, free of any framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.network.network import Activation
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FloatConv1D:
+    """Convolution: weights ``[kernel, input_channels, filters]``, bias ``[filters]``."""
+
+    name: str
+    weights: FloatArray
+    bias: FloatArray
+    stride: int = 1
+    dilation: int = 1
+    padding_left: int = 0
+    padding_right: int = 0
+    activation: Activation = "linear"
+
+
+@dataclass(frozen=True)
+class FloatDense:
+    """Dense layer on the flattened frame: weights ``[inputs, units]``, bias ``[units]``."""
+
+    name: str
+    weights: FloatArray
+    bias: FloatArray
+    activation: Activation = "linear"
+
+
+@dataclass(frozen=True)
+class FloatMaxPool1D:
+    """Maximum over ``pool`` vectors, stride ``pool``."""
+
+    name: str
+    pool: int
+
+
+FloatLayer = FloatConv1D | FloatDense | FloatMaxPool1D
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """Layers in order, for frames of ``[input_length, input_channels]``."""
+
+    name: str
+    input_length: int
+    input_channels: int
+    layers: tuple[FloatLayer, ...]
+
+    def run(self, frames: npt.ArrayLike) -> list[FloatArray]:
+        """Every layer's output for frames ``[n, input_length, input_channels]``, in double precision."""
+        values = np.asarray(frames, np.float64)
+        outputs = []
+        for layer in self.layers:
+            values = _apply(layer, values)
+            outputs.append(values)
+        return outputs
+
+
+def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
+    if isinstance(layer, FloatMaxPool1D):
+        length = values.shape[1] // layer.pool
+        pooled: FloatArray = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1).max(axis=2)
+        return pooled
+    if isinstance(layer, FloatDense):
+        result = (values.reshape(len(values), -1) @ layer.weights + layer.bias)[:, None, :]
+    else:
+        kernel = layer.weights.shape[0]
+        span = (kernel - 1) * layer.dilation + 1
+        padded = np.pad(values, ((0, 0), (layer.padding_left, layer.padding_right), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, span, axis=1)[:, :: layer.stride]
+        taps = windows[..., :: layer.dilation].swapaxes(2, 3)
+        flat = taps.reshape(len(values), taps.shape[1], -1)
+        result = flat @ layer.weights.reshape(-1, layer.weights.shape[2]) + layer.bias
+    return np.maximum(result, 0.0) if layer.activation == "relu" else result

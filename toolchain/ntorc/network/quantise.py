@@ -1,0 +1,95 @@
+"""From real weights to the integer network: formats chosen from data, so that nothing saturates on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.errors import DataError
+from ntorc.network.floating import FloatConv1D, FloatDense, FloatMaxPool1D, FloatNetwork
+from ntorc.network.formats import FixedFormat, IntArray, format_for_range
+from ntorc.network.network import Conv1D, Dense, Layer, MaxPool1D, Network
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Widths of the words.
+
+    Attributes:
+        activation_bits: words between layers.
+        weight_bits: weights.
+        headroom: activations may grow by this factor over the calibration data before they saturate.
+    """
+
+    activation_bits: int = 16
+    weight_bits: int = 12
+    headroom: float = 1.5
+
+
+@dataclass
+class _Built:
+    layers: list[Layer] = field(default_factory=list)
+    weights: dict[str, IntArray] = field(default_factory=dict)
+    biases: dict[str, IntArray] = field(default_factory=dict)
+
+
+def quantise(
+    network: FloatNetwork, input_format: FixedFormat, calibration: npt.ArrayLike, precision: Precision | None = None
+) -> Network:
+    """Choose every format and round the weights.
+
+    Fraction bits of activations come from the largest magnitude over the calibration frames (times the
+    headroom), those of weights from the layer's largest weight; biases take the accumulator's
+    fraction, where they cost no precision.
+
+    Args:
+        network: real weights.
+        input_format: the format in which frames arrive; fixed by the sensor.
+        calibration: integer frames ``[n, input_length, input_channels]`` from the training data.
+        precision: widths.
+
+    Raises:
+        DataError: no calibration frames, or weights that are not finite.
+    """
+    precision = precision or Precision()
+    frames = np.asarray(calibration)
+    if frames.ndim != 3 or not len(frames):
+        raise DataError("formats cannot be chosen without calibration frames", "give training windows")
+    outputs = network.run(input_format.values(frames))
+    built = _Built()
+    length, channels, word = network.input_length, network.input_channels, input_format
+    for source, output in zip(network.layers, outputs, strict=True):
+        if isinstance(source, FloatMaxPool1D):
+            layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
+        else:
+            if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
+                raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")
+            largest = float(np.abs(output).max())
+            after = format_for_range(precision.activation_bits, largest, precision.headroom)
+            layer = _weighted(source, length, channels, word, after, precision.weight_bits, built)
+            word = after
+        built.layers.append(layer)
+        length, channels = layer.output_length, layer.output_channels
+    return Network(
+        network.name, input_format, network.input_length, network.input_channels,
+        tuple(built.layers), built.weights, built.biases,
+    )
+
+
+def _weighted(
+    source: FloatConv1D | FloatDense, length: int, channels: int, before: FixedFormat, after: FixedFormat,
+    weight_bits: int, built: _Built,
+) -> Layer:
+    weight = format_for_range(weight_bits, float(np.abs(source.weights).max()))
+    built.weights[source.name] = weight.quantise(source.weights)
+    scale = 2.0 ** (before.fraction + weight.fraction)
+    built.biases[source.name] = np.floor(source.bias * scale + 0.5).astype(np.int64)
+    if isinstance(source, FloatDense):
+        return Dense(source.name, length, channels, source.weights.shape[1], weight, after, source.activation)
+    kernel, _, filters = source.weights.shape
+    return Conv1D(
+        source.name, length, channels, filters, kernel, weight, after, source.stride, source.dilation,
+        source.padding_left, source.padding_right, source.activation,
+    )

@@ -1,0 +1,306 @@
+"""The main job: walk the pipeline from runs to a measured, calibrated, reported deployment."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ntorc.allocate.allocation import Allocation, Requirement
+from ntorc.deploy.board import Board, load_board
+from ntorc.errors import NtorcError, UsageError, VerdictError
+from ntorc.network import reference
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
+from ntorc.pipeline.learn import Learned, learn
+from ntorc.pipeline.make import Built, allocation_stage, backend_named, build_stage, bundle_stage, windows_of
+from ntorc.pipeline.prove import Calibration, Gate, calibrate, gate, observe, require_gate, stream_for
+from ntorc.records import save
+from ntorc.store.base import RunRecord
+from ntorc.units import Duration, format_seconds
+
+if TYPE_CHECKING:
+    from ntorc.bundle.bundle import Bundle
+    from ntorc.deploy.deployment import Deployment
+    from ntorc.deploy.target import Target
+    from ntorc.estimator.training import TrainingConfig
+    from ntorc.measure.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """What ``ntorc deploy`` is asked for.
+
+    Attributes:
+        board, target, backend: by name.
+        deadline: from the sample's release to the estimate visible to the control loop.
+        miss_probability: share of estimates that may miss it.
+        data: folder of recorded runs, or None for simulated ones.
+        training: the estimator's form and training.
+        clock_hz: of the logic, or None for the board's default.
+        estimates: how many to measure.
+        ceiling: share of each device resource that may be used.
+        solver: of the allocation.
+        command: how it was asked, for the record.
+    """
+
+    board: str
+    deadline: Duration
+    training: TrainingConfig
+    target: str = "virtual"
+    backend: str = "native"
+    miss_probability: float = 1e-5
+    data: Path | None = None
+    clock_hz: float | None = None
+    estimates: int = 10_000
+    ceiling: float = 0.8
+    solver: str = "CBC"
+    command: tuple[str, ...] = ()
+
+
+@dataclass
+class _Walk:
+    """What the walk has gathered so far; ``summary`` is what ``--json`` prints."""
+
+    flow: Flow
+    request: DeployRequest
+    board: Board
+    requirement: Requirement
+    record: RunRecord
+    summary: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.record.folder)
+
+    def keep(self, state: str) -> None:
+        """Write the run's state and summary."""
+        self.summary["timings_s"] = dict(self.flow.timings_s)
+        self.record = replace(self.record, state=state, summary=self.summary)
+        self.flow.store.save_run(self.record)
+
+
+def requirement_of(request: DeployRequest, board: Board) -> Requirement:
+    """The deadline with the board's I/O overhead and the clock."""
+    clock_hz = request.clock_hz or board.default_clock_hz
+    board.check_clock(clock_hz)
+    return Requirement(
+        board, request.deadline.seconds(clock_hz), clock_hz, request.training.hop, board.io_overhead.total_s,
+        board.io_overhead.source, request.ceiling, request.solver,
+    )
+
+
+def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
+    """Everything from runs to report.
+
+    Returns:
+        The object of the design's command contract.
+
+    Raises:
+        VerdictError: deadline missed, infeasible, or gate failed; its ``result`` is the same object.
+        NtorcError: anything else, with what to do next.  The run is kept and says how far it got.
+    """
+    if request.target != "virtual":
+        raise UsageError(
+            f"there is no target '{request.target}' in this version", "known targets: virtual (a simulated board)"
+        )
+    board = load_board(request.board)
+    backend_named(request.backend)
+    requirement = requirement_of(request, board)
+    record = flow.store.new_run(shlex.join(request.command))
+    summary: dict[str, Any] = {
+        "verdict": None, "board": board.name, "target": request.target, "backend": request.backend,
+        "deadline_s": requirement.deadline_s, "clock_hz": requirement.clock_hz, "run": record.run,
+    }
+    walk = _Walk(flow, request, board, requirement, record, summary)
+    try:
+        _walk(walk)
+    except KeyboardInterrupt:
+        walk.keep("interrupted")
+        raise
+    except VerdictError as verdict:
+        summary.update(verdict.result)
+        summary.setdefault("run", record.run)
+        verdict.result = summary
+        walk.keep(str(summary["verdict"] or "failed"))
+        raise
+    except NtorcError:
+        walk.keep("failed")
+        raise
+    walk.keep(str(summary["verdict"]))
+    return summary
+
+
+def _walk(walk: _Walk) -> None:
+    flow, request = walk.flow, walk.request
+    learned = learn(flow, request.data, request.training)
+    save(learned.estimator, walk.folder / "estimator.json")
+    data = held_out(learned)
+    _judge_estimator(walk, learned, data)
+    backend = backend_named(request.backend)
+    deadline = format_seconds(walk.requirement.deadline_s)
+    with flow.stage("allocate", f"exact optimum for {deadline} on {walk.board.part}"):
+        allocation = allocation_stage(flow, learned.network, backend, walk.requirement)
+    save(allocation, walk.folder / "allocation.json")
+    walk.summary["predicted"] = {"latency_cycles": allocation.latency_cycles, **allocation.predicted.as_dict()}
+    with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
+        built = build_stage(flow, learned.network, backend, allocation)
+        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, walk.folder)
+    walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
+    walk.summary["design_id"] = built.plan.design_id
+    save(built.products, walk.folder / "products.json")
+    _prove(walk, learned, data, allocation, built, bundle)
+
+
+def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
+    """The error on the held-out trajectories in the arithmetic that the gateware runs."""
+    with walk.flow.stage("judge", f"integer network on held-out runs ({', '.join(data.names[:3])}...)"):
+        network, hop = learned.network, walk.requirement.hop
+        frames = windows_of(data.counts, network.input_length, hop)
+        parts = [reference.run(network, frames[i : i + 2048])[:, 0] for i in range(0, len(frames), 2048)]
+        result = trace(data, np.concatenate(parts), network.output_format, network.input_length, hop)
+    walk.summary["estimator"] = {
+        "name": learned.estimator.name, "rmse_v": round(result.rmse_v, 5), "multiplies": network.multiplies,
+        "split": learned.split.name, "held_out_runs": list(data.names), "windows": len(result.truth_v),
+        "data": learned.runs.source,
+    }
+    walk.flow.progress.message(
+        f"  RMSE {result.rmse_v:.4f} V on {len(data.names)} held-out runs ({learned.split.name} split,"
+        f" {len(result.truth_v)} windows), {network.multiplies} multiplies per estimate"
+    )
+
+
+def virtual_target(flow: Flow, board: Board) -> Target:
+    """The virtual board below the store."""
+    from ntorc.deploy.firmware import build_firmware
+    from ntorc.deploy.virtual import VirtualTarget
+
+    return VirtualTarget(board, flow.root / "boards" / f"virtual-{board.name}", build_firmware(flow.cache))
+
+
+def _prove(
+    walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle
+) -> None:
+    flow, request, hop = walk.flow, walk.request, allocation.hop
+    samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
+    with virtual_target(flow, walk.board) as target:
+        with flow.stage("deploy", f"to the {request.target} board through pynq, verified, self-tested"):
+            deployment = target.install(bundle.folder, flow.progress)
+            save(deployment, walk.folder / "deployment.json")
+        with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
+            observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)
+    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
+        verdict, _ = gate(flow, learned.network, observed, hop)
+        walk.summary["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+        require_gate(verdict, walk.summary)
+    measurement = _evaluate(walk, observed.records, observed.harness)
+    walk.summary["measured"] = measured_summary(measurement)
+    walk.summary["verdict"] = measurement.verdict
+    walk.summary["verdict_basis"] = measurement.verdict_basis
+    save(measurement, walk.folder / "measurement.json")
+    with flow.stage("calibrate", "what was measured becomes the cost model's next answer"):
+        calibration = calibrate(flow, allocation, built, measurement, walk.record.run)
+        save(calibration, walk.folder / "calibration.json")
+        for line in calibration.lines():
+            flow.progress.message(f"  {line}")
+    values = observed.records.table["value"].astype(np.int64)
+    seen = trace(data, values, learned.network.output_format, learned.network.input_length, hop)
+    _report(walk, learned, allocation, built, deployment, measurement, calibration, seen, observed.records, verdict)
+    _conclude(walk, measurement)
+
+
+def _evaluate(walk: _Walk, records: Any, harness: dict[str, Any]) -> Measurement:
+    from ntorc.measure import measurement as judged
+    from ntorc.measure.environment import environment
+
+    asked = judged.Requirement(
+        walk.requirement.deadline_s, walk.request.miss_probability, walk.requirement.clock_hz,
+        walk.requirement.io_overhead_s, is_virtual=True,
+    )
+    judged.write_parquet(records, walk.folder / "records.parquet")
+    (walk.folder / "records.bin").unlink(missing_ok=True)
+    machine = environment(str(harness.get("scheduler", "")), memory_locked=bool(harness.get("locked", False)))
+    return judged.evaluate(records, asked, machine, target=walk.request.target, board=walk.board.name)
+
+
+def measured_summary(measurement: Measurement) -> dict[str, Any]:
+    """The ``measured`` part of the command contract."""
+    from dataclasses import asdict
+
+    return {
+        "samples": measurement.samples, "pl_cycles_min": measurement.pl_cycles_min,
+        "pl_cycles_max": measurement.pl_cycles_max, "pl_s": asdict(measurement.pl_s),
+        "driver_s": asdict(measurement.driver_s), "loop_s": asdict(measurement.loop_s),
+        "misses": measurement.misses, "miss_bound": measurement.miss_bound,
+    }
+
+
+def _report(
+    walk: _Walk, learned: Learned, allocation: Allocation, built: Built, deployment: Deployment,
+    measurement: Measurement, calibration: Calibration, seen: Trace, records: Any, verdict: Gate,
+) -> None:
+    from ntorc.report.data import ReportData
+    from ntorc.report.html import write_report
+
+    with walk.flow.stage("report", "one self-contained page"):
+        first = seen.run_index == 0
+        path = walk.folder / "report.html"
+        walk.summary["report"] = str(path)
+        write_report(ReportData(
+            run=walk.record.run, created=walk.record.created, command=walk.record.command, summary=walk.summary,
+            allocation=allocation, measurement=measurement, products=built.products, deployment=deployment,
+            estimator=estimator_rows(walk, learned), pl_cycles=records.table["pl_cycles"].astype(np.int64),
+            loop_s=records.loop_ns * 1e-9, time_s=seen.time_s[first], truth_v=seen.truth_v[first],
+            estimate_v=seen.estimate_v[first], calibration=calibration.lines(),
+            notes=not_real(walk.board, allocation),
+        ), path)
+
+
+def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
+    """The estimator for people."""
+    estimator, summary = learned.estimator, walk.summary["estimator"]
+    return {
+        "Name": estimator.name,
+        "Data": learned.runs.source,
+        "Window": f"{learned.network.input_length} samples, an estimate each {walk.requirement.hop} samples",
+        "Error on held-out runs": f"{summary['rmse_v']:.4f} V RMSE, integer arithmetic, {summary['windows']} windows",
+        "Split": f"{summary['split']}: held out {', '.join(summary['held_out_runs'])}",
+        "Multiplies per estimate": f"{learned.network.multiplies:,}",
+        "Formats": ", ".join(str(word) for word in learned.network.formats),
+    }
+
+
+def not_real(board: Board, allocation: Allocation) -> tuple[str, ...]:
+    """What a reader must not take for a measurement of hardware."""
+    return (
+        "No board was measured. The logic ran cycle by cycle in a simulator; driver and loop times are this"
+        " computer's.",
+        f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it.",
+        "Utilisation is from synthesis before place and route: an estimate.",
+        f"The I/O overhead of {format_seconds(allocation.io_overhead_s)} is the board file's figure"
+        f" ({board.io_overhead.source}).",
+        "The bundle is for the virtual board; a bitstream for the part needs Vivado or openXC7.",
+    )
+
+
+def _conclude(walk: _Walk, measurement: Measurement) -> None:
+    progress = walk.flow.progress
+    for note in not_real_short(walk):
+        progress.message(f"note: {note}")
+    progress.message(f"verdict: {measurement.verdict} - {measurement.verdict_basis}")
+    progress.message(f"report: {walk.summary['report']}")
+    if measurement.verdict != "met":
+        raise VerdictError(
+            f"deadline missed: {measurement.verdict_basis}", "see the report; allow a longer deadline", walk.summary
+        )
+
+
+def not_real_short(walk: _Walk) -> tuple[str, ...]:
+    """The same in two lines for the terminal."""
+    return (
+        "no board was measured and no vendor tool ran; this bundle is for the virtual board",
+        f"the clock ({walk.requirement.clock_hz / 1e6:g} MHz) is a request, utilisation is before place and route",
+    )

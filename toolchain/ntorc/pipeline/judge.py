@@ -1,0 +1,91 @@
+"""The held-out runs as one stream of samples, and the estimator's error on it in integer arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.errors import DataError
+from ntorc.network.formats import FixedFormat
+
+if TYPE_CHECKING:
+    from ntorc.pipeline.learn import Learned
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test runs, one behind the other.
+
+    Attributes:
+        counts: ADC counts ``[n]``.
+        position_v: truth in volts ``[n]``.
+        run_index: which run each sample belongs to ``[n]``.
+        names: the runs' names.
+        sample_rate_hz: of all of them.
+    """
+
+    counts: npt.NDArray[np.int64]
+    position_v: npt.NDArray[np.float64]
+    run_index: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    sample_rate_hz: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Estimates beside the truth for windows that lie within one held-out run.
+
+    Attributes:
+        time_s: time of the window's last sample in its run ``[m]``.
+        truth_v, estimate_v: ``[m]``.
+        run_index: ``[m]``.
+    """
+
+    time_s: npt.NDArray[np.float64]
+    truth_v: npt.NDArray[np.float64]
+    estimate_v: npt.NDArray[np.float64]
+    run_index: npt.NDArray[np.int64]
+
+    @property
+    def rmse_v(self) -> float:
+        """Root mean square error in volts."""
+        return float(np.sqrt(np.mean((self.estimate_v - self.truth_v) ** 2)))
+
+
+def held_out(learned: Learned) -> HeldOut:
+    """The test part of the split."""
+    from ntorc.estimator.windows import counts_of
+
+    chosen = [run for run in learned.runs.runs if run.name in learned.split.test]
+    if not chosen:
+        raise DataError("the split holds no run out", "give more runs")
+    counts = [counts_of(run, learned.estimator).astype(np.int64) for run in chosen]
+    return HeldOut(
+        np.concatenate(counts),
+        np.concatenate([np.asarray(run.position_v, np.float64) for run in chosen]),
+        np.concatenate([np.full(len(part), index, np.int64) for index, part in enumerate(counts)]),
+        tuple(run.name for run in chosen),
+        float(chosen[0].sample_rate_hz),
+    )
+
+
+def trace(data: HeldOut, values: npt.NDArray[np.int64], word: FixedFormat, window: int, hop: int) -> Trace:
+    """Place estimates beside the truth.
+
+    Args:
+        data: the held-out stream.
+        values: the estimates of its windows in order, as integers of ``word``; more than one pass is cut.
+        word: the network's output format, in volts.
+        window, hop: in samples.
+    """
+    last = window - 1 + hop * np.arange(len(values))
+    last = last[last < len(data.counts)]
+    first = last - window + 1
+    within = data.run_index[first] == data.run_index[last]
+    starts = np.searchsorted(data.run_index, np.arange(len(data.names)))
+    last, estimates = last[within], word.values(values[: len(within)][within])
+    index = data.run_index[last]
+    return Trace((last - starts[index]) / data.sample_rate_hz, data.position_v[last], estimates, index)

@@ -1,0 +1,128 @@
+"""Stages from the integer network to a signed bundle: Options -> Allocation -> Build -> Bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.allocate.allocation import Allocation, Requirement, allocate
+from ntorc.backends.base import Backend, Plan, Products
+from ntorc.backends.native.backend import NativeBackend
+from ntorc.cost.native import NativeCost, load_model
+from ntorc.errors import UsageError
+from ntorc.network import reference
+from ntorc.network.network import Network
+from ntorc.pipeline.flow import Flow
+from ntorc.records import digest_of, load, save
+
+if TYPE_CHECKING:
+    from ntorc.bundle.bundle import Bundle
+    from ntorc.deploy.board import Board
+
+_SELF_TEST_ESTIMATES = 32
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build: the plan it follows, its folder, what it gave."""
+
+    plan: Plan
+    folder: Path
+    products: Products
+
+
+def backend_named(name: str) -> Backend:
+    """A backend by name.
+
+    Raises:
+        UsageError: there is no such backend in this version.
+    """
+    if name == "native":
+        return NativeBackend()
+    raise UsageError(f"there is no backend '{name}'", "known backends: native")
+
+
+def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:
+    """The exact optimum with the cost model as calibrated so far."""
+    cost = NativeCost(load_model(), flow.store.observations(backend.name, requirement.board.part))
+    allocation = allocate(network, backend, cost, requirement)
+    weighted = [item for item in allocation.layers if item.directive.multipliers]
+    for item in weighted:
+        flow.progress.message(
+            f"  {item.layer}: {item.directive.multipliers} multipliers, reuse factor {item.directive.reuse_factor},"
+            f" weights in {'block RAM' if item.directive.weight_storage == 'block' else 'logic'}"
+        )
+    flow.progress.message(
+        f"  predicted {allocation.latency_cycles} cycles of {allocation.budget_cycles};"
+        f" resources from measurements for {allocation.measured_layers} of {len(allocation.layers)} layers,"
+        " from the model for the others"
+    )
+    return allocation
+
+
+def build_stage(flow: Flow, network: Network, backend: Backend, allocation: Allocation) -> Built:
+    """Execute the plan: simulated logic and synthesis; the folder is reused when the plan is the same."""
+    plan = backend.plan(network, allocation.directives, allocation.clock_hz, allocation.hop)
+    key = digest_of({"plan": digest_of(plan), "backend": backend.name})
+
+    def make(work: Path) -> None:
+        save(backend.products(plan, work, flow.cache, flow.progress), work / "products.json")
+
+    folder = flow.once("build", key, make)
+    return Built(plan, folder, load(Products, folder / "products.json"))
+
+
+def self_test(
+    network: Network, samples: npt.NDArray[np.int64], hop: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Samples and expected results (first output) for the board's self-test.
+
+    Args:
+        network: the network.
+        samples: raw counts ``[n]``, at least one window.
+        hop: samples from estimate to estimate.
+    """
+    window = network.input_length
+    used = samples[: window + (_SELF_TEST_ESTIMATES - 1) * hop]
+    frames = windows_of(used, window, hop)
+    return used.astype(np.int32), reference.run(network, frames)[:, 0].astype(np.int32)
+
+
+def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDArray[np.int64]:
+    """Every complete frame of a stream as the shell forms them: ``[m, window, 1]``."""
+    view: npt.NDArray[np.int64] = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop, :, None]
+    return view
+
+
+def bundle_stage(
+    flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64], network_folder: Path
+) -> Bundle:
+    """The signed bundle of a build for a board."""
+    from ntorc import __version__
+    from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
+    from ntorc.bundle.keys import signing_key, trusted_keys
+
+    key = signing_key()
+    inputs, results = self_test(network, samples, built.plan.hop)
+    identity = digest_of({
+        "design": built.plan.design_id, "network": network.digest, "board": digest_of(board), "key": key.key_id,
+        "inputs": inputs.tolist(),
+    })
+
+    def make(work: Path) -> None:
+        network.save(work / "network")
+        parts = BundleParts(
+            name=network.name, board=board, clock_hz=round(built.plan.clock_hz), design_id=built.plan.design_id,
+            kind="virtual", window=network.input_length, hop=built.plan.hop,
+            logic=built.folder / built.products.logic, vectors=SelfTestVectors(inputs, results, built.plan.hop),
+            network={name: work / "network" / name for name in ("network.json", "weights.npz")},
+            versions={"ntorc": __version__, "synthesis": built.products.tool},
+        )
+        make_bundle(work / "bundle", parts, key)
+
+    folder = flow.once("bundle", identity, make) / "bundle"
+    return read_bundle(folder, trusted_keys(), board.name, board.part)

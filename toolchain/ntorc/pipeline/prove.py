@@ -1,0 +1,180 @@
+"""Stages from a bundle to what was learned: Deployment -> Measurement -> Calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ntorc.allocate.allocation import Allocation
+from ntorc.backends.base import RESOURCES
+from ntorc.errors import GateError, MeasurementError
+from ntorc.network import reference
+from ntorc.network.network import Network
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.make import Built, windows_of
+from ntorc.store.base import Observation
+
+if TYPE_CHECKING:
+    from ntorc.deploy.target import Target
+    from ntorc.measure.measurement import Measurement
+    from ntorc.measure.records import Records
+
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Outputs compared bit by bit with ``network/reference.py``."""
+
+    vectors: int
+    mismatches: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of the cost model that a measurement replaced."""
+
+    subject: str
+    quantity: str
+    predicted: float
+    measured: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the measurements and reports changed in the cost models.
+
+    Attributes:
+        changes: figures that differ from their prediction.
+        confirmed: figures that were predicted exactly.
+        added: observations that the store did not have.
+    """
+
+    changes: tuple[Change, ...]
+    confirmed: int
+    added: int
+
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        texts = [f"{self.added} new observations stored; {self.confirmed} figures were predicted exactly"]
+        for change in self.changes:
+            off = 100.0 * (change.measured - change.predicted) / max(change.predicted, 1.0)
+            texts.append(
+                f"{change.subject}: {change.quantity} predicted {change.predicted:.0f}, {change.source}"
+                f" {change.measured:.0f} ({off:+.1f} %)"
+            )
+        return tuple(texts)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The raw result of a measurement: the harness's records and what was fed to them."""
+
+    records: Records
+    records_file: Path
+    harness: dict[str, object]
+    samples: npt.NDArray[np.int64]
+
+
+def stream_for(samples: npt.NDArray[np.int64], window: int, hop: int, estimates: int) -> npt.NDArray[np.int64]:
+    """Raw counts for so many estimates; a recording that is too short is played again from its start."""
+    needed = window + (estimates - 1) * hop
+    return np.resize(samples, needed)
+
+
+def observe(
+    flow: Flow, target: Target, folder: Path, samples: npt.NDArray[np.int64], estimates: int, period_ns: int
+) -> Observed:
+    """Run the harness on a target and read its records."""
+    from ntorc.deploy.target import MeasureRequest, write_samples
+    from ntorc.measure.records import read_records
+
+    raw = folder / "samples.i32"
+    write_samples(raw, samples)
+    files = target.measure(
+        MeasureRequest(raw, folder / "records.bin", estimates, period_ns=period_ns), flow.progress
+    )
+    raw.unlink()
+    if files.is_cancelled:
+        raise KeyboardInterrupt
+    return Observed(read_records(files.records), files.records, files.harness, samples)
+
+
+def expected(
+    flow: Flow, network: Network, samples: npt.NDArray[np.int64], hop: int, count: int
+) -> npt.NDArray[np.int64]:
+    """The reference's first output for the first ``count`` windows of a stream: ``[count]``."""
+    frames = windows_of(samples, network.input_length, hop)[:count]
+    parts = []
+    for start in range(0, len(frames), _BATCH):
+        parts.append(reference.run(network, frames[start : start + _BATCH])[:, 0])
+        flow.progress.step("reference", min(start + _BATCH, len(frames)), len(frames))
+    return np.concatenate(parts)
+
+
+def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> tuple[Gate, npt.NDArray[np.int64]]:
+    """Compare every delivered estimate with the reference.
+
+    Raises:
+        MeasurementError: estimates are missing in between, so that windows cannot be matched.
+    """
+    values = observed.records.table["value"].astype(np.int64)
+    sequence = observed.records.table["seq"].astype(np.int64)
+    if not np.array_equal(sequence, np.arange(1, len(sequence) + 1)):
+        raise MeasurementError(
+            "the estimates are not numbered without gaps, so outputs cannot be compared",
+            "measure again; lower the sample rate if samples were lost",
+        )
+    wanted = expected(flow, network, observed.samples, hop, len(values))
+    return Gate(len(values), int(np.count_nonzero(values != wanted))), wanted
+
+
+def require_gate(result: Gate, summary: dict[str, object]) -> None:
+    """Stop at any difference.
+
+    Raises:
+        GateError: at least one output differs.
+    """
+    if result.mismatches:
+        raise GateError(
+            f"gate failed: {result.mismatches} of {result.vectors} outputs differ from the reference",
+            "the design must not be used; keep the run's folder and report it", summary,
+        )
+
+
+def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Measurement, run: str) -> Calibration:
+    """Store synthesised resources and measured cycles, and say what they change."""
+    tool = built.products.tool
+    observations, changes, confirmed = [], [], 0
+    predicted = {item.layer: item.resources for item in allocation.layers}
+    names = [*(item.layer for item in allocation.layers), "shell"]
+    for name, part in zip(names, built.products.parts, strict=True):
+        quantities = {resource: float(getattr(part.resources, resource)) for resource in RESOURCES}
+        observations.append(Observation(
+            "post_synthesis", allocation.backend, allocation.part, part.subject, part.directive, quantities, tool, run
+        ))
+        before = predicted.get(name, allocation.fixed)
+        for resource in RESOURCES:
+            guess, truth = round(getattr(before, resource)), quantities[resource]
+            if guess == truth:
+                confirmed += 1
+            else:
+                changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
+    source = "simulated_cycles" if measurement.target == "virtual" else "board_cycles"
+    observations.append(Observation(
+        source, allocation.backend, "any", f"network:{allocation.network}",
+        ";".join(str(directive) for directive in allocation.directives),
+        {"latency_cycles": float(measurement.pl_cycles_max)}, "latency probe", run,
+    ))
+    if measurement.pl_cycles_max == allocation.latency_cycles:
+        confirmed += 1
+    else:
+        changes.append(Change(
+            "network", "latency cycles", allocation.latency_cycles, measurement.pl_cycles_max, source.replace("_", " ")
+        ))
+    return Calibration(tuple(changes), confirmed, flow.store.observe(observations))
