@@ -179,7 +179,7 @@ class Agent:
         confirmed = self._slots.confirmed()
         if confirmed is None:
             raise ProgrammingError("no design was ever confirmed on this board", "deploy one with `ntorc deploy`")
-        return self._report(confirmed.current, self._program(confirmed.current), confirmed)
+        return self._report(confirmed.current, self._program(confirmed.current), None)
 
     def _rollback(self, request: Request) -> dict[str, Any]:
         confirmed = self._slots.confirmed()
@@ -253,7 +253,10 @@ class Agent:
         """Program what was confirmed before; says what came of it, and the design id that runs now."""
         if before is None:
             self._programmed = None
-            self._board.unprogram()
+            try:
+                self._board.unprogram()
+            except BoardError as error:
+                return f"the logic could not be cleared either: {error.message}", None
             return "no design was confirmed before, so that nothing is programmed", None
         try:
             self._program(before.current)
@@ -302,7 +305,7 @@ class Agent:
 def _text(request: Request, name: str) -> str:
     value = request.get(name)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise RequestError(f"the field {name!r} must be a path", f'for example {{"{name}": "/tmp/bundle"}}')
+        raise RequestError(f"the field {name!r} must be a path", f'for example {{"{name}": "path/to/it"}}')
     return value
 
 

@@ -61,6 +61,19 @@ def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_processes_that_find_it_altered_agree(tmp_path: Path) -> None:
+    firmware = build_firmware(tmp_path, flags=["-O0"])
+    firmware.virtual_pl.unlink()
+    processes = [
+        subprocess.Popen([sys.executable, "-c", BUILD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    outputs = {process.communicate(timeout=120)[0].strip() for process in processes}
+    assert outputs == {str(firmware.harness)}
+    assert firmware.virtual_pl.is_file()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_compiler_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None:
     with pytest.raises(ToolError) as caught:
         build_firmware(tmp_path / "cache", flags=["-Dmain=1+"])

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ntorc.bundle.hwh import shell_hwh
 from ntorc.bundle.keys import SigningKey
 from ntorc.errors import BundleError
@@ -41,6 +39,7 @@ from ntorc_board.manifest import (
 from ntorc_board.registers import MAP_FILE, load_registers
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ntorc.deploy.board import Board
@@ -119,9 +118,7 @@ def make_bundle(folder: Path, parts: BundleParts, key: SigningKey) -> Bundle:
         BundleError: the parts do not fit together, or ``folder`` holds something else.
         StorageError: the disk is full or cannot be written.
     """
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())
-    ):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())):
         raise BundleError(f"{folder} exists and is not a bundle", "name a new folder")
     _check_vectors(parts)
     with storage_errors(folder):
@@ -174,9 +171,7 @@ def _fill(bundle: Path, parts: BundleParts, key: SigningKey) -> Verified:
         contents[f"{NETWORK}/{name}"] = content
     try:
         registers = load_registers(parts.registers)
-        hardware = shell_hwh(
-            parts.name, board.part, parts.clock_hz, board.shell_base, board.shell_span, registers
-        )
+        hardware = shell_hwh(parts.name, board.part, parts.clock_hz, board.shell_base, board.shell_span, registers)
         contents[HARDWARE] = hardware.encode()
         for name, content in contents.items():
             check_name(name)
@@ -204,18 +199,20 @@ def _write(path: Path, content: bytes | Path) -> None:
 
 
 def _vectors_file(vectors: SelfTestVectors) -> bytes:
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez(buffer, samples=vectors.samples, results=vectors.results, hop=np.int32(vectors.hop))
     return buffer.getvalue()
 
 
 def _check_vectors(parts: BundleParts) -> None:
+    import numpy as np
+
     vectors = parts.vectors
     for name, array in (("samples", vectors.samples), ("results", vectors.results)):
         if array.dtype != np.int32 or array.ndim != 1 or len(array) == 0:
-            raise BundleError(
-                f"the self-test's {name} must be a series of int32", "use astype(np.int32)"
-            )
+            raise BundleError(f"the self-test's {name} must be a series of int32", "use astype(np.int32)")
     needed = parts.window + (len(vectors.results) - 1) * vectors.hop
     if vectors.hop < 1 or len(vectors.samples) < needed:
         raise BundleError(

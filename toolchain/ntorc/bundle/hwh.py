@@ -33,19 +33,12 @@ def fclk_divisors(clock_hz: float) -> tuple[int, int]:
         BundleError: no dividers give such a clock.
     """
     best = min(
-        (
-            (d0 * d1, d0, d1)
-            for d0 in _DIVISORS
-            for d1 in _DIVISORS
-            if _IO_PLL_HZ / (d0 * d1) <= clock_hz * (1 + 1e-9)
-        ),
+        ((d0 * d1, d0, d1) for d0 in _DIVISORS for d1 in _DIVISORS if _IO_PLL_HZ / (d0 * d1) <= clock_hz * (1 + 1e-9)),
         default=None,
     )
     if best is None:
         slowest_hz = _IO_PLL_HZ / max(_DIVISORS) ** 2
-        raise BundleError(
-            f"FCLK0 cannot run at {clock_hz:.0f} Hz", f"ask for at least {slowest_hz / 1e6:.3f} MHz"
-        )
+        raise BundleError(f"FCLK0 cannot run at {clock_hz:.0f} Hz", f"ask for at least {slowest_hz / 1e6:.3f} MHz")
     return best[2], best[1]
 
 
@@ -73,13 +66,9 @@ def shell_hwh(
     """
     device = re.fullmatch(r"xc(7z\d{3}s?)([a-z]{3}\d+)(-\d[a-z]?)", part)
     if device is None:
-        raise BundleError(
-            f"{part} is not a Zynq-7000 part", "the shell's hardware description is for PS7 only"
-        )
+        raise BundleError(f"{part} is not a Zynq-7000 part", "the shell's hardware description is for PS7 only")
     if not (shell_base >= 0x4000_0000 and shell_base + shell_span <= 0x8000_0000):
-        raise BundleError(
-            f"0x{shell_base:X} is not in M_AXI_GP0's range", "correct shell_base in the board's file"
-        )
+        raise BundleError(f"0x{shell_base:X} is not in M_AXI_GP0's range", "correct shell_base in the board's file")
     system = Xml.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="")
     Xml.SubElement(
         system,
@@ -97,11 +86,7 @@ def shell_hwh(
     _add_shell(modules, clock, shell_span, registers)
     _add_processing_system(modules, clock_hz, shell_base, shell_span)
     Xml.indent(system)
-    return (
-        '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n'
-        + Xml.tostring(system, encoding="unicode")
-        + "\n"
-    )
+    return '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n' + Xml.tostring(system, encoding="unicode") + "\n"
 
 
 def _identifier(name: str) -> str:

@@ -89,9 +89,7 @@ def trust(public_hex: str, folder: Path | None = None) -> str:
     """
     text = public_hex.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise UsageError(
-            "a public key is 64 hex digits", "copy the contents of the other computer's .pub file"
-        )
+        raise UsageError("a public key is 64 hex digits", "copy the contents of the other computer's .pub file")
     key_id = key_id_of(bytes.fromhex(text))
     write_atomically(trusted_folder(folder) / f"{key_id}.pub", f"{text}\n".encode())
     return key_id

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ntorc.backends.base import Resources
 from ntorc.errors import StorageError
 from ntorc.paths import project_root
+from ntorc.records import to_json, write_atomically
 from ntorc.store.base import Observation
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ def load_model(path: Path | None = None) -> FittedModel:
         raise StorageError(
             f"cannot read the cost model {path}: {error}", "remake it: ntorc characterize --backend native"
         ) from error
+
+
+def save_model(model: FittedModel, path: Path) -> Path:
+    """Write a model as `load_model` reads it."""
+    content = {
+        "coefficients": {target: dict(row) for target, row in model.coefficients.items()},
+        "bound_factor": dict(model.bound_factor), "provenance": dict(model.provenance),
+    }
+    return write_atomically(path, to_json(content).encode())
 
 
 class NativeCost:

@@ -99,9 +99,7 @@ def load_board(name: str, folder: Path | None = None) -> Board:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
         board = _board(plain)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, _FieldError) as error:
-        raise UsageError(
-            f"{path} is not a board file: {error}", "compare it with another board's file"
-        ) from error
+        raise UsageError(f"{path} is not a board file: {error}", "compare it with another board's file") from error
     if board.name != name:
         raise UsageError(f"{path} calls its board {board.name!r}", f"rename the file to {board.name}.toml")
     return board

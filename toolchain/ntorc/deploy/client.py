@@ -59,6 +59,7 @@ class AgentClient:
         """
         self._log = log
         self._next_id = 0
+        self._end_limit_s = 0.0  # what never got ready is not waited for
         self._lines: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         try:
             with log.open("wb") as stream:
@@ -121,7 +122,7 @@ class AgentClient:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
         try:
-            self._process.wait(timeout=_END_LIMIT_S)
+            self._process.wait(timeout=self._end_limit_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -172,6 +173,7 @@ class AgentClient:
                 f"the agent speaks version {message.get('protocol')} of the protocol, and {PROTOCOL} is needed",
                 "install the same version of ntorc on both sides",
             )
+        self._end_limit_s = _END_LIMIT_S
 
     def _await_answer(self, request_id: int, progress: Progress, limit_s: float) -> Message:
         while True:

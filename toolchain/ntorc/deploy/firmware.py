@@ -6,6 +6,8 @@ flags, compiler), so that equal sources are compiled once, also by processes tha
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import platform
@@ -15,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntorc.errors import ToolError
+from ntorc.errors import StorageError, ToolError
 from ntorc.paths import project_root
 from ntorc.processes import run_tool
 from ntorc.records import digest_of, digest_of_file, storage_errors, to_json
@@ -43,6 +45,7 @@ _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-g", "-Wall", "-Wextra", "-pthread")
 _CONTENTS = "contents.json"
 _COMPILE_LIMIT_S = 300.0
+_PUBLISH_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -169,12 +172,16 @@ def _compile(name: str, work: Path, sources: Path, tool: Compiler, flags: Sequen
 
 def _publish(work: Path, folder: Path) -> None:
     """Put ``work`` in place, unless another process was first; an altered folder gives way."""
-    try:
-        os.rename(work, folder)
-    except OSError:
+    for _ in range(_PUBLISH_ATTEMPTS):  # others may publish, or move an altered folder away, between two steps
+        try:
+            os.rename(work, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
         if _whole(folder):
             return
-        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.altered."))
-        os.rename(folder, aside / "old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(work, folder)
+        aside = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.altered.")
+        with aside, contextlib.suppress(FileNotFoundError):
+            os.rename(folder, Path(aside.name) / "old")
+    raise StorageError(f"{folder} changes while it is made", "see which other program writes there, and try again")

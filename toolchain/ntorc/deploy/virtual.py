@@ -28,6 +28,7 @@ from ntorc.records import storage_errors
 
 if TYPE_CHECKING:
     from ntorc.deploy.firmware import Firmware
+    from ntorc.deploy.target import Target
 
 _START_LIMIT_S = 30.0
 _END_LIMIT_S = 10.0
@@ -160,6 +161,10 @@ class VirtualTarget(AgentTarget):
         with storage_errors(self._root):
             (self._root / "board").mkdir(exist_ok=True)
         return AgentClient(words, self._run / "agent.log", folder=self._run, environment=environment)
+
+
+if TYPE_CHECKING:
+    _IS_A_TARGET: type[Target] = VirtualTarget
 
 
 def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:

@@ -88,12 +88,13 @@ def honest(
     total_s = sum(t.duration_s for t in trajectories)
     held: list[str] = []
     parts: dict[str, list[Trajectory]] = {}
-    for part, wanted_s in (("test", test_fraction * total_s), ("validation", validation_fraction * total_s)):
-        # the parts still to be filled need one trajectory each
-        reserve = 1 if part == "validation" else 2
-        free = [t for t in _candidates(trajectories, 3) if t.name not in held]
-        allowed = len(trajectories) - len(held) - reserve
-        parts[part] = _pick(free, wanted_s, allowed)
+    # one of the candidates at least stays for each part that is still to be filled
+    for part, wanted_s, reserve in (
+        ("test", test_fraction * total_s, 2),
+        ("validation", validation_fraction * total_s, 1),
+    ):
+        free = [t for t in _candidates(trajectories) if t.name not in held]
+        parts[part] = _pick(free, wanted_s, len(free) - reserve)
         held += [t.name for t in parts[part]]
     trajectory_of = {run: t.name for t in trajectories for run in t.replicas}
     split = Split(
@@ -107,10 +108,10 @@ def honest(
     return split
 
 
-def _candidates(trajectories: Sequence[Trajectory], wanted: int) -> list[Trajectory]:
-    """Random-index motions when there are enough to train on some as well, else all."""
+def _candidates(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """Random-index motions when there are enough for all three parts, else all."""
     irregular = [t for t in trajectories if t.irregular]
-    return irregular if len(irregular) >= wanted else list(trajectories)
+    return irregular if len(irregular) >= 3 else list(trajectories)
 
 
 def _pick(free: Sequence[Trajectory], wanted_s: float, allowed: int) -> list[Trajectory]:
@@ -122,7 +123,7 @@ def _pick(free: Sequence[Trajectory], wanted_s: float, allowed: int) -> list[Tra
     order = [t for start in (1, 2, 0) for t in free[start::stride]]
     picked: list[Trajectory] = []
     taken_s = 0.0
-    for trajectory in order[: max(allowed, 1)]:
+    for trajectory in order[:allowed]:
         if picked and wanted_s - taken_s < 0.5 * trajectory.duration_s:
             break
         picked.append(trajectory)

@@ -11,13 +11,17 @@ import numpy as np
 
 from ntorc.allocate.allocation import Allocation, Requirement
 from ntorc.deploy.board import Board, load_board
-from ntorc.errors import NtorcError, UsageError, VerdictError
+from ntorc.errors import NtorcError, VerdictError
 from ntorc.network import reference
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.pipeline.make import Built, allocation_stage, backend_named, build_stage, bundle_stage, windows_of
-from ntorc.pipeline.prove import Calibration, Gate, calibrate, gate, observe, require_gate, stream_for
+from ntorc.pipeline.prove import (
+    Calibration, calibrate, evaluate, gate, measured_summary, observe, require_gate, stream_for,
+)
+from ntorc.pipeline.remeasure import STIMULUS
+from ntorc.pipeline.target import check_target, open_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -25,9 +29,9 @@ from ntorc.units import Duration, format_seconds
 if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
     from ntorc.deploy.deployment import Deployment
-    from ntorc.deploy.target import Target
     from ntorc.estimator.training import TrainingConfig
     from ntorc.measure.measurement import Measurement
+    from ntorc.measure.records import Records
 
 
 @dataclass(frozen=True)
@@ -103,17 +107,14 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
         VerdictError: deadline missed, infeasible, or gate failed; its ``result`` is the same object.
         NtorcError: anything else, with what to do next.  The run is kept and says how far it got.
     """
-    if request.target != "virtual":
-        raise UsageError(
-            f"there is no target '{request.target}' in this version", "known targets: virtual (a simulated board)"
-        )
+    check_target(request.target)
     board = load_board(request.board)
     backend_named(request.backend)
     requirement = requirement_of(request, board)
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
         "verdict": None, "board": board.name, "target": request.target, "backend": request.backend,
-        "deadline_s": requirement.deadline_s, "clock_hz": requirement.clock_hz, "run": record.run,
+        "deadline_s": requirement.deadline_s, "clock_hz": requirement.clock_hz, "run": record.run, "miss_probability": request.miss_probability,
     }
     walk = _Walk(flow, request, board, requirement, record, summary)
     try:
@@ -138,7 +139,9 @@ def _walk(walk: _Walk) -> None:
     flow, request = walk.flow, walk.request
     learned = learn(flow, request.data, request.training)
     save(learned.estimator, walk.folder / "estimator.json")
+    learned.network.save(walk.folder / "network")
     data = held_out(learned)
+    np.savez_compressed(walk.folder / STIMULUS, counts=data.counts.astype(np.int16))
     _judge_estimator(walk, learned, data)
     backend = backend_named(request.backend)
     deadline = format_seconds(walk.requirement.deadline_s)
@@ -148,7 +151,7 @@ def _walk(walk: _Walk) -> None:
     walk.summary["predicted"] = {"latency_cycles": allocation.latency_cycles, **allocation.predicted.as_dict()}
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, learned.network, backend, allocation)
-        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, walk.folder)
+        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts)
     walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
     walk.summary["design_id"] = built.plan.design_id
     save(built.products, walk.folder / "products.json")
@@ -173,30 +176,22 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     )
 
 
-def virtual_target(flow: Flow, board: Board) -> Target:
-    """The virtual board below the store."""
-    from ntorc.deploy.firmware import build_firmware
-    from ntorc.deploy.virtual import VirtualTarget
-
-    return VirtualTarget(board, flow.root / "boards" / f"virtual-{board.name}", build_firmware(flow.cache))
-
-
 def _prove(
     walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle
 ) -> None:
     flow, request, hop = walk.flow, walk.request, allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
-    with virtual_target(flow, walk.board) as target:
+    with open_target(flow, request.target, walk.board) as target:
         with flow.stage("deploy", f"to the {request.target} board through pynq, verified, self-tested"):
             deployment = target.install(bundle.folder, flow.progress)
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
             observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)
     with flow.stage("gate", "every output against network/reference.py, bit by bit"):
-        verdict, _ = gate(flow, learned.network, observed, hop)
+        verdict = gate(flow, learned.network, observed, hop)
         walk.summary["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
         require_gate(verdict, walk.summary)
-    measurement = _evaluate(walk, observed.records, observed.harness)
+    measurement = evaluate(observed, allocation, request.miss_probability, walk.folder, request.target)
     walk.summary["measured"] = measured_summary(measurement)
     walk.summary["verdict"] = measurement.verdict
     walk.summary["verdict_basis"] = measurement.verdict_basis
@@ -208,39 +203,13 @@ def _prove(
             flow.progress.message(f"  {line}")
     values = observed.records.table["value"].astype(np.int64)
     seen = trace(data, values, learned.network.output_format, learned.network.input_length, hop)
-    _report(walk, learned, allocation, built, deployment, measurement, calibration, seen, observed.records, verdict)
+    _report(walk, learned, allocation, built, deployment, measurement, calibration, seen, observed.records)
     _conclude(walk, measurement)
-
-
-def _evaluate(walk: _Walk, records: Any, harness: dict[str, Any]) -> Measurement:
-    from ntorc.measure import measurement as judged
-    from ntorc.measure.environment import environment
-
-    asked = judged.Requirement(
-        walk.requirement.deadline_s, walk.request.miss_probability, walk.requirement.clock_hz,
-        walk.requirement.io_overhead_s, is_virtual=True,
-    )
-    judged.write_parquet(records, walk.folder / "records.parquet")
-    (walk.folder / "records.bin").unlink(missing_ok=True)
-    machine = environment(str(harness.get("scheduler", "")), memory_locked=bool(harness.get("locked", False)))
-    return judged.evaluate(records, asked, machine, target=walk.request.target, board=walk.board.name)
-
-
-def measured_summary(measurement: Measurement) -> dict[str, Any]:
-    """The ``measured`` part of the command contract."""
-    from dataclasses import asdict
-
-    return {
-        "samples": measurement.samples, "pl_cycles_min": measurement.pl_cycles_min,
-        "pl_cycles_max": measurement.pl_cycles_max, "pl_s": asdict(measurement.pl_s),
-        "driver_s": asdict(measurement.driver_s), "loop_s": asdict(measurement.loop_s),
-        "misses": measurement.misses, "miss_bound": measurement.miss_bound,
-    }
 
 
 def _report(
     walk: _Walk, learned: Learned, allocation: Allocation, built: Built, deployment: Deployment,
-    measurement: Measurement, calibration: Calibration, seen: Trace, records: Any, verdict: Gate,
+    measurement: Measurement, calibration: Calibration, seen: Trace, records: Records,
 ) -> None:
     from ntorc.report.data import ReportData
     from ntorc.report.html import write_report

@@ -99,7 +99,7 @@ def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDA
 
 
 def bundle_stage(
-    flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64], network_folder: Path
+    flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64]
 ) -> Bundle:
     """The signed bundle of a build for a board."""
     from ntorc import __version__

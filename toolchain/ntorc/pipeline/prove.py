@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +117,7 @@ def expected(
     return np.concatenate(parts)
 
 
-def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> tuple[Gate, npt.NDArray[np.int64]]:
+def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> Gate:
     """Compare every delivered estimate with the reference.
 
     Raises:
@@ -131,7 +131,7 @@ def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> tuple[Ga
             "measure again; lower the sample rate if samples were lost",
         )
     wanted = expected(flow, network, observed.samples, hop, len(values))
-    return Gate(len(values), int(np.count_nonzero(values != wanted))), wanted
+    return Gate(len(values), int(np.count_nonzero(values != wanted)))
 
 
 def require_gate(result: Gate, summary: dict[str, object]) -> None:
@@ -145,6 +145,34 @@ def require_gate(result: Gate, summary: dict[str, object]) -> None:
             f"gate failed: {result.mismatches} of {result.vectors} outputs differ from the reference",
             "the design must not be used; keep the run's folder and report it", summary,
         )
+
+
+def evaluate(
+    observed: Observed, allocation: Allocation, miss_probability: float, folder: Path, target: str
+) -> Measurement:
+    """The measurement with its verdict; the records become Parquet in ``folder``."""
+    from ntorc.measure import measurement as judged
+    from ntorc.measure.environment import environment
+
+    asked = judged.Requirement(
+        allocation.deadline_s, miss_probability, allocation.clock_hz, allocation.io_overhead_s,
+        is_virtual=target == "virtual",
+    )
+    judged.write_parquet(observed.records, folder / "records.parquet")
+    observed.records_file.unlink()
+    harness = observed.harness
+    machine = environment(str(harness.get("scheduler", "")), memory_locked=bool(harness.get("locked", False)))
+    return judged.evaluate(observed.records, asked, machine, target=target, board=allocation.board)
+
+
+def measured_summary(measurement: Measurement) -> dict[str, object]:
+    """The ``measured`` part of the command contract."""
+    return {
+        "samples": measurement.samples, "pl_cycles_min": measurement.pl_cycles_min,
+        "pl_cycles_max": measurement.pl_cycles_max, "pl_s": asdict(measurement.pl_s),
+        "driver_s": asdict(measurement.driver_s), "loop_s": asdict(measurement.loop_s),
+        "misses": measurement.misses, "miss_bound": measurement.miss_bound,
+    }
 
 
 def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Measurement, run: str) -> Calibration:

@@ -38,7 +38,7 @@ def join(*children: Child) -> Markup:
     return Markup("".join(text(child) for child in children if child is not None))
 
 
-def element(name: str, *children: Child, **attributes: object) -> Markup:
+def element(name: str, /, *children: Child, **attributes: object) -> Markup:
     """An element.
 
     Args:

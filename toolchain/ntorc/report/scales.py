@@ -35,15 +35,22 @@ class Scale:
 
 def padded(low: float, high: float, share: float = 0.06) -> tuple[float, float]:
     """The range with some air at both ends; never empty."""
-    room = (high - low) * share or max(abs(high), 1.0) * share
+    room = (high - low) * share
+    if is_one_value(low, high):
+        room = abs(high) * share or share
     return low - room, high + room
+
+
+def is_one_value(low: float, high: float) -> bool:
+    """Whether the ends differ by no more than what arithmetic leaves behind."""
+    return high - low <= 1e-9 * max(abs(low), abs(high))
 
 
 def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten within ``low..high``."""
     raw = (high - low) / max(wanted, 1)
     unit = 10.0 ** math.floor(math.log10(raw))
-    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= raw * (1 - 1e-9))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= 0.7 * raw)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
 
@@ -114,7 +121,7 @@ def time_histogram(values_s: FloatArray, bins: int = 48) -> tuple[Histogram, boo
     """Bins of equal width, or of equal ratio (then True) when the values span a factor of six or more."""
     low, high = float(values_s.min()), float(values_s.max())
     is_log = low > 0.0 and high / low >= 6.0
-    if low == high:
+    if is_one_value(low, high):
         low, high = padded(low, high)
     edges = np.geomspace(low, high, bins + 1) if is_log else np.linspace(low, high, bins + 1)
     edges[0], edges[-1] = low, high

@@ -1,0 +1,5 @@
+"""``python -m ntorc``."""
+
+from ntorc.cli import program
+
+program()

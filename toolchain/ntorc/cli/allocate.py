@@ -1,0 +1,44 @@
+"""``ntorc allocate``: the exact directives of a network under a deadline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntorc.cli import options
+
+NetworkArgument = Annotated[Path, typer.Argument(help="Folder of an ntorc network (network.json, weights.npz).")]
+Hop = Annotated[int, typer.Option("--hop", min=1, help="Samples from one estimate to the next.")]
+
+
+def allocate(
+    network: NetworkArgument, board: options.Board, deadline: options.Deadline, backend: options.BackendName = "native",
+    clock_hz: options.ClockHz = None, ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC",
+    hop: Hop = 16, json: options.Json = False,
+) -> None:
+    """Choose every layer's directive: least capacity-weighted resources such that the deadline holds.
+
+    \b
+    ntorc train my_network/
+    ntorc allocate my_network/ --board pynq-z2 --deadline 200us
+
+    Exit 3 when it is infeasible: says why, and the smallest reachable deadline.
+    """
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.standalone import allocate_network
+
+    flow = open_flow(options.progress())
+    result = allocate_network(flow, network, board, deadline, backend, clock_hz, ceiling, solver, hop)
+    table = [f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"]
+    for item in result.layers:
+        chosen, need = item.directive, item.resources
+        table.append(
+            f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8} {need.lut:7.0f}"
+            f" {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
+        )
+    total = result.predicted
+    table.append(f"{'with the shell':52} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
+    options.show(result, as_json=json, text="\n".join(table))

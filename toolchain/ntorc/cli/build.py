@@ -1,0 +1,29 @@
+"""``ntorc build``: an allocated network to simulated logic and utilisation."""
+
+from __future__ import annotations
+
+from ntorc.cli import options
+from ntorc.cli.allocate import Hop, NetworkArgument
+
+
+def build(
+    network: NetworkArgument, board: options.Board, deadline: options.Deadline, backend: options.BackendName = "native",
+    clock_hz: options.ClockHz = None, ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC",
+    hop: Hop = 16, json: options.Json = False,
+) -> None:
+    """Allocate, generate the gateware, simulate and synthesise it, and sign a bundle for the virtual board.
+
+    \b
+    ntorc build my_network/ --board pynq-z2 --deadline 200us
+    """
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.standalone import build_network
+
+    flow = open_flow(options.progress())
+    result = build_network(flow, network, board, deadline, backend, clock_hz, ceiling, solver, hop)
+    lines = [
+        f"bundle {result['bundle']} (virtual board; no vendor tool ran)",
+        f"gateware {result['gateware']}",
+        f"design {result['design_id']}: {result['latency_cycles']} cycles; synthesised {result['synthesised']}",
+    ]
+    options.show(result, as_json=json, text="\n".join(lines))

@@ -1,0 +1,23 @@
+"""``ntorc calibrate``: what the cost models know from measurements."""
+
+from __future__ import annotations
+
+from ntorc.cli import options
+
+
+def calibrate(board: options.Board = "pynq-z2", backend: options.BackendName = "native", json: options.Json = False) -> None:
+    """Show every stored measurement that the next allocation will use.
+
+    \b
+    ntorc calibrate --board pynq-z2
+    """
+    from ntorc.deploy.board import load_board
+    from ntorc.pipeline.flow import open_flow
+
+    part = load_board(board).part
+    found = list(open_flow(options.progress()).store.observations(backend, part))
+    lines = [f"{len(found)} observations for {part} ({backend})"]
+    for item in found:
+        figures = ", ".join(f"{name} {value:.0f}" for name, value in sorted(item.quantities.items()))
+        lines.append(f"  {item.source:17} {figures:45} {item.directive[:60]:60} {item.subject[:70]}")
+    options.show({"part": part, "observations": [vars(item) for item in found]}, as_json=json, text="\n".join(lines))

@@ -1,0 +1,36 @@
+"""``ntorc characterize``: remake the cost model that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntorc.cli import options
+
+
+def characterize(
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; the shipped model if left out.")] = None,
+    parts: Annotated[int, typer.Option("--parts", min=20, help="Parts to draw and synthesise.")] = 110,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Synthesis processes side by side.")] = 2,
+    seed: options.Seed = 1, backend: options.BackendName = "native", json: options.Json = False,
+) -> None:
+    """Synthesise drawn parts and fit the cost model of LUT and FF.  Goes on where it was after Ctrl-C.
+
+    \b
+    ntorc characterize --backend native --parts 110 --workers 2
+    """
+    from ntorc.backends.native.characterise import characterise
+    from ntorc.cost.native import MODEL_FILE, save_model
+    from ntorc.paths import project_root
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.make import backend_named
+
+    backend_named(backend)
+    flow = open_flow(options.progress())
+    model = characterise(parts, seed, workers, flow.cache, flow.progress)
+    path = save_model(model, out or project_root() / MODEL_FILE)
+    text = f"{path}: {model.provenance['runs']} syntheses of {model.provenance['shapes']} shapes, held-out error" \
+           f" {model.provenance['held_out_mape_percent']} %, upper bound x{dict(model.bound_factor)}"
+    options.show({"model": str(path), "provenance": dict(model.provenance)}, as_json=json, text=text)

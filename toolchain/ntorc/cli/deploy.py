@@ -1,0 +1,54 @@
+"""``ntorc deploy``: the main job."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ntorc.cli import options
+from ntorc.units import format_seconds
+
+
+def deploy(
+    board: options.Board, deadline: options.Deadline, data: options.Data = None,
+    target: Annotated[str, typer.Option("--target", help="Where to: virtual (a simulated board).")] = "virtual",
+    backend: options.BackendName = "native", clock_hz: options.ClockHz = None,
+    miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
+    estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
+    ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC", seed: options.Seed = 1,
+    train_limit: options.TimeLimit = None, json: options.Json = False,
+) -> None:
+    """Train, allocate, build, deploy, measure and calibrate: from runs to a verdict.
+
+    \b
+    ntorc deploy --board pynq-z2 --deadline 500us
+    ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
+
+    Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
+    """
+    from ntorc.pipeline.deploy import DeployRequest
+    from ntorc.pipeline.deploy import deploy as walk
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.units import parse_duration
+
+    request = DeployRequest(
+        board, parse_duration(deadline), options.training(seed, train_limit), target, backend, miss, data, clock_hz,
+        estimates, ceiling, solver, ("ntorc", *sys.argv[1:]),
+    )
+    summary = walk(open_flow(options.progress()), request)
+    predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
+    lines = [
+        f"{summary['verdict']}: {format_seconds(summary['deadline_s'])} on {summary['board']} ({summary['target']} board)",
+        f"  latency   {predicted['latency_cycles']} cycles predicted,"
+        f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",
+        *(
+            f"  {name:9} {predicted[key]} predicted, {made[key]} synthesised"
+            for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
+        ),
+        f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
+        f"  error     {summary['estimator']['rmse_v']:.4f} V RMSE on held-out trajectories",
+        f"  report    {summary['report']}",
+    ]
+    options.show(summary, as_json=json, text="\n".join(lines))

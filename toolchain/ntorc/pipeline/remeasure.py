@@ -1,0 +1,62 @@
+"""Measure a deployed design once more, as after a power-up of its board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ntorc.allocate.allocation import Allocation
+from ntorc.deploy.board import load_board
+from ntorc.errors import UsageError
+from ntorc.network.network import Network
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.prove import evaluate, gate, measured_summary, observe, require_gate, stream_for
+from ntorc.pipeline.target import open_target
+from ntorc.store.base import RunRecord
+
+if TYPE_CHECKING:
+    from ntorc.deploy.deployment import Deployment
+
+STIMULUS = "stimulus.npz"
+
+
+def remeasure(
+    flow: Flow, record: RunRecord, allocation: Allocation, deployment: Deployment, estimates: int
+) -> dict[str, Any]:
+    """The ``measured`` part anew, with gate and verdict, in a folder of its own below the run's.
+
+    Raises:
+        UsageError: the board's confirmed design is another run's by now.
+        GateError: outputs differ from the reference.
+    """
+    folder = Path(record.folder)
+    network = Network.load(folder / "network")
+    with np.load(folder / STIMULUS, allow_pickle=False) as arrays:
+        counts = arrays["counts"].astype(np.int64)
+    samples = stream_for(counts, network.input_length, allocation.hop, estimates)
+    board = load_board(allocation.board)
+    work = folder / f"measure-{len(list(folder.glob('measure-*'))) + 1:03d}"
+    work.mkdir()
+    with open_target(flow, deployment.target, board) as target:
+        with flow.stage("deploy", "the confirmed design, as after power-up"):
+            restored = target.restore(flow.progress)
+        if restored.design_id != deployment.design_id:
+            raise UsageError(
+                f"the board's confirmed design is {restored.design_id}, not run {record.run}'s {deployment.design_id}",
+                "measure the newest run, or deploy this one again",
+            )
+        with flow.stage("measure", f"{estimates} estimates by the C harness"):
+            observed = observe(flow, target, work, samples, estimates, period_ns=0)
+    result: dict[str, Any] = {"run": record.run, "board": board.name, "target": deployment.target,
+                              "deadline_s": allocation.deadline_s}
+    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
+        verdict = gate(flow, network, observed, allocation.hop)
+        result["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+        require_gate(verdict, result)
+    miss = float(str(record.summary.get("miss_probability", 1e-5)))
+    measurement = evaluate(observed, allocation, miss, work, deployment.target)
+    result |= {"measured": measured_summary(measurement), "verdict": measurement.verdict,
+               "verdict_basis": measurement.verdict_basis, "timings_s": dict(flow.timings_s)}
+    return result

@@ -1,0 +1,99 @@
+"""Single stages for commands that start from a saved network or a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ntorc.allocate.allocation import Allocation, Requirement
+from ntorc.deploy.board import Board, load_board
+from ntorc.errors import UsageError
+from ntorc.network.network import Network
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage
+from ntorc.records import load
+from ntorc.store.base import RunRecord, Store
+from ntorc.units import parse_duration
+
+
+def load_network(path: Path) -> Network:
+    """A saved network.
+
+    Raises:
+        UsageError: there is none at ``path``.
+    """
+    if not (path / "network.json").is_file():
+        raise UsageError(f"{path} holds no network (no network.json)", "make one: ntorc train FOLDER")
+    return Network.load(path)
+
+
+def _requirement(
+    board: Board, deadline: str, clock_hz: float | None, ceiling: float, solver: str, hop: int
+) -> Requirement:
+    clock_hz = clock_hz or board.default_clock_hz
+    board.check_clock(clock_hz)
+    return Requirement(
+        board, parse_duration(deadline).seconds(clock_hz), clock_hz, hop, board.io_overhead.total_s,
+        board.io_overhead.source, ceiling, solver,
+    )
+
+
+def allocate_network(
+    flow: Flow, path: Path, board: str, deadline: str, backend: str, clock_hz: float | None, ceiling: float,
+    solver: str, hop: int,
+) -> Allocation:
+    """The exact allocation of a saved network."""
+    network, known = load_network(path), load_board(board)
+    requirement = _requirement(known, deadline, clock_hz, ceiling, solver, hop)
+    with flow.stage("allocate", f"{network.name} on {known.part}"):
+        return allocation_stage(flow, network, backend_named(backend), requirement)
+
+
+def build_network(
+    flow: Flow, path: Path, board: str, deadline: str, backend: str, clock_hz: float | None, ceiling: float,
+    solver: str, hop: int,
+) -> dict[str, Any]:
+    """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
+    allocation = allocate_network(flow, path, board, deadline, backend, clock_hz, ceiling, solver, hop)
+    network, known = load_network(path), load_board(board)
+    with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
+        built = build_stage(flow, network, backend_named(backend), allocation)
+        word = network.input_format
+        generator = np.random.default_rng(1)
+        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * hop)
+        bundle = bundle_stage(flow, network, built, known, samples)
+    return {
+        "bundle": str(bundle.folder), "gateware": str(built.folder / "gateware"), "design_id": built.plan.design_id,
+        "latency_cycles": allocation.latency_cycles, "synthesised": built.products.total.as_dict(),
+        "tool": built.products.tool, "target": "virtual",
+    }
+
+
+def find_run(store: Store, name: str) -> RunRecord:
+    """A run by name, or the newest.
+
+    Raises:
+        UsageError: there is none.
+    """
+    records = store.runs()
+    chosen = [record for record in records if record.run == name] if name else records[:1]
+    if not chosen:
+        raise UsageError(f"there is no run '{name}'" if name else "there are no runs yet",
+                         "`ntorc runs` lists them; `ntorc deploy --board pynq-z2 --deadline 500us` makes one")
+    return chosen[0]
+
+
+def measure_run(flow: Flow, name: str, estimates: int) -> dict[str, Any]:
+    """Restore the confirmed design on the virtual board and measure it against a run's deadline."""
+    from ntorc.deploy.deployment import Deployment
+    from ntorc.pipeline.remeasure import remeasure
+
+    record = find_run(flow.store, name)
+    folder = Path(record.folder)
+    if not (folder / "deployment.json").is_file():
+        raise UsageError(f"run {record.run} was not deployed: it is {record.state}", "deploy first")
+    allocation = load(Allocation, folder / "allocation.json")
+    deployment = load(Deployment, folder / "deployment.json")
+    return remeasure(flow, record, allocation, deployment, estimates)
