@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import optional_parts
 import pytest
 from hypothesis import HealthCheck, settings
+
+import optional_parts
 
 # no test may fail because the machine is busy
 settings.register_profile("ntorc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -63,6 +64,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if os.environ.get("NTORC_REQUIRE") == "all" and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: left out although NTORC_REQUIRE=all: {_reason(report)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> object:
+    """The same for a whole file that leaves itself out."""
+    report: pytest.CollectReport = yield
+    if os.environ.get("NTORC_REQUIRE") == "all" and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid}: left out although NTORC_REQUIRE=all: {_reason(report)}"
     return report
 
 

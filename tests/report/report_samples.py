@@ -82,14 +82,14 @@ def measurement(of: Records, deadline_s: float, target: str = "virtual") -> Meas
 
 
 def trajectory(points: int = 30_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Time, a roller that moves and dwells, and an estimate that lags and is noisy."""
+    """[points] Time, a roller that moves and dwells, and an estimate that lags and is noisy."""
     time_s = np.arange(points) * 16 / 5000.0
     draw = np.random.default_rng(11)
     stops = draw.uniform(1.2, 3.4, points // 900 + 2)
     truth_v = np.interp(np.arange(points), np.arange(len(stops)) * 900.0, stops)
     truth_v = np.minimum(np.maximum(truth_v, 1.5), 3.2)
     lagged = np.concatenate([np.full(12, truth_v[0]), truth_v[:-12]])[:points]
-    noise = np.convolve(draw.normal(0.0, 0.35, points), np.ones(9) / 9, "same")
+    noise = np.convolve(draw.normal(0.0, 0.35, points), np.ones(9) / 9, "same")[:points]
     return time_s, truth_v, lagged + noise
 
 

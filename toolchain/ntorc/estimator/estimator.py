@@ -129,7 +129,7 @@ def predict_v(model: Any, windows: Windows, input_fraction_bits: int) -> FloatAr
     for begin in range(0, windows.ends.size, size):
         inputs = windows.inputs(input_fraction_bits, slice(begin, begin + size))
         pieces.append(np.asarray(model(inputs, training=False))[:, 0])
-    return np.concatenate(pieces).astype(np.float32)
+    return np.asarray(np.concatenate(pieces), dtype=np.float32)
 
 
 def rmse_v(estimates_v: FloatArray, target_v: FloatArray) -> float:

@@ -2,8 +2,7 @@
 
 On the rig, moves excite the beam (RMS .2 to .7 V), dwells ring down or keep vibrating at about
 .08 V, rests are quiet (2 mV), and accelerations of replicas correlate by .74 to .92.  So most of
-the excitation must follow from the motion itself (the track's profile and bumps, starts and
-stops), and the rest is noise.
+the excitation must follow from the motion itself (bumps of the track, starts and stops), and the rest is noise.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from ntorc.estimator.motions import Motion
 
 DoubleArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Generator = np.random.Generator
 
 _TRACK_SEED = 20
@@ -28,9 +26,7 @@ class Excitation:
     """Strengths, chosen to give the rig's RMS in moves, dwells and rests, by band of frequency.
 
     Attributes:
-        track_m: RMS of the track's height profile, which lifts the roller as it moves.
-        track_step_v: distance over which the profile changes, in position volts.
-        bump_spacing_v: mean distance of the bumps on the track.
+        bump_spacing_v: mean distance of the bumps on the track, in position volts.
         bump_n_s_per_v: force of a bump crossed at 1 V/s; bumps differ by a log-normal factor.
         bump_s: duration of a bump's half-sine force.
         knock_m_per_s2: frame's acceleration at a start or stop of a move with a mean speed of 1 V/s.
@@ -42,8 +38,6 @@ class Excitation:
         spread: relative spread of knocks and bumps between replicas.
     """
 
-    track_m: float = 9e-7
-    track_step_v: float = 0.02
     bump_spacing_v: float = 0.25
     bump_n_s_per_v: float = 8.0
     bump_s: float = 0.0025
@@ -56,27 +50,18 @@ class Excitation:
     spread: float = 0.3
 
     def drive(
-        self, motion: Motion, generator: Generator, sample_rate_hz: float, roller_stiffness_n_per_m: float
+        self, motion: Motion, generator: Generator, sample_rate_hz: float
     ) -> tuple[DoubleArray, DoubleArray]:
         """Force at the roller (N) and acceleration of the frame (m/s2), each of shape [n], of one run."""
         position_v = motion.position_v
         speed_v_per_s = np.gradient(position_v) * sample_rate_hz
-        roller_n = roller_stiffness_n_per_m * self._track_height_m(position_v)
-        roller_n += self._bumps_n(position_v, speed_v_per_s, generator, sample_rate_hz)
+        roller_n = self._bumps_n(position_v, speed_v_per_s, generator, sample_rate_hz)
         noise = _low_pass(generator.normal(size=position_v.size), self.rolling_hz, sample_rate_hz)
         roller_n += self.rolling_n_s_per_v * np.abs(speed_v_per_s) * noise
         frame_m_per_s2 = self._knocks(motion, generator, sample_rate_hz)
         frame_m_per_s2 += self._hunting(motion, generator, sample_rate_hz)
         frame_m_per_s2 += generator.normal(0.0, self.ambient_m_per_s2, position_v.size)
         return roller_n, frame_m_per_s2
-
-    def _track_height_m(self, position_v: DoubleArray) -> DoubleArray:
-        """Height of the track at positions: one profile for every run of the rig."""
-        from scipy.interpolate import CubicSpline
-
-        places_v = np.arange(_TRACK_LOW_V, _TRACK_HIGH_V, self.track_step_v)
-        heights_m = np.random.default_rng(_TRACK_SEED).normal(0.0, self.track_m, places_v.size)
-        return np.asarray(CubicSpline(places_v, heights_m)(position_v))
 
     def _bumps_n(
         self, position_v: DoubleArray, speed_v_per_s: DoubleArray, generator: Generator, sample_rate_hz: float
@@ -138,6 +123,6 @@ def _pulses(
     """Half sines of a duration that begin at ``places`` with peaks ``sizes``, shape [samples]."""
     train = np.zeros(samples)
     np.add.at(train, places, sizes)
-    length = max(int(round(duration_s * sample_rate_hz)), 2)
+    length = max(round(duration_s * sample_rate_hz), 2)
     half_sine = np.sin(np.pi * (np.arange(length) + 0.5) / length)
     return np.convolve(train, half_sine)[:samples]

@@ -98,6 +98,19 @@ class Run:
         return total.hexdigest()
 
 
+def make_run(
+    name: str, family: str, acceleration: npt.NDArray[np.generic], position: npt.NDArray[np.generic],
+    sample_rate_hz: float,
+) -> Run:
+    """A run from arrays of any type, as files hold them; `Run` checks and converts them.
+
+    Raises:
+        DataError: see `Run`.
+    """
+    return Run(name, family, _checked(name, "acceleration_v", acceleration),
+               _checked(name, "position_v", position), sample_rate_hz)
+
+
 def _checked(name: str, attribute: str, values: object) -> FloatArray:
     array = np.asarray(values)
     if array.ndim != 1 or array.dtype.kind not in "fiu":
@@ -233,7 +246,7 @@ class Runs:
             if _SAFE_NAME.fullmatch(name) is None:
                 raise DataError(f"{folder / INDEX_NAME} names an unusable run '{name[:60]}'")
             acceleration_v, position_v = read_npz(folder / f"{name}.npz")
-            run = Run(name, entry.family, acceleration_v, position_v, index.sample_rate_hz)
+            run = make_run(name, entry.family, acceleration_v, position_v, index.sample_rate_hz)
             if run.digest != entry.digest:
                 raise DataError(
                     f"{folder / name}.npz was altered after it was saved",

@@ -70,13 +70,13 @@ def simulate_runs(
     """
     if trajectories < 1 or replicas < 1 or seed < 0:
         raise UsageError("simulate at least one trajectory and one replica, with a seed of 0 or more")
-    if not 2.0 <= duration_s or trajectories * replicas * duration_s > 10_000.0:
+    if not duration_s >= 2.0 or trajectories * replicas * duration_s > 10_000.0:
         raise UsageError(
             f"cannot simulate {trajectories * replicas} runs of {duration_s:g} s",
             "a run takes 2 s or more, all runs together 10,000 s at most",
         )
     rig = rig or Rig()
-    samples = int(round(duration_s * SAMPLE_RATE_HZ))
+    samples = round(duration_s * SAMPLE_RATE_HZ)
     made = motions(trajectories, seed, samples, SAMPLE_RATE_HZ)
     names, paths, sources = [], [], []
     for number, motion in enumerate(made):
@@ -106,7 +106,7 @@ def _accelerations(
     from scipy.signal import lfilter
 
     drives = [
-        rig.excitation.drive(path, source, SAMPLE_RATE_HZ, rig.beam.roller_stiffness_n_per_m)
+        rig.excitation.drive(path, source, SAMPLE_RATE_HZ)
         for path, source in zip(paths, sources, strict=True)
     ]
     positions_v = np.stack([path.position_v for path in paths], axis=1)
@@ -142,11 +142,6 @@ def tip_velocity(
     readout = np.concatenate([np.zeros(rig.modes), reduced.shape_at(rig.beam.length_m)])
     samples, runs = places.shape
     state = np.zeros((runs, 2 * rig.modes, 1))
-    # the beam rests on the roller at its first height: no transient from switching the force on
-    state[:, : rig.modes, 0] = [
-        _STATE_SCALE_PER_S * _deflection(reduced, int(place), force)
-        for place, force in zip(places[0], roller_n[0], strict=True)
-    ]
     velocity = np.empty((samples, runs))
     chunk = int(SAMPLE_RATE_HZ)
     for begin in range(0, samples, chunk):
@@ -164,18 +159,12 @@ def tip_velocity(
     return velocity
 
 
-def _deflection(reduced: ReducedBeam, place: int, force_n: float) -> DoubleArray:
-    position_v = float(_grid_v()[place])
-    shape = reduced.shape_at(reduced.beam.roller_m(position_v))
-    return np.asarray(np.linalg.solve(reduced.stiffness_at(position_v), shape * force_n))
-
-
 def _grid_v() -> DoubleArray:
     return np.linspace(_GRID_LOW_V, _GRID_HIGH_V, _GRID_POINTS)
 
 
 def _transitions(rig: Rig, reduced: ReducedBeam) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-    """State transitions [grid, 2 modes, 2 modes], inputs of 1 N at the roller and of 1 m/s2 of the frame [grid, 2 modes].
+    """State transitions [grid, 2 modes, 2 modes]; inputs [grid, 2 modes] of 1 N at the roller, 1 m/s2 of the frame.
 
     Van Loan's method (IEEE Trans. Automatic Control 23, 1978): the inputs are extra constant states.
     """

@@ -73,7 +73,7 @@ def honest(
     Raises:
         DataError: fewer than three trajectories, or fractions that leave nothing to train on.
     """
-    if not (0.0 < test_fraction and 0.0 < validation_fraction and test_fraction + validation_fraction < 1.0):
+    if not (test_fraction > 0.0 and validation_fraction > 0.0 and test_fraction + validation_fraction < 1.0):
         raise DataError(
             f"cannot hold out {test_fraction:g} for test and {validation_fraction:g} for validation",
             "both must be positive and leave something to train on",

@@ -167,7 +167,7 @@ def _fit(
         done = max(epoch / config.epochs, min(state.elapsed_s / config.time_limit_s, 1.0))
         falling = 0.5 * (1.0 + math.cos(math.pi * done))
         model.optimizer.learning_rate = config.learning_rate * (_FINAL_RATE + (1.0 - _FINAL_RATE) * falling)
-        model.fit(_epoch_batches(data, config, epoch), epochs=1, verbose=0)
+        model.fit(_epoch_batches(data, config, epoch), epochs=1, shuffle=False, verbose=0)
         estimates_v = predict_v(model, data.validation, data.input_fraction_bits) * data.std_v + data.mean_v
         error_v = rmse_v(estimates_v.astype(np.float32), data.validation.target_v)
         state = checkpoints.save_epoch(

@@ -56,7 +56,7 @@ def recognise(runs: Runs) -> tuple[Trajectory, ...]:
     """
     coarse = {run.name: _coarse(run) for run in runs}
     remaining = [run.name for run in runs]
-    trajectories = []
+    trajectories: list[Trajectory] = []
     while remaining:
         group = [remaining.pop(0)]
         for member in group:  # grows while it is walked
@@ -74,7 +74,7 @@ def recognise(runs: Runs) -> tuple[Trajectory, ...]:
 
 
 def _coarse(run: Run) -> DoubleArray:
-    step = max(int(round(run.sample_rate_hz / _COARSE_HZ)), 1)
+    step = max(round(run.sample_rate_hz / _COARSE_HZ), 1)
     whole = run.samples - run.samples % step
     blocks = run.position_v[:whole].astype(np.float64).reshape(-1, step)
     return np.asarray(np.median(blocks, axis=1), dtype=np.float64)  # the median ignores spikes

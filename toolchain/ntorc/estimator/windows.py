@@ -29,15 +29,15 @@ _SPIKE_V = 0.15
 _SPIKE_SAMPLES = 25
 
 
-def to_counts(acceleration_v: npt.NDArray[np.floating], adc_lsb_v: float = ADC_LSB_V) -> CountArray:
+def to_counts(acceleration_v: FloatArray, adc_lsb_v: float = ADC_LSB_V) -> CountArray:
     """The converter's counts for accelerations in volts, shape kept, clipped to 14 bits."""
     counts = np.round(acceleration_v.astype(np.float64) / adc_lsb_v)
-    return np.clip(counts, -ADC_COUNTS, ADC_COUNTS - 1).astype(np.int16)
+    return np.asarray(np.clip(counts, -ADC_COUNTS, ADC_COUNTS - 1), dtype=np.int16)
 
 
 def to_input(counts: CountArray, input_fraction_bits: int) -> FloatArray:
     """The network's input for counts, shape kept: exact in float32."""
-    return np.ldexp(counts.astype(np.float32), -input_fraction_bits)
+    return np.asarray(np.ldexp(counts.astype(np.float32), -input_fraction_bits))
 
 
 def choose_fraction_bits(counts: Sequence[CountArray]) -> int:
@@ -53,7 +53,7 @@ def choose_fraction_bits(counts: Sequence[CountArray]) -> int:
             "the acceleration is zero in all runs that are trained on",
             "check the accelerometer, its cable and the channel order",
         )
-    return max(int(round(math.log2(math.sqrt(squares / total)))), 0)
+    return max(round(math.log2(math.sqrt(squares / total))), 0)
 
 
 def window_ends(samples: int, window_samples: int, hop_samples: int) -> IndexArray:

@@ -92,7 +92,7 @@ def requirement_of(request: DeployRequest, board: Board) -> Requirement:
     clock_hz = request.clock_hz or board.default_clock_hz
     board.check_clock(clock_hz)
     return Requirement(
-        board, request.deadline.seconds(clock_hz), clock_hz, request.training.hop, board.io_overhead.total_s,
+        board, request.deadline.seconds(clock_hz), clock_hz, request.training.hop_samples, board.io_overhead.total_s,
         board.io_overhead.source, request.ceiling, request.solver,
     )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
 
 if TYPE_CHECKING:
@@ -57,12 +56,10 @@ class Trace:
 
 def held_out(learned: Learned) -> HeldOut:
     """The test part of the split."""
-    from ntorc.estimator.windows import counts_of
+    from ntorc.estimator.windows import to_counts
 
-    chosen = [run for run in learned.runs.runs if run.name in learned.split.test]
-    if not chosen:
-        raise DataError("the split holds no run out", "give more runs")
-    counts = [counts_of(run, learned.estimator).astype(np.int64) for run in chosen]
+    chosen = [learned.runs[name] for name in learned.split.test]
+    counts = [to_counts(run.acceleration_v, learned.estimator.adc_lsb_v).astype(np.int64) for run in chosen]
     return HeldOut(
         np.concatenate(counts),
         np.concatenate([np.asarray(run.position_v, np.float64) for run in chosen]),

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntorc.errors import DataError
+import numpy as np
+
+from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
+from ntorc.records import digest_of, digest_of_file, digest_of_sources
 
 if TYPE_CHECKING:
+    from ntorc.estimator.estimator import Estimator
     from ntorc.estimator.runs import Runs
     from ntorc.estimator.splits import Split
-    from ntorc.estimator.training import Estimator, TrainingConfig
+    from ntorc.estimator.training import TrainingConfig
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CALIBRATION_FRAMES = 2000
@@ -42,14 +45,15 @@ class Learned:
 
 def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     """Recorded runs of a folder, or simulated ones (made once for a seed and a version of the simulator)."""
-    from ntorc.estimator.readers import read_runs
+    from ntorc.estimator.readers import load_runs
     from ntorc.estimator.runs import Runs
     from ntorc.estimator.simulator import simulate_runs
 
     if data is not None:
-        return read_runs(data)
+        return load_runs(data, progress=flow.progress)
     folder = _PACKAGE / "estimator"
-    key = digest_of({"seed": seed, "code": digest_of_sources(folder / "simulator.py", folder / "beam.py")})
+    names = ("simulator.py", "beam.py", "motions.py", "excitation.py")
+    key = digest_of({"seed": seed, "code": digest_of_sources(*(folder / name for name in names))})
 
     def make(work: Path) -> None:
         simulate_runs(seed=seed, progress=flow.progress).save(work)
@@ -59,11 +63,12 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
 
 def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Split, Estimator, Path]:
     """Train, or take the estimator that equal data, configuration and code have given before."""
-    from ntorc.estimator.splits import honest_split
-    from ntorc.estimator.training import Estimator, train
+    from ntorc.estimator.estimator import load_estimator
+    from ntorc.estimator.splits import honest
+    from ntorc.estimator.training import train
 
-    split = honest_split(runs)
-    names = ("training.py", "models.py", "windows.py")
+    split = honest(runs)
+    names = ("training.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
     sources = [_PACKAGE / "estimator" / name for name in names]
     key = digest_of({
         "runs": runs.digest, "split": digest_of(split), "config": digest_of(config), "code": digest_of_sources(*sources)
@@ -73,14 +78,14 @@ def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Spl
         train(runs, split, config, work, flow.progress)
 
     folder = flow.once("estimator", key, make)
-    return split, load(Estimator, folder / "estimator.json"), folder
+    return split, load_estimator(folder), folder
 
 
 def network_stage(
     flow: Flow, runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision | None = None
 ) -> Network:
     """The integer network: formats from training windows, weights rounded."""
-    from ntorc.estimator.windows import frames_of, input_format
+    from ntorc.estimator.windows import ADC_BITS, cut
 
     precision = precision or Precision()
     code = [_PACKAGE / "network", _PACKAGE / "estimator" / "windows.py"]
@@ -93,11 +98,12 @@ def network_stage(
         from ntorc.network.importers.keras_model import import_keras
 
         flow.progress.message("  network: choosing fixed-point formats")
-        frames = frames_of(runs, split.train, estimator, limit=_CALIBRATION_FRAMES)
-        if not len(frames):
-            raise DataError("the training runs are shorter than one window", "give longer runs")
+        windows = cut([runs[name] for name in split.train], estimator.window_samples, estimator.hop_samples)
+        step = max(1, len(windows.ends) // _CALIBRATION_FRAMES)
+        frames = windows.inputs(0, np.arange(0, len(windows.ends), step))  # counts: no binary point yet
+        word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
         floating = import_keras(folder / "model.keras", estimator.name)
-        quantise(floating, input_format(estimator), frames, precision).save(work)
+        quantise(floating, word, frames, precision).save(work)
 
     return Network.load(flow.once("network", key, make))
 

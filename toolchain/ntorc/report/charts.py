@@ -1,8 +1,8 @@
 """Charts as inline SVG whose colours come from the page's style, so that they follow its colour scheme.
 
-Every chart is drawn twice, for a wide and for a narrow page: scaling one drawing would leave its text
-unreadable on a phone or clumsy on a screen.  The style shows one of them; both carry a title and a
-description for those who do not see them.
+Every chart is drawn three times, for a wide, a medium and a narrow page: scaling one drawing would leave
+its text unreadable on a phone or clumsy on a screen.  The style shows one of them; all carry a title and
+a description for those who do not see them.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ class Size:
     height: float
 
 
-FULL = Size("wide", 1080.0, 420.0)
-HALF = Size("wide", 520.0, 300.0)
-NARROW = Size("narrow", 328.0, 260.0)
-NARROW_TALL = Size("narrow", 328.0, 360.0)
+WHOLE_PAGE = (Size("wide", 1080.0, 420.0), Size("medium", 720.0, 380.0), Size("narrow", 328.0, 360.0))
+HALF_PAGE = (Size("wide", 520.0, 300.0), Size("medium", 720.0, 300.0), Size("narrow", 328.0, 260.0))
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def variants(
         name: unique in the page; part of the ids.
         title, description: what a reader hears instead of seeing the chart.
         draw: gives the inner markup for a size.
-        sizes: of `FULL` or `HALF`, and a narrow one.
+        sizes: `WHOLE_PAGE` or `HALF_PAGE`.
     """
     return join(*(_drawing(f"{name}-{size.name}", title, description, size, draw(size)) for size in sizes))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,7 @@ class _Plain:
     measurement: Measurement
     products: Products
     deployment: Deployment
-    estimator: dict[str, str]
+    estimator: tuple[tuple[str, str], ...]
     calibration: tuple[str, ...]
     notes: tuple[str, ...]
     capacity: Resources
@@ -116,8 +118,6 @@ class ReportData:
         Raises:
             StorageError: the disk is full or the folder cannot be written.
         """
-        import io
-
         series = io.BytesIO()
         np.savez_compressed(series, **{name: getattr(self, name) for name in _SERIES_NAMES})
         with storage_errors(folder):
@@ -125,7 +125,8 @@ class ReportData:
         save(
             _Plain(
                 self.run, self.created, self.command, dict(self.summary), self.allocation, self.measurement,
-                self.products, self.deployment, dict(self.estimator), self.calibration, self.notes, self.device,
+                self.products, self.deployment, tuple(self.estimator.items()), self.calibration, self.notes,
+                self.device,
             ),
             folder / _PLAIN,
         )
@@ -143,9 +144,10 @@ class ReportData:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 series = {name: arrays[name] for name in _SERIES_NAMES}
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise StorageError(f"{path} is not a report's series: {error}", "run the command again") from error
-        return ReportData(**{name: getattr(plain, name) for name in _Plain.__dataclass_fields__}, **series)
+        values = {name: getattr(plain, name) for name in _Plain.__dataclass_fields__}
+        return ReportData(**{**values, **series, "estimator": dict(plain.estimator)})
 
 
 def _unusable(reason: str) -> MeasurementError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ntorc.report.blocks import Column, facts, figure, folded, inner, paragraph, section, table
-from ntorc.report.charts import FULL, NARROW_TALL, Size, tracking, variants
+from ntorc.report.charts import WHOLE_PAGE, Size, tracking, variants
 from ntorc.report.data import ReportData
 from ntorc.report.figures import count, duration, volts
 from ntorc.report.markup import Markup, element, join
@@ -49,7 +49,7 @@ def estimates(data: ReportData) -> Markup:
         "tracking", title,
         figure(
             join(element("strong", said), "."), legend,
-            variants("tracking", "Estimate and truth over time", said, draw, (FULL, NARROW_TALL)),
+            variants("tracking", "Estimate and truth over time", said, draw, WHOLE_PAGE),
             folded("As a table", _table(data), table(
                 [Column("Error over the whole trajectory"), Column("Value", True)], figures, label="Errors"
             )),

@@ -6,7 +6,7 @@ from ntorc import __version__
 from ntorc.report.blocks import Column, code, facts, folded, inner, section, table
 from ntorc.report.data import ReportData
 from ntorc.report.figures import count, duration, megahertz
-from ntorc.report.markup import Child, Markup, element, join
+from ntorc.report.markup import Child, Markup, element
 
 
 def provenance(data: ReportData) -> Markup:
@@ -69,8 +69,7 @@ def _timings(data: ReportData) -> Markup | None:
     }
     if not timings:
         return None
-    rows = [(name, duration(seconds)) for name, seconds in timings.items()]
-    return join(folded(
-        "How long each stage took",
-        table([Column("Stage"), Column("Time", True)], rows, label="Time of each stage"),
-    ))
+    longest_first = sorted(timings.items(), key=lambda item: (-item[1], item[0]))
+    rows = [(name, duration(seconds)) for name, seconds in longest_first]
+    columns = [Column("Stage"), Column("Time", True)]
+    return folded("How long each stage took", table(columns, rows, label="Time of each stage"))

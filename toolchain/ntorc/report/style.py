@@ -27,7 +27,7 @@ body{margin:0;background:var(--paper);color:var(--ink);
  font-variant-numeric:tabular-nums}
 main{max-width:1120px;margin:0 auto;padding:32px 20px 64px}
 h1,h2,h3,p,td,th,dd,dt,li,code,figcaption{unicode-bidi:isolate}
-h1,h2,h3,p,dd,dt,li,code,figcaption{overflow-wrap:anywhere}
+h1,h2,h3,p,dd,dt,li,code,figcaption,footer{overflow-wrap:anywhere}
 td code{display:inline-block;min-width:26ch}
 h2{font-size:20px;line-height:1.3;font-weight:600;margin:52px 0 6px;padding-top:14px;
  border-top:1px solid var(--rule)}
@@ -94,7 +94,7 @@ figcaption{font-size:15px;margin:0 0 6px}
 figcaption strong{font-weight:600}
 .chart{display:block;width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;
  font-variant-numeric:tabular-nums}
-.chart.wide{display:none}
+.chart.wide,.chart.medium{display:none}
 .chart .tick{fill:var(--soft)}
 .chart .label{fill:var(--soft)}
 .chart .note{fill:var(--marker);font-weight:600}
@@ -126,11 +126,13 @@ ul.plain{margin:10px 0 0;padding-left:20px}
 ul.plain li{margin:3px 0;max-width:90ch}
 footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--rule);color:var(--soft);font-size:13.5px}
 @media (min-width:680px){
- .chart.wide{display:block}
+ .chart.medium{display:block}
  .chart.narrow{display:none}
  main{padding:48px 32px 80px}
 }
 @media (min-width:960px){
+ .chart.wide{display:block}
+ .chart.medium{display:none}
  .charts{grid-template-columns:1fr 1fr;gap:32px}
  .charts figcaption{min-height:3.1em}
 }
@@ -154,8 +156,9 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--rule);color:v
  h2{margin-top:26px;break-after:avoid}
  figure,tr,.notice,.figures div,.facts div{break-inside:avoid}
  .scroll{overflow:visible}
- .chart.wide{display:block}
- .chart.narrow{display:none}
+ .charts{grid-template-columns:1fr}
+ .chart.medium{display:block}
+ .chart.wide,.chart.narrow{display:none}
  details:not([open]){display:none}
  @page{margin:16mm 14mm}
 }

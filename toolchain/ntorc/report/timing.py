@@ -6,7 +6,7 @@ import numpy as np
 
 from ntorc.measure.statistics import Quantiles
 from ntorc.report.blocks import Column, figure, folded, paragraph, section, table
-from ntorc.report.charts import HALF, NARROW, Marker, Size, histogram, variants
+from ntorc.report.charts import HALF_PAGE, Marker, Size, histogram, variants
 from ntorc.report.data import ReportData
 from ntorc.report.figures import aligned, count, duration, probability, unit_of
 from ntorc.report.markup import Markup, element, join
@@ -79,7 +79,7 @@ def _cycles(data: ReportData) -> Markup:
     ]
     return figure(
         join(element("strong", "Cycles in the logic"), f": {said}"),
-        variants("cycles", "Histogram of PL cycles", said, draw, (HALF, NARROW)),
+        variants("cycles", "Histogram of PL cycles", said, draw, HALF_PAGE),
         folded("As a table", table([Column("Cycles"), Column("Estimates", True)], labels, label="PL cycles")),
     )
 
@@ -110,6 +110,6 @@ def _loop(data: ReportData) -> Markup:
     ]
     return figure(
         join(element("strong", f"Loop time{whose}"), f": {said}"),
-        variants("loop", "Histogram of the loop's times", said, draw, (HALF, NARROW)),
+        variants("loop", "Histogram of the loop's times", said, draw, HALF_PAGE),
         folded("As a table", table([Column("Loop time"), Column("Estimates", True)], rows, label="Loop times")),
     )

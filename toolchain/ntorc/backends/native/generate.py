@@ -29,8 +29,10 @@ def rom_module(name: str, words: Sequence[int], bits: int, style: str, *, regist
     contents = "\n".join(f"    words[{i}] = {_hex(word, bits)};" for i, word in enumerate(words))
     clock = "    input  logic clk,\n" if registered else ""
     read = "always_ff @(posedge clk) data <= words[address];" if registered else "assign data = words[address];"
+    # alone, a memory in logic is one LUT6 a bit and 64 words; flattened into the engine yosys spends three times that
+    kept = '(* keep_hierarchy = "yes" *)\n' if style == "logic" else ""
     return (
-        f"module {name} (\n{clock}"
+        f"{kept}module {name} (\n{clock}"
         f"    input  logic [{address_bits(len(words)) - 1}:0] address,\n"
         f"    output logic [{bits - 1}:0] data\n);\n"
         f'  (* rom_style = "{style}" *) logic [{bits - 1}:0] words[{len(words)}];\n'

@@ -1,0 +1,49 @@
+"""Random networks over the gateware's whole range, for campaigns and property tests."""
+
+from __future__ import annotations
+
+import random
+
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import Conv1D, Dense, Layer, MaxPool1D, Network, random_network
+
+
+def draw_network(seed: int) -> Network:
+    """Convolutions, pools and dense layers of random shapes, formats and order; never two pools in a row."""
+    draw = random.Random(seed)
+    start = length = draw.randint(4, 48)
+    channels = 1
+    layers: list[Layer] = []
+    for index in range(draw.randint(1, 5)):
+        layers.append(_draw_layer(draw, f"l{index}", length, channels, layers))
+        length, channels = layers[-1].output_length, layers[-1].output_channels
+        if length * channels > 600 or (isinstance(layers[-1], Dense) and draw.random() < 0.4):
+            break
+    if all(isinstance(layer, MaxPool1D) for layer in layers) or length * channels > 64:
+        layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
+    word = FixedFormat(draw.randint(8, 16), draw.randint(0, 8))
+    return random_network(seed, word, start, tuple(layers))
+
+
+def _draw_output(draw: random.Random) -> FixedFormat:
+    return FixedFormat(
+        draw.randint(4, 18), draw.randint(-6, 4),
+        draw.choice(["truncate", "half_up"]), draw.choice(["wrap", "saturate"]),  # type: ignore[arg-type]
+    )
+
+
+def _draw_layer(draw: random.Random, name: str, length: int, channels: int, before: list[Layer]) -> Layer:
+    kind = draw.choice(["conv", "conv", "pool", "dense"])
+    weight = FixedFormat(draw.randint(2, 12), 4)
+    activation = draw.choice(["linear", "relu"])
+    if kind == "pool" and length >= 2 and not (before and isinstance(before[-1], MaxPool1D)):
+        return MaxPool1D(name, length, channels, draw.randint(1, min(4, length)))
+    kernel, dilation = draw.randint(1, 5), draw.choice([1, 1, 1, 2, 3])
+    span = (kernel - 1) * dilation + 1
+    left, right = draw.choice([(0, 0), ((span - 1) // 2, span - 1 - (span - 1) // 2), (span - 1, 0)])
+    if kind == "conv" and length + left + right >= span:
+        return Conv1D(
+            name, length, channels, draw.randint(1, 9), kernel, weight, _draw_output(draw),
+            draw.choice([1, 1, 2, 3]), dilation, left, right, activation,  # type: ignore[arg-type]
+        )
+    return Dense(name, length, channels, draw.randint(1, 9), weight, _draw_output(draw), activation)  # type: ignore[arg-type]

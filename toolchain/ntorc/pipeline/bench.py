@@ -1,0 +1,61 @@
+"""Benchmarks that docs/results.md states; each is rerun by ``ntorc bench``."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from ntorc.backends.native.cycles import latency_cycles
+from ntorc.backends.native.draw import draw_network
+from ntorc.backends.native.geometry import legal_directives
+from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
+from ntorc.backends.native.simulate import SimulatedLogic
+from ntorc.backends.native.verilate import build_logic
+from ntorc.network import reference
+from ntorc.network.network import MaxPool1D
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.make import windows_of
+
+_FRAMES = 20
+_HOP = 4
+
+
+def gateware_exactness(flow: Flow, seed: int, count: int) -> dict[str, Any]:
+    """Random networks and directives: Verilator's outputs and latencies against reference and closed form.
+
+    Args:
+        flow: for the cache and progress.
+        seed: of the first network; the others follow.
+        count: networks.
+    """
+    frames = outputs_off = latencies_off = 0
+    for done in range(count):
+        found = compare(flow, seed + done)
+        frames += found[0]
+        outputs_off += found[1]
+        latencies_off += found[2]
+        flow.progress.step("networks", done + 1, count)
+    return {
+        "benchmark": "gateware", "seed": seed, "networks": count, "frames": frames,
+        "output_mismatches": outputs_off, "latency_mismatches": latencies_off,
+    }
+
+
+def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
+    """One network: frames, frames with wrong outputs, frames with another latency than predicted."""
+    network, draw = draw_network(seed), random.Random(seed)
+    directives = [
+        NO_DIRECTIVE if isinstance(layer, MaxPool1D) else draw.choice(legal_directives(layer))
+        for layer in network.layers
+    ]
+    plan = make_plan(network, directives, 100e6, _HOP)
+    word = network.input_format
+    generator = np.random.default_rng(seed)
+    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * _HOP)
+    with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
+        results, latencies = logic.estimates(samples, _HOP)
+    wanted = reference.run(network, windows_of(samples, network.input_length, _HOP))
+    predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
+    return len(results), int((results != wanted).any(axis=1).sum()), int((latencies != predicted).sum())
