@@ -12,10 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from random_networks import draw_network
-
 from ntorc.backends.base import Plan
 from ntorc.backends.native.backend import NativeBackend
+from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.formats import FixedFormat

@@ -153,6 +153,18 @@ def test_histograms_hold_every_estimate() -> None:
     assert counted["1,983 to 1,984"] == both
 
 
+@pytest.mark.parametrize("cycles", [SPREAD, np.full(5, 1983), np.array([10, 13]), np.array([7, 9_000_000])])
+def test_cycles_are_marked_in_whole_numbers(cycles: np.ndarray) -> None:
+    page = parse(render(sample(cycles=cycles, points=0)))
+    for name in ("cycles-wide", "cycles-medium", "cycles-narrow"):
+        drawing = next(item for item in page.iter("svg") if f"{name}-title" in (item.get("aria-labelledby") or ""))
+        ticks = [item for item in drawing.iter("text") if item.get("class") == "tick"]
+        places = [words(item) for item in ticks if item.get("text-anchor") == "middle"]
+        assert places
+        assert len(places) == len(set(places))
+        assert all(re.fullmatch(r"[\d,]+", place) for place in places)
+
+
 def test_the_error_is_that_of_the_series(data: ReportData) -> None:
     page = parse(render(data))
     rmse_v = float(np.sqrt(np.mean((data.estimate_v - data.truth_v) ** 2)))

@@ -60,6 +60,7 @@ def test_one_value_has_room_around_it(value: float) -> None:
 
 @pytest.mark.parametrize("value, label", [
     (0.0, "0"), (1500.0, "1,500"), (-0.5, "−0.5"), (2e-5, "2e−05"), (123456.0, "123,456"), (0.1 + 0.2, "0.3"),
+    (1982.5, "1,982.5"), (-12345.25, "−12,345.25"), (1e9, "1e+09"),
 ])  # fmt: skip
 def test_tick_labels(value: float, label: str) -> None:
     assert tick_label(value) == label
@@ -97,3 +98,10 @@ def test_time_bins_count_everything_once(values: np.ndarray) -> None:
     assert bins.edges[0] < bins.edges[-1]
     if is_log:
         assert bins.edges[0] > 0
+
+
+@given(VALUES, st.floats(1e-3, 1e6), st.integers(2, 12))
+def test_no_two_ticks_have_one_label(low: float, span: float, wanted: int) -> None:
+    if span > 1e-5 * abs(low):
+        labels = [tick_label(tick) for tick in linear_ticks(low, low + span, wanted)]
+        assert len(labels) == len(set(labels))

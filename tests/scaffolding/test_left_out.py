@@ -73,7 +73,8 @@ def test_where_nothing_may_be_left_out_every_skip_fails(tmp_path: Path) -> None:
 
 
 def test_a_file_that_leaves_itself_out_is_seen_too(tmp_path: Path) -> None:
-    (tmp_path / "test_whole_file.py").write_text('import pytest\npytest.importorskip("no_such_module")\n', encoding="utf-8")
+    content = 'import pytest\npytest.importorskip("no_such_module")\n'
+    (tmp_path / "test_whole_file.py").write_text(content, encoding="utf-8")
     assert "could not import 'no_such_module'" in run(tmp_path).stdout
     strict = run(tmp_path, NTORC_REQUIRE="all")
     assert strict.returncode != 0

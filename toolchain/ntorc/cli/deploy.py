@@ -18,7 +18,7 @@ def deploy(
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
     ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC", seed: options.Seed = 1,
-    train_limit: options.TimeLimit = None, json: options.Json = False,
+    train_limit: options.TimeLimit = None, epochs: options.Epochs = None, json: options.Json = False,
 ) -> None:
     """Train, allocate, build, deploy, measure and calibrate: from runs to a verdict.
 
@@ -34,7 +34,7 @@ def deploy(
     from ntorc.units import parse_duration
 
     request = DeployRequest(
-        board, parse_duration(deadline), options.training(seed, train_limit), target, backend, miss, data, clock_hz,
+        board, parse_duration(deadline), options.training(seed, train_limit, epochs), target, backend, miss, data, clock_hz,
         estimates, ceiling, solver, ("ntorc", *sys.argv[1:]),
     )
     summary = walk(open_flow(options.progress()), request)

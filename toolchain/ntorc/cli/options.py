@@ -21,6 +21,7 @@ ClockHz = Annotated[float | None, typer.Option("--clock-hz", help="Clock of the 
 Ceiling = Annotated[float, typer.Option("--ceiling", min=0.01, max=1.0, help="Share of each resource that may be used.")]
 Solver = Annotated[str, typer.Option("--solver", help="Of the integer program: CBC.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Of training at the most.")]
 TimeLimit = Annotated[float | None, typer.Option("--train-limit", help="Seconds of training at the most.")]
 
 
@@ -31,14 +32,14 @@ def progress() -> Progress:
     return Console()
 
 
-def training(seed: int, limit_s: float | None = None) -> TrainingConfig:
+def training(seed: int, limit_s: float | None = None, epochs: int | None = None) -> TrainingConfig:
     """The default estimator's configuration with the user's changes."""
     from dataclasses import replace
 
     from ntorc.estimator.training import TrainingConfig
 
-    config = replace(TrainingConfig(), seed=seed)
-    return config if limit_s is None else replace(config, time_limit_s=limit_s)
+    changes: dict[str, Any] = {"seed": seed, "time_limit_s": limit_s, "epochs": epochs}
+    return replace(TrainingConfig(), **{name: value for name, value in changes.items() if value is not None})
 
 
 def show(result: Any, *, as_json: bool, text: str) -> None:

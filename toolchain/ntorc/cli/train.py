@@ -12,7 +12,7 @@ from ntorc.cli import options
 
 def train(
     out: Annotated[Path, typer.Argument(help="Folder that receives the integer network.")], data: options.Data = None,
-    seed: options.Seed = 1, train_limit: options.TimeLimit = None, json: options.Json = False,
+    seed: options.Seed = 1, train_limit: options.TimeLimit = None, epochs: options.Epochs = None, json: options.Json = False,
 ) -> None:
     """Train an estimator on an honest split and write its integer network.
 
@@ -23,7 +23,7 @@ def train(
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.learn import learn
 
-    learned = learn(open_flow(options.progress()), data, options.training(seed, train_limit))
+    learned = learn(open_flow(options.progress()), data, options.training(seed, train_limit, epochs))
     learned.network.save(out)
     result = {
         "network": str(out), "digest": learned.network.digest, "multiplies": learned.network.multiplies,

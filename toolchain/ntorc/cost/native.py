@@ -73,7 +73,7 @@ def load_model(path: Path | None = None) -> FittedModel:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return FittedModel(content["coefficients"], content["bound_factor"], content["provenance"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"cannot read the cost model {path}: {error}", "remake it: ntorc characterize --backend native"
         ) from error

@@ -6,6 +6,8 @@ Frames are ``[length, channels]``.  Dense takes the frame flattened in time-majo
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -242,7 +244,7 @@ class Network:
                     if not isinstance(layer, MaxPool1D):
                         weights[layer.name] = arrays[f"{layer.name}.weights"].astype(np.int64)
                         biases[layer.name] = arrays[f"{layer.name}.bias"].astype(np.int64)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{folder / 'weights.npz'} is not this network's weights: {error}") from error
         return Network(
             description.name, description.input_format, description.input_length,
@@ -258,7 +260,8 @@ def accumulator_fraction(layer: WeightedLayer, input_format: FixedFormat) -> int
 def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
     """Bits that hold every partial sum, bias and rounding constant of a layer exactly.
 
-    From the weights themselves: max over outputs of sum |w| times the largest input, plus |bias|.
+    From the weights themselves: max over outputs of sum |w| times the largest input, plus |bias|; at
+    least a whole product.
     """
     input_format = network.formats[network.layers.index(layer)]
     weights = network.weights[layer.name].reshape(-1, layer.output_channels)
@@ -269,7 +272,7 @@ def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
     )
     shift = accumulator_fraction(layer, input_format) - layer.output_format.fraction
     largest += 1 << max(shift - 1, 0)
-    return largest.bit_length() + 1
+    return max(largest.bit_length() + 1, input_format.bits + layer.weight_format.bits)
 
 
 def _check(network: Network) -> None:

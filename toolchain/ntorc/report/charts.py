@@ -78,13 +78,13 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", class_=class_)
 
 
-def _x_axis(scale: Scale, y: float, title: str, top: float | None = None) -> Markup:
+def _x_axis(scale: Scale, y: float, title: str, *, is_whole: bool = False) -> Markup:
     wanted = max(2, int((scale.end - scale.start) / 70))
-    ticks = _sparse([(scale(value), tick_label(value)) for value in scale.ticks(wanted)])
+    values = [value for value in scale.ticks(wanted) if not is_whole or value == round(value)]
+    ticks = _sparse([(scale(value), tick_label(value)) for value in values])
     marks = [join(_line(x, y, x, y + 4, "axis"), _text(x, y + 18, words)) for x, words in ticks]
-    rules = [_line(x, top, x, y, "grid") for x, _ in ticks] if top is not None else []
     return join(
-        *rules, _line(scale.start, y, scale.end, y, "axis"), *marks,
+        _line(scale.start, y, scale.end, y, "axis"), *marks,
         _text((scale.start + scale.end) / 2, y + 37, title, "label"),
     )
 
@@ -115,9 +115,18 @@ def _y_axis(scale: Scale, x: float, end: float, title: str) -> Markup:
 
 def histogram(
     bins: Histogram, size: Size, *, x_title: str, log_x: bool = False, log_y: bool = False,
-    markers: Sequence[Marker] = (),
+    is_whole: bool = False, markers: Sequence[Marker] = (),
 ) -> Markup:
-    """Bars over their bins, with labelled vertical lines that do not overprint each other."""
+    """Bars over their bins, with labelled vertical lines that do not overprint each other.
+
+    Args:
+        bins: what is drawn; ``log_x`` says that its bins are of equal ratio.
+        size: of the drawing.
+        x_title: what is counted, with its unit.
+        log_x, log_y: logarithmic axes; a single estimate is visible beside a million on ``log_y``.
+        is_whole: only whole numbers are marked on the x axis.
+        markers: the vertical lines.
+    """
     right = size.width - _RIGHT
     low, high = float(bins.edges[0]), float(bins.edges[-1])
     if not log_x and len(bins.counts) < 3:
@@ -140,7 +149,7 @@ def histogram(
     lines = [_marker(place, marker, row, bottom, right) for place, marker, row in rows]
     return join(
         _y_axis(y, _LEFT, right, "estimates, log scale" if log_y else "estimates"), *bars, *lines,
-        _x_axis(x, bottom, x_title),
+        _x_axis(x, bottom, x_title, is_whole=is_whole),
     )
 
 

@@ -71,10 +71,12 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def tick_label(value: float) -> str:
-    """A tick's number, grouped, without needless digits."""
-    if value and (abs(value) >= 1e6 or abs(value) < 1e-3):
-        return f"{value:.3g}".replace("-", "\u2212")
-    return f"{value:,.6g}".replace("-", "\u2212") if abs(value) < 1000 else f"{value:,.0f}".replace("-", "\u2212")
+    """A tick's number, grouped, without needless digits and with all that tell it from the next tick."""
+    if value and (abs(value) >= 1e9 or abs(value) < 1e-4):
+        return f"{value:.6g}".replace("-", "\u2212")
+    whole, _, fraction = f"{abs(value):.12g}".partition(".")
+    written = f"{int(whole):,}" + (f".{fraction}" if fraction else "")
+    return f"\u2212{written}" if value < 0 else written
 
 
 def thinned(x: FloatArray, y: FloatArray, columns: int) -> tuple[FloatArray, FloatArray]:

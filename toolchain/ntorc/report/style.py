@@ -59,9 +59,9 @@ p{margin:8px 0;max-width:76ch}
 .ends span{position:absolute;white-space:nowrap}
 .key{display:inline-block;width:12px;height:12px;margin-right:9px;border-radius:2px;vertical-align:-1px}
 .key i{display:block;width:12px;height:12px;border-radius:2px}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,205px),1fr));gap:1px;
+.figures{display:flex;flex-wrap:wrap;gap:1px;
  background:var(--rule);border:1px solid var(--rule);border-radius:6px;overflow:hidden;margin:26px 0 0;padding:0}
-.figures div{background:var(--paper);padding:14px 16px}
+.figures div{flex:1 1 205px;min-width:0;background:var(--paper);padding:14px 16px}
 .figures dt{font-size:14px;color:var(--soft)}
 .figures dd{margin:2px 0 0;font-size:24px;line-height:1.25;font-weight:600;letter-spacing:-.01em}
 .figures dd small{display:block;font-size:13px;font-weight:400;letter-spacing:0;color:var(--soft);line-height:1.4}
@@ -156,6 +156,11 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--rule);color:v
  h2{margin-top:26px;break-after:avoid}
  figure,tr,.notice,.figures div,.facts div{break-inside:avoid}
  .scroll{overflow:visible}
+ table,.tight{font-size:8.5pt}
+ th,td{padding:3px 5px}
+ .tight th,.tight td{padding:3px;font-size:7.5pt}
+ .prose,tbody th,tfoot th{min-width:0}
+ .share{display:none}
  .charts{grid-template-columns:1fr}
  .chart.medium{display:block}
  .chart.wide,.chart.narrow{display:none}

@@ -67,7 +67,7 @@ def _cycles(data: ReportData) -> Markup:
     markers = [Marker(predicted, f"predicted {count(predicted)}")] if low <= predicted <= high else []
 
     def draw(size: Size) -> Markup:
-        return histogram(bins, size, x_title="PL cycles", log_y=several, markers=markers)
+        return histogram(bins, size, x_title="PL cycles", log_y=several, is_whole=True, markers=markers)
 
     labels = [
         (

@@ -28,7 +28,7 @@ def draw_network(seed: int) -> Network:
 def _draw_output(draw: random.Random) -> FixedFormat:
     return FixedFormat(
         draw.randint(4, 18), draw.randint(-6, 4),
-        draw.choice(["truncate", "half_up"]), draw.choice(["wrap", "saturate"]),  # type: ignore[arg-type]
+        draw.choice(["truncate", "half_up"]), draw.choice(["wrap", "saturate"]),
     )
 
 

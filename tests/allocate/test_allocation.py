@@ -1,0 +1,140 @@
+"""The integer program against brute force, and what an infeasible requirement is told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntorc.allocate.allocation import Requirement, allocate
+from ntorc.allocate.problem import Problem
+from ntorc.allocate.solver import brute_force, smallest_area, smallest_latency
+from ntorc.backends.base import Resources
+from ntorc.backends.native.backend import NativeBackend
+from ntorc.backends.native.draw import draw_network
+from ntorc.cost.native import NativeCost, load_model
+from ntorc.deploy.board import load_board
+from ntorc.errors import DataError, InfeasibleError
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import Dense, MaxPool1D, Network, random_network
+
+DEVICE = Resources(53200, 106400, 220, 280)
+
+
+class DrawnCost:
+    """Costs drawn from the subject and directive: no structure that would help the solver."""
+
+    def predict(
+        self, subject: str, features: Callable[[str], Mapping[str, float]], directive: str
+    ) -> tuple[Resources, Resources, str]:
+        draw = random.Random(subject + directive)
+        mean = Resources(draw.randint(50, 2000), draw.randint(50, 2000), draw.randint(0, 9), draw.randint(0, 9))
+        return mean, Resources(mean.lut * 1.2, mean.ff * 1.1, mean.dsp, mean.bram18), "model"
+
+
+def problem(seed: int, scale: float, budget: int) -> Problem:
+    options = NativeBackend().options(draw_network(seed), DrawnCost(), 16)
+    capacity = Resources(*(getattr(DEVICE, name) * scale for name in ("lut", "ff", "dsp", "bram18")))
+    return Problem(options, capacity, budget)
+
+
+def size(candidate: Problem) -> int:
+    count = 1
+    for row in candidate.options.layers:
+        count *= len(row)
+    return count
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.floats(0.02, 1.0), st.floats(0.9, 6.0))
+def test_optimum_equals_brute_force(seed: int, scale: float, slack: float) -> None:
+    loose = problem(seed, scale, 10**9)
+    if size(loose) > 1500:
+        return
+    fastest = smallest_latency(loose)
+    tried = brute_force(loose)
+    assert (fastest is None) == (tried is None)
+    if fastest is None:
+        return
+    bounded = replace(loose, budget_cycles=int(fastest.latency_cycles * slack))
+    found, truth = smallest_area(bounded), brute_force(bounded)
+    assert (found is None) == (truth is None)
+    if found is not None and truth is not None:
+        assert found.objective == pytest.approx(truth.objective, rel=1e-6)
+        assert found.latency_cycles <= bounded.budget_cycles
+        assert bounded.fits(found.choice)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.floats(0.05, 1.0))
+def test_smallest_latency_equals_brute_force(seed: int, scale: float) -> None:
+    loose = problem(seed, scale, 10**9)
+    if size(loose) > 600:
+        return
+    found = smallest_latency(loose)
+    if found is None:
+        assert brute_force(loose) is None
+        return
+    assert brute_force(replace(loose, budget_cycles=found.latency_cycles)) is not None
+    assert brute_force(replace(loose, budget_cycles=found.latency_cycles - 1)) is None
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_a_longer_deadline_never_costs_more(seed: int) -> None:
+    loose = problem(seed, 1.0, 10**9)
+    fastest = smallest_latency(loose)
+    if fastest is None:
+        return
+    areas = []
+    for slack in (1.0, 1.2, 2.0, 5.0):
+        found = smallest_area(replace(loose, budget_cycles=int(fastest.latency_cycles * slack)))
+        assert found is not None
+        areas.append(found.objective)
+    assert areas == sorted(areas, reverse=True)
+
+
+def requirement(deadline_s: float, board: str = "pynq-z2", ceiling: float = 0.8) -> Requirement:
+    known = load_board(board)
+    return Requirement(known, deadline_s, 100e6, 16, known.io_overhead.total_s, known.io_overhead.source, ceiling)
+
+
+def small() -> Network:
+    word = FixedFormat(12, 6)
+    return random_network(1, FixedFormat(14, 8), 64, (Dense("d", 64, 1, 8, word, word), Dense("e", 1, 8, 1, word, word)))
+
+
+def test_smallest_deadline_is_told_and_then_succeeds() -> None:
+    cost = NativeCost(load_model())
+    with pytest.raises(InfeasibleError) as told:
+        allocate(small(), NativeBackend(), cost, requirement(3e-6))
+    assert told.value.exit_code == 3
+    assert told.value.result["reason"] == "io_overhead"
+    smallest_s = told.value.result["smallest_deadline_s"]
+    assert isinstance(smallest_s, float)
+    found = allocate(small(), NativeBackend(), cost, requirement(smallest_s))
+    assert found.latency_cycles <= found.budget_cycles
+    with pytest.raises(InfeasibleError) as again:
+        allocate(small(), NativeBackend(), cost, requirement(smallest_s - 1.5e-7))
+    assert again.value.result["reason"] == "latency"
+
+
+def test_a_network_that_never_fits_is_told_which_resource_blocks() -> None:
+    with pytest.raises(InfeasibleError, match="does not fit") as told:
+        allocate(small(), NativeBackend(), NativeCost(load_model()), requirement(1e-3, ceiling=0.012))
+    assert told.value.result["smallest_deadline_s"] is None
+    assert "BRAM18" in told.value.result["blocking"] or "LUT" in told.value.result["blocking"]
+
+
+def test_what_the_backend_cannot_build_is_said_first() -> None:
+    word = FixedFormat(12, 6)
+    twice = random_network(1, word, 64, (
+        MaxPool1D("a", 64, 1, 2), MaxPool1D("b", 32, 1, 2), Dense("c", 16, 1, 1, FixedFormat(26, 6), word)))
+    with pytest.raises(DataError, match="cannot build") as told:
+        allocate(twice, NativeBackend(), NativeCost(load_model()), requirement(1e-3))
+    assert "two pools" in told.value.hint
+    assert "26 by 12" in told.value.hint

@@ -1,0 +1,66 @@
+"""Real yosys: counts, cache, and that registers of the map agree with the gateware's header."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ntorc.backends.base import Directive, Resources
+from ntorc.backends.native import subject
+from ntorc.backends.native.plan import make_plan
+from ntorc.backends.native.synth import count_cells, synthesise
+from ntorc.cost.native import NativeCost, load_model, structural
+from ntorc.errors import ToolError
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import Conv1D, random_network
+from ntorc.paths import gateware_folder, project_root
+from ntorc.store.base import Observation
+
+
+def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
+    layer = Conv1D("c", 64, 4, 6, 3, FixedFormat(10, 6), FixedFormat(14, 4), padding_left=1, padding_right=1)
+    network = random_network(1, FixedFormat(14, 8), 64, (layer,))
+    directive = Directive(3, 24, "block")
+    plan = make_plan(network, [directive], 100e6, 16)
+    part = plan.parts[0]
+    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    features = subject.engine_features(network, layer, network.input_format, directive)
+    assert (found.dsp, found.bram18) == structural(features)
+    mean, bound = load_model().predict(features)
+    assert 0.5 * mean.lut < found.lut < 1.5 * bound.lut
+    assert 0.5 * mean.ff < found.ff < 1.5 * bound.ff
+    observed = Observation("post_synthesis", "native", "x", part.subject, part.directive, {
+        "lut": found.lut, "ff": found.ff, "dsp": found.dsp, "bram18": found.bram18}, "yosys")
+    calibrated = NativeCost(load_model(), [observed])
+    assert calibrated.predict(part.subject, lambda _: features, part.directive) == (found, found, "measured")
+    other = Directive(6, 12, "block")
+    def described(text: str) -> dict[str, float]:
+        return subject.engine_features(network, layer, network.input_format, Directive.parse(text))
+    nearby = calibrated.predict(part.subject, described, str(other))
+    assert nearby[2] == "calibrated"
+    plain = NativeCost(load_model()).predict(part.subject, described, str(other))
+    assert plain[2] == "model"
+    assert nearby[0].lut / plain[0].lut == pytest.approx(found.lut / mean.lut)
+
+
+def test_cells_count_as_the_sites_they_occupy() -> None:
+    cells = {"LUT6": 3, "LUT2": 2, "RAM64M": 1, "RAM32M": 2, "FDRE": 5, "FDSE": 1, "DSP48E1": 2, "RAMB18E1": 1,
+             "RAMB36E1": 2, "CARRY4": 9, "MUXF7": 4, "INV": 7}
+    assert count_cells(cells) == Resources(lut=17, ff=6, dsp=2, bram18=5)
+    with pytest.raises(ToolError, match="RAM512X"):
+        count_cells({"RAM512X1S": 1})
+
+
+def test_broken_sources_say_so(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="yosys failed"):
+        synthesise({"a.sv": "module a (;"}, "a", tmp_path)
+
+
+def test_register_map_and_gateware_header_agree() -> None:
+    text = (gateware_folder() / "ntorc_registers.svh").read_text()
+    header = {name: int(value, 16) for name, value in re.findall(r"`define NTORC_(\w+)\s+12'h(\w+)", text)}
+    listed = json.loads((project_root() / "board" / "ntorc_board" / "registers.json").read_text())["registers"]
+    assert header == {entry["name"]: int(str(entry["offset"]), 0) for entry in listed}
