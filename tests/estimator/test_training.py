@@ -22,7 +22,7 @@ from ntorc.estimator.models import ConvLayer, WindowForm
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.simulator import simulate_runs
 from ntorc.estimator.splits import Split, honest
-from ntorc.estimator.training import TrainingConfig, train, training_key
+from ntorc.estimator.training import TrainingConfig, epoch_batches, prepare, train, training_key
 from ntorc.estimator.windows import cut
 from ntorc.progress import Console
 
@@ -76,6 +76,48 @@ def test_the_record_is_complete(trained: tuple[Path, Estimator, str], simulated:
     assert estimator.epochs[0] == 4
     assert {"python", "keras", "numpy"} <= set(estimator.versions)
     assert said.count("epochs trained") == 4
+
+
+def test_only_the_training_part_is_prepared_for_training(simulated: Runs) -> None:
+    split = honest(simulated)
+    data = prepare(simulated, split, SMALL)
+    assert data.train.names == split.train
+    assert data.validation.names == split.validation
+    assert data.mean_v == pytest.approx(float(data.train.target_v.mean()))
+    spread = np.sqrt(np.mean((data.train.counts * 2.0**-data.input_fraction_bits) ** 2))
+    assert 0.7 < spread < 1.5
+
+
+def test_batches_hold_the_windows_of_their_targets_under_a_gain(simulated: Runs) -> None:
+    data = prepare(simulated, honest(simulated), SMALL)
+    inputs, labels = (np.concatenate(part) for part in zip(*epoch_batches(data, SMALL, 0), strict=True))
+    assert inputs.shape == (SMALL.steps_per_epoch * SMALL.batch, 256, 1)
+    chosen = np.searchsorted(data.cumulative, np.random.default_rng([SMALL.seed, 0]).random(len(labels)))
+    plain = data.train.inputs(data.input_fraction_bits, chosen)
+    energy = np.sum(plain**2, axis=(1, 2))
+    gains = np.sum(plain * inputs, axis=(1, 2))[energy > 0] / energy[energy > 0]
+    np.testing.assert_allclose(inputs[energy > 0], plain[energy > 0] * gains[:, None, None], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(labels[:, 0] * data.std_v + data.mean_v, data.train.target_v[chosen], atol=1e-5)
+    assert 0.45 < np.mean(gains > 0.0) < 0.55
+    assert np.std(np.log(np.abs(gains))) == pytest.approx(SMALL.gain_spread, rel=0.1)
+
+
+def test_replicas_weigh_less_each_than_a_single_run(simulated: Runs) -> None:
+    """Four copies of a run as replicas of one trajectory together weigh twice one run, not four times."""
+    first, second = simulated.runs[0], simulated.runs[-1]
+    copies = [replace(first, name=f"copy{number}") for number in range(4)]
+    runs = Runs((*copies, second, simulated.runs[4], simulated.runs[8]), "x")
+    split = Split(
+        "by hand", (*(copy.name for copy in copies), second.name), (simulated.runs[4].name,), (simulated.runs[8].name,),
+        {**{copy.name: "T1" for copy in copies}, second.name: "T2", simulated.runs[4].name: "T3",
+         simulated.runs[8].name: "T4"},
+    )
+    data = prepare(runs, split, SMALL)
+    weights = np.diff(data.cumulative, prepend=0.0)
+    by_run = np.array([weights[data.train.run == number].sum() for number in range(5)])
+    names = data.train.names
+    ratio = sum(by_run[names.index(copy.name)] for copy in copies) / by_run[names.index(second.name)]
+    assert ratio == pytest.approx(2.0, rel=0.01)
 
 
 def test_it_is_not_trained_twice(trained: tuple[Path, Estimator, str], simulated: Runs) -> None:

@@ -32,11 +32,16 @@ def test_random_networks(seed: int, ntorc_cache: Path, tmp_path: Path) -> None:
 def network_with_pool() -> Network:
     """A small estimator-like network."""
     weight, word = FixedFormat(8, 6), FixedFormat(14, 4)
-    return random_network(7, FixedFormat(14, 8), 40, (
-        Conv1D("c", 40, 1, 5, 3, weight, word, padding_left=1, padding_right=1, activation="relu"),
-        MaxPool1D("p", 40, 5, 2),
-        Dense("d", 20, 5, 3, weight, FixedFormat(16, 0)),
-    ))
+    return random_network(
+        7,
+        FixedFormat(14, 8),
+        40,
+        (
+            Conv1D("c", 40, 1, 5, 3, weight, word, padding_left=1, padding_right=1, activation="relu"),
+            MaxPool1D("p", 40, 5, 2),
+            Dense("d", 20, 5, 3, weight, FixedFormat(16, 0)),
+        ),
+    )
 
 
 @pytest.fixture(scope="module")

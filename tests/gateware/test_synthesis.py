@@ -32,13 +32,22 @@ def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
     mean, bound = load_model().predict(features)
     assert 0.5 * mean.lut < found.lut < 1.5 * bound.lut
     assert 0.5 * mean.ff < found.ff < 1.5 * bound.ff
-    observed = Observation("post_synthesis", "native", "x", part.subject, part.directive, {
-        "lut": found.lut, "ff": found.ff, "dsp": found.dsp, "bram18": found.bram18}, "yosys")
+    observed = Observation(
+        "post_synthesis",
+        "native",
+        "x",
+        part.subject,
+        part.directive,
+        {"lut": found.lut, "ff": found.ff, "dsp": found.dsp, "bram18": found.bram18},
+        "yosys",
+    )
     calibrated = NativeCost(load_model(), [observed])
     assert calibrated.predict(part.subject, lambda _: features, part.directive) == (found, found, "measured")
     other = Directive(6, 12, "block")
+
     def described(text: str) -> dict[str, float]:
         return subject.engine_features(network, layer, network.input_format, Directive.parse(text))
+
     nearby = calibrated.predict(part.subject, described, str(other))
     assert nearby[2] == "calibrated"
     plain = NativeCost(load_model()).predict(part.subject, described, str(other))
@@ -47,8 +56,20 @@ def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
 
 
 def test_cells_count_as_the_sites_they_occupy() -> None:
-    cells = {"LUT6": 3, "LUT2": 2, "RAM64M": 1, "RAM32M": 2, "FDRE": 5, "FDSE": 1, "DSP48E1": 2, "RAMB18E1": 1,
-             "RAMB36E1": 2, "CARRY4": 9, "MUXF7": 4, "INV": 7}
+    cells = {
+        "LUT6": 3,
+        "LUT2": 2,
+        "RAM64M": 1,
+        "RAM32M": 2,
+        "FDRE": 5,
+        "FDSE": 1,
+        "DSP48E1": 2,
+        "RAMB18E1": 1,
+        "RAMB36E1": 2,
+        "CARRY4": 9,
+        "MUXF7": 4,
+        "INV": 7,
+    }
     assert count_cells(cells) == Resources(lut=17, ff=6, dsp=2, bram18=5)
     with pytest.raises(ToolError, match="RAM512X"):
         count_cells({"RAM512X1S": 1})

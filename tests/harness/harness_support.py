@@ -36,29 +36,52 @@ def compile_fake(folder: Path, flags: Sequence[str] = (), **macros: int) -> Path
     label = "".join(f"-{name}-{value}" for name, value in sorted(macros.items()))
     target = folder / f"fake{label}.so"
     includes = [f"-I{ROOT / 'firmware' / part}" for part in ("virtual", "harness")]
-    run_tool([
-        *compiler().command, "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-fPIC", "-shared", *includes,
-        *words, *flags, Path(__file__).with_name("fake_logic.c"), "-o", target,
-    ])
+    run_tool(
+        [
+            *compiler().command,
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-O1",
+            "-g",
+            "-fPIC",
+            "-shared",
+            *includes,
+            *words,
+            *flags,
+            Path(__file__).with_name("fake_logic.c"),
+            "-o",
+            target,
+        ]
+    )
     return target
 
 
 class VirtualPl:
     """A running ntorc-virtual-pl with its control connection."""
 
-    def __init__(
-        self, firmware: Firmware, folder: Path | None = None, access_cycles: int = ACCESS_CYCLES
-    ) -> None:
+    def __init__(self, firmware: Firmware, folder: Path | None = None, access_cycles: int = ACCESS_CYCLES) -> None:
         # not pytest's folder: a Unix socket's path has at most 107 bytes
         self._own = tempfile.TemporaryDirectory(prefix="ntorc-") if folder is None else None
         self.folder = Path(self._own.name) if self._own is not None else folder or Path()
         self.memory, self.control = self.folder / "memory", self.folder / "control"
         self.process = subprocess.Popen(
             [
-                firmware.virtual_pl, "--memory", self.memory, "--control", self.control,
-                "--access-cycles", str(access_cycles), "--clock-hz", "100000000",
+                firmware.virtual_pl,
+                "--memory",
+                self.memory,
+                "--control",
+                self.control,
+                "--access-cycles",
+                str(access_cycles),
+                "--clock-hz",
+                "100000000",
             ],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         if self.process.stdout.readline() != "ready\n":
@@ -136,7 +159,7 @@ class RegisterLibrary:
 
     def try_open(self, url: bytes, size: int = 512) -> tuple[int | None, bytes]:
         """The handle, and the error's text as far as it fits into ``size`` bytes."""
-        error = ctypes.create_string_buffer(b"\xAA" * (size + 1), size + 1)
+        error = ctypes.create_string_buffer(b"\xaa" * (size + 1), size + 1)
         handle = self._open(url, error, size)
         assert error.raw[size] == 0xAA, "written beyond the buffer"
         return handle, error.raw[:size].split(b"\0")[0] if size else b""
@@ -178,7 +201,10 @@ def harness_arguments(firmware: Firmware, url: str, samples: Path, out: Path, **
 def run_harness(firmware: Firmware, url: str, samples: Path, out: Path, **options: object) -> HarnessRun:
     done = subprocess.run(
         harness_arguments(firmware, url, samples, out, **options),
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return HarnessRun(done.returncode, parse_report(done.stdout) if done.stdout else None, done.stderr, out)
 

@@ -77,7 +77,13 @@ class TestEstimates:
         self, virtual_pl: VirtualPl, firmware: Firmware, samples: Path, tmp_path: Path
     ) -> None:
         run = run_harness(
-            firmware, virtual_pl.url, samples, tmp_path / "out", estimates=7, hop=3, design_id="0123456789ABCDEF",
+            firmware,
+            virtual_pl.url,
+            samples,
+            tmp_path / "out",
+            estimates=7,
+            hop=3,
+            design_id="0123456789ABCDEF",
         )
         report = run.report
         assert report is not None
@@ -92,9 +98,7 @@ class TestEstimates:
         self, virtual_pl: VirtualPl, firmware: Firmware, samples: Path, tmp_path: Path
     ) -> None:
         cpu = min(os.sched_getaffinity(0))
-        run = run_harness(
-            firmware, virtual_pl.url, samples, tmp_path / "out", estimates=20, hop=16, cpu=cpu, fifo=10
-        )
+        run = run_harness(firmware, virtual_pl.url, samples, tmp_path / "out", estimates=20, hop=16, cpu=cpu, fifo=10)
         report = run.report
         assert report is not None
         assert run.status == 0
@@ -132,10 +136,17 @@ class TestSchedule:
         """The logic stands still for a while; every estimate that fell due meanwhile shows its wait."""
         harness = subprocess.Popen(
             harness_arguments(
-                firmware, virtual_pl.url, samples, tmp_path / "out", estimates=100_000, hop=16,
+                firmware,
+                virtual_pl.url,
+                samples,
+                tmp_path / "out",
+                estimates=100_000,
+                hop=16,
                 period_ns=self.PERIOD_NS,
             ),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         wait_for_accesses(virtual_pl, 1000)
         virtual_pl.process.send_signal(signal.SIGSTOP)
@@ -175,9 +186,7 @@ class TestSchedule:
 
 
 class TestIdentity:
-    def test_other_logic_is_left_alone(
-        self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path
-    ) -> None:
+    def test_other_logic_is_left_alone(self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path) -> None:
         with VirtualPl(firmware) as server:
             server.ask(f"program {compile_fake(fakes, magic=0x12345678)}")
             run = run_harness(firmware, server.url, samples, tmp_path / "out", estimates=5, hop=16)
@@ -205,14 +214,10 @@ class TestIdentity:
 
 
 class TestFaults:
-    def test_missing_estimate_is_recorded(
-        self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path
-    ) -> None:
+    def test_missing_estimate_is_recorded(self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path) -> None:
         with VirtualPl(firmware) as server:
             server.ask(f"program {compile_fake(fakes, stuck_after=5)}")
-            run = run_harness(
-                firmware, server.url, samples, tmp_path / "out", estimates=9, hop=16, timeout_us=20000
-            )
+            run = run_harness(firmware, server.url, samples, tmp_path / "out", estimates=9, hop=16, timeout_us=20000)
         assert run.status == 1
         assert run.report is not None
         assert run.report.fault == "no estimate 6 within 20000 us of its last sample"
@@ -236,9 +241,7 @@ class TestFaults:
         assert np.flatnonzero(records.having(TORN)).tolist() == [9, 19, 29, 39]
         assert not records.having(SKIPPED).any()
 
-    def test_lost_estimate_is_an_overrun(
-        self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path
-    ) -> None:
+    def test_lost_estimate_is_an_overrun(self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path) -> None:
         with VirtualPl(firmware) as server:
             server.ask(f"program {compile_fake(fakes, overrun_after=7)}")
             run = run_harness(firmware, server.url, samples, tmp_path / "out", estimates=10, hop=16)
@@ -263,7 +266,9 @@ class TestFaults:
     ) -> None:
         harness = subprocess.Popen(
             harness_arguments(firmware, virtual_pl.url, samples, tmp_path / "out", estimates=10_000_000, hop=16),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         wait_for_accesses(virtual_pl, 500)
         virtual_pl.kill()
@@ -283,7 +288,9 @@ class TestFaults:
             harness_arguments(
                 firmware, virtual_pl.url, samples, tmp_path / "out", estimates=1_000_000, hop=1, period_ns=period_ns
             ),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         wait_for_accesses(virtual_pl, 60)
         harness.send_signal(number)
@@ -300,7 +307,9 @@ class TestFaults:
             server.ask(f"program {compile_fake(fakes)}")
             harness = subprocess.Popen(
                 harness_arguments(firmware, server.url, samples, tmp_path / "out", estimates=10_000_000, hop=16),
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             assert harness.stderr is not None
             line = harness.stderr.readline()
@@ -334,15 +343,28 @@ class TestInputs:
         assert run.report is not None
         assert "cannot write" in run.report.fault
 
-    @pytest.mark.parametrize(("option", "value"), [
-        ("estimates", "0"), ("estimates", "-1"), ("estimates", "1e3"), ("estimates", "50000001"), ("hop", "0"),
-        ("hop", "x"), ("period-ns", "-5"), ("timeout-us", "0"), ("design-id", "12"), ("design-id", "0x23456789abcdef"),
-        ("cpu", "-1"), ("fifo", "0"), ("fifo", "100"), ("fifo", ""), ("bogus", "1"),
-        ("period-ns", "99999999999999999999999"),
-    ])
-    def test_wrong_usage(
-        self, firmware: Firmware, samples: Path, tmp_path: Path, option: str, value: str
-    ) -> None:
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("estimates", "0"),
+            ("estimates", "-1"),
+            ("estimates", "1e3"),
+            ("estimates", "50000001"),
+            ("hop", "0"),
+            ("hop", "x"),
+            ("period-ns", "-5"),
+            ("timeout-us", "0"),
+            ("design-id", "12"),
+            ("design-id", "0x23456789abcdef"),
+            ("cpu", "-1"),
+            ("fifo", "0"),
+            ("fifo", "100"),
+            ("fifo", ""),
+            ("bogus", "1"),
+            ("period-ns", "99999999999999999999999"),
+        ],
+    )
+    def test_wrong_usage(self, firmware: Firmware, samples: Path, tmp_path: Path, option: str, value: str) -> None:
         given = {"estimates": "5", "hop": "16", option: value}
         run = run_harness(firmware, "sim:/nonexistent", samples, tmp_path / "out", **given)
         assert run.status == 2

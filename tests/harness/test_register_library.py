@@ -27,11 +27,22 @@ def test_what_is_no_url_gives_a_message_that_fits(registers: RegisterLibrary, ur
     assert bool(error) == (size > 1)
 
 
-@pytest.mark.parametrize("url", [
-    "devmem:", "devmem:0x43C00000", "devmem:0x43C00000:", "devmem:0x43C00000:0", "devmem:0x43C00000:6",
-    "devmem:0x43C00002:0x1000", "devmem:-1:0x1000", "devmem: 1:0x1000", "devmem:0x43C00000:0x1000x",
-    "devmem:0xFFFFFFFFFFFFFFFF0:0x1000", "devmem:0x43C00000:0x80000000",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "devmem:",
+        "devmem:0x43C00000",
+        "devmem:0x43C00000:",
+        "devmem:0x43C00000:0",
+        "devmem:0x43C00000:6",
+        "devmem:0x43C00002:0x1000",
+        "devmem:-1:0x1000",
+        "devmem: 1:0x1000",
+        "devmem:0x43C00000:0x1000x",
+        "devmem:0xFFFFFFFFFFFFFFFF0:0x1000",
+        "devmem:0x43C00000:0x80000000",
+    ],
+)
 def test_malformed_addresses(registers: RegisterLibrary, url: str) -> None:
     handle, error = registers.try_open(url.encode())
     assert handle is None

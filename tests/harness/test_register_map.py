@@ -11,9 +11,7 @@ from harness_support import ROOT
 
 MAP: dict[str, Any] = json.loads((ROOT / "board/ntorc_board/registers.json").read_text(encoding="utf-8"))
 HEADER = (ROOT / "firmware/harness/ntorc_registers.h").read_text(encoding="utf-8")
-DEFINES = {
-    name: value for name, value in re.findall(r"^#define (NTORC_\w+(?:\(\w+\))?) (.+)$", HEADER, re.MULTILINE)
-}
+DEFINES = {name: value for name, value in re.findall(r"^#define (NTORC_\w+(?:\(\w+\))?) (.+)$", HEADER, re.MULTILINE)}
 
 
 def number(text: str) -> int:
@@ -22,9 +20,7 @@ def number(text: str) -> int:
 
 
 def test_header_has_exactly_the_maps_registers() -> None:
-    expected = {
-        f"NTORC_REG_{item['name']}": item["offset"] for item in MAP["registers"] if "count" not in item
-    }
+    expected = {f"NTORC_REG_{item['name']}": item["offset"] for item in MAP["registers"] if "count" not in item}
     found = {name: number(value) for name, value in DEFINES.items() if re.fullmatch(r"NTORC_REG_\w+", name)}
     assert found == expected
 
@@ -32,7 +28,8 @@ def test_header_has_exactly_the_maps_registers() -> None:
 def test_header_has_exactly_the_maps_fields() -> None:
     expected = {
         f"NTORC_{item['name']}_{field['name']}": 1 << field["bit"]
-        for item in MAP["registers"] for field in item.get("fields", [])
+        for item in MAP["registers"]
+        for field in item.get("fields", [])
     }
     found = {name: number(value) for name, value in DEFINES.items() if re.match(r"NTORC_(STATUS|CONTROL)_", name)}
     assert found == expected

@@ -36,9 +36,7 @@ def sanitizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     (folder / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
     name = str(request.param)
     try:
-        run_tool([
-            *compiler().command, *flags_of(name), folder / "probe.c", "-o", folder / "probe"
-        ])
+        run_tool([*compiler().command, *flags_of(name), folder / "probe.c", "-o", folder / "probe"])
         run_tool([folder / "probe"])
     except ToolError as error:
         reason = f"no sanitizer {name} here: {error.message} {error.hint}"
@@ -58,9 +56,7 @@ def assert_clean(errors: str) -> None:
     assert "runtime error" not in errors, errors
 
 
-def test_ordinary_and_rough_use_is_clean(
-    checked: Firmware, sanitizer: str, tmp_path: Path
-) -> None:
+def test_ordinary_and_rough_use_is_clean(checked: Firmware, sanitizer: str, tmp_path: Path) -> None:
     samples = tmp_path / "samples"
     write_samples(samples, range(-100, 100))
     plain = compile_fake(tmp_path, flags_of(sanitizer))
@@ -94,7 +90,9 @@ def reprogram_under_load(
         harness_arguments(
             firmware, server.url, samples, folder / "last", estimates=1_000_000, hop=1, timeout_us=60_000_000
         ),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for number in range(20):
         assert server.ask(f"program {designs[number % 2]}") == "ok"
@@ -117,11 +115,24 @@ def test_library_and_double_are_clean_of_warnings_with_every_compiler(tmp_path: 
     root = Path(__file__).resolve().parents[2] / "firmware"
     for name in tried:
         for source in sorted([*root.glob("harness/*.c"), *root.glob("virtual/*.c")]):
-            run_tool([
-                name, "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes",
-                "-Wmissing-prototypes", "-Wpointer-arith", "-Werror", "-fsyntax-only",
-                f"-I{root / 'virtual'}", f"-I{root / 'harness'}", source,
-            ])
+            run_tool(
+                [
+                    name,
+                    "-std=c11",
+                    "-D_GNU_SOURCE",
+                    "-Wall",
+                    "-Wextra",
+                    "-Wshadow",
+                    "-Wstrict-prototypes",
+                    "-Wmissing-prototypes",
+                    "-Wpointer-arith",
+                    "-Werror",
+                    "-fsyntax-only",
+                    f"-I{root / 'virtual'}",
+                    f"-I{root / 'harness'}",
+                    source,
+                ]
+            )
 
 
 def test_offsets_of_the_double_are_no_registers() -> None:

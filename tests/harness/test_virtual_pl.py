@@ -48,7 +48,9 @@ def start_client(firmware: Firmware, url: str, handles: int, offset: str = "-") 
     """A process with open handles that may read one register and then waits for its end."""
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT, str(firmware.regs_library), url, str(handles), offset],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert client.stdout is not None
     assert client.stdout.readline() == "open\n"
@@ -162,9 +164,7 @@ class TestTime:
         assert registers.read(handle, 0) == (OK, 0x4E544F52)
         registers.close(handle)
 
-    def test_idle_board_costs_no_processor_time(
-        self, virtual_pl: VirtualPl, registers: RegisterLibrary
-    ) -> None:
+    def test_idle_board_costs_no_processor_time(self, virtual_pl: VirtualPl, registers: RegisterLibrary) -> None:
         handle = registers.open(virtual_pl.url)
         tasks = Path(f"/proc/{virtual_pl.process.pid}/task")
 
@@ -196,9 +196,7 @@ class TestClients:
 
         handles = [registers.open(virtual_pl.url) for _ in expected]
         # two threads on each handle as well: accesses through one handle are serialised
-        threads = [
-            threading.Thread(target=poll, args=pair) for pair in [*zip(expected, handles, strict=True)] * 2
-        ]
+        threads = [threading.Thread(target=poll, args=pair) for pair in [*zip(expected, handles, strict=True)] * 2]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -326,10 +324,19 @@ class TestServersEnd:
         for memory, control in (("memory", "other"), ("other", "control")):
             done = subprocess.run(
                 [
-                    firmware.virtual_pl, "--memory", virtual_pl.folder / memory,
-                    "--control", virtual_pl.folder / control, "--access-cycles", "70",
+                    firmware.virtual_pl,
+                    "--memory",
+                    virtual_pl.folder / memory,
+                    "--control",
+                    virtual_pl.folder / control,
+                    "--access-cycles",
+                    "70",
                 ],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
             )
             assert done.returncode == 1
             assert "already" in done.stderr
@@ -394,32 +401,51 @@ class TestControl:
             connection.sendall(data + b"\nclock?\n")
         assert unprogrammed.ask("clock?") == "ok 100000000"
 
-    @pytest.mark.parametrize("arguments", [
-        [], ["--memory", "m"], ["--memory", "m", "--control", "c", "--access-cycles", "0"],
-        ["--memory", "m", "--control", "c", "--access-cycles", "-70"], ["--bogus"],
-        ["--memory", "m", "--control", "c", "--access-cycles", "70", "--clock-hz", "0"],
-        ["--memory", "m", "--control", "c", "--access-cycles", "70", "more"],
-    ])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["--memory", "m"],
+            ["--memory", "m", "--control", "c", "--access-cycles", "0"],
+            ["--memory", "m", "--control", "c", "--access-cycles", "-70"],
+            ["--bogus"],
+            ["--memory", "m", "--control", "c", "--access-cycles", "70", "--clock-hz", "0"],
+            ["--memory", "m", "--control", "c", "--access-cycles", "70", "more"],
+        ],
+    )
     def test_wrong_usage(self, firmware: Firmware, arguments: list[str], tmp_path: Path) -> None:
         done = subprocess.run(
-            [firmware.virtual_pl, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=30, check=False, cwd=tmp_path,
+            [firmware.virtual_pl, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            cwd=tmp_path,
         )
         assert done.returncode == 2
         assert done.stderr
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize(("memory", "control", "reason"), [
-        ("missing/memory", "control", "cannot make"),
-        ("memory", "missing/control", "cannot listen"),
-        ("memory", "c" * 120, "shorter"),
-    ])
+    @pytest.mark.parametrize(
+        ("memory", "control", "reason"),
+        [
+            ("missing/memory", "control", "cannot make"),
+            ("memory", "missing/control", "cannot listen"),
+            ("memory", "c" * 120, "shorter"),
+        ],
+    )
     def test_places_that_cannot_be_used(
         self, firmware: Firmware, tmp_path: Path, memory: str, control: str, reason: str
     ) -> None:
         done = subprocess.run(
             [firmware.virtual_pl, "--memory", memory, "--control", control, "--access-cycles", "70"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            cwd=tmp_path,
         )
         assert done.returncode == 1
         assert reason in done.stderr

@@ -35,8 +35,14 @@ ROWS = [
 
 def header(**changes: int) -> bytes:
     fields = {
-        "version": 1, "record_bytes": 40, "hop": 16, "window": 128, "clock_hz": 10**8, "count": len(ROWS),
-        "period_ns": 200_000, "design_id": DESIGN_ID,
+        "version": 1,
+        "record_bytes": 40,
+        "hop": 16,
+        "window": 128,
+        "clock_hz": 10**8,
+        "count": len(ROWS),
+        "period_ns": 200_000,
+        "design_id": DESIGN_ID,
     } | changes
     return struct.pack("<4s5I3Q", b"NTHR", *fields.values())
 
@@ -62,27 +68,44 @@ def test_no_records_are_a_whole_file() -> None:
     assert parse_records(header(count=0)).table.size == 0
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"NTHR", WHOLE[:47], b"NTHS" + WHOLE[4:], WHOLE[:-1], WHOLE + b"\0",
-    header(version=2) + body(ROWS), header(record_bytes=48) + body(ROWS), header(record_bytes=0) + body(ROWS),
-    header(count=2) + body(ROWS), header(count=4) + body(ROWS), header(count=2**64 - 1) + body(ROWS),
-    header(hop=0) + body(ROWS), header(window=0) + body(ROWS), header(clock_hz=0) + body(ROWS),
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"NTHR",
+        WHOLE[:47],
+        b"NTHS" + WHOLE[4:],
+        WHOLE[:-1],
+        WHOLE + b"\0",
+        header(version=2) + body(ROWS),
+        header(record_bytes=48) + body(ROWS),
+        header(record_bytes=0) + body(ROWS),
+        header(count=2) + body(ROWS),
+        header(count=4) + body(ROWS),
+        header(count=2**64 - 1) + body(ROWS),
+        header(hop=0) + body(ROWS),
+        header(window=0) + body(ROWS),
+        header(clock_hz=0) + body(ROWS),
+    ],
+)
 def test_malformed_headers_and_lengths(content: bytes) -> None:
     with pytest.raises(MeasurementError) as caught:
         parse_records(content)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("rows", [
-    [(1, 0, 0, 16, 1, 2, 3)],
-    [(1, 0, 0, 0, 2, 1, 3)],
-    [(1, 0, 0, 0, 1, 3, 2)],
-    [(1, 0, 0, 0, 1, 2, 3), (1, 0, 0, 0, 4, 5, 6)],
-    [(2, 0, 0, 0, 1, 2, 3), (1, 0, 0, 0, 4, 5, 6)],
-    [(1, 0, 0, 0, 1, 2, 9), (2, 0, 0, 0, 4, 5, 6)],
-    [(1, 0, 0, TIMEOUT, 1, 2, 3), (2, 0, 0, 0, 4, 5, 6)],
-])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(1, 0, 0, 16, 1, 2, 3)],
+        [(1, 0, 0, 0, 2, 1, 3)],
+        [(1, 0, 0, 0, 1, 3, 2)],
+        [(1, 0, 0, 0, 1, 2, 3), (1, 0, 0, 0, 4, 5, 6)],
+        [(2, 0, 0, 0, 1, 2, 3), (1, 0, 0, 0, 4, 5, 6)],
+        [(1, 0, 0, 0, 1, 2, 9), (2, 0, 0, 0, 4, 5, 6)],
+        [(1, 0, 0, TIMEOUT, 1, 2, 3), (2, 0, 0, 0, 4, 5, 6)],
+    ],
+)
 def test_values_that_no_harness_writes(rows: Sequence[tuple[int, ...]]) -> None:
     with pytest.raises(MeasurementError):
         parse_records(header(count=len(rows)) + body(rows))
@@ -122,9 +145,26 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 REPORT = HarnessReport(
-    estimates=3, requested=3, torn=1, timeouts=0, skipped=0, overruns=0, late_samples=2, interrupted=False,
-    design_id="0" * 16, shell_version=1, clock_hz=10**8, window=128, hop=16, outputs=1, period_ns=0,
-    clock="CLOCK_MONOTONIC", scheduler="SCHED_FIFO", priority=80, locked=True, cpu=None,
+    estimates=3,
+    requested=3,
+    torn=1,
+    timeouts=0,
+    skipped=0,
+    overruns=0,
+    late_samples=2,
+    interrupted=False,
+    design_id="0" * 16,
+    shell_version=1,
+    clock_hz=10**8,
+    window=128,
+    hop=16,
+    outputs=1,
+    period_ns=0,
+    clock="CLOCK_MONOTONIC",
+    scheduler="SCHED_FIFO",
+    priority=80,
+    locked=True,
+    cpu=None,
 )
 
 

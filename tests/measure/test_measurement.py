@@ -24,9 +24,7 @@ VIRTUAL = Requirement(500e-6, 1e-5, 100e6, 55.6e-6, is_virtual=True)
 BOARD = replace(VIRTUAL, is_virtual=False)
 
 
-def make_records(
-    cycles: list[int], loop_us: list[float] | None = None, status: list[int] | None = None
-) -> Records:
+def make_records(cycles: list[int], loop_us: list[float] | None = None, status: list[int] | None = None) -> Records:
     table = np.zeros(len(cycles), RECORD_DTYPE)
     table["seq"] = np.arange(1, len(cycles) + 1)
     table["pl_cycles"] = cycles
@@ -114,10 +112,17 @@ class TestFaults:
         with pytest.raises(MeasurementError):
             judge(records, BOARD)
 
-    @pytest.mark.parametrize("change", [
-        {"deadline_s": 0.0}, {"deadline_s": math.nan}, {"clock_hz": 0.0}, {"io_overhead_s": -1e-6},
-        {"miss_probability": 0.0}, {"miss_probability": 1.0},
-    ])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"deadline_s": 0.0},
+            {"deadline_s": math.nan},
+            {"clock_hz": 0.0},
+            {"io_overhead_s": -1e-6},
+            {"miss_probability": 0.0},
+            {"miss_probability": 1.0},
+        ],
+    )
     def test_requirement_that_makes_no_sense(self, change: dict[str, float]) -> None:
         with pytest.raises(UsageError):
             judge(make_records([1]), replace(BOARD, **change))  # type: ignore[arg-type]

@@ -42,9 +42,7 @@ def binomial_tail(misses: int, samples: int, p: float) -> float:
 
 @given(st.integers(1, 200), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
 @settings(deadline=None)
-def test_bound_is_where_so_few_misses_become_improbable(
-    samples: int, data: st.DataObject, confidence: float
-) -> None:
+def test_bound_is_where_so_few_misses_become_improbable(samples: int, data: st.DataObject, confidence: float) -> None:
     misses = data.draw(st.integers(0, samples - 1))
     bound = miss_bound(misses, samples, confidence)
     assert misses / samples < bound < 1
@@ -56,9 +54,17 @@ def test_rule_of_three_and_extremes() -> None:
     assert miss_bound(5, 5) == 1.0
 
 
-@pytest.mark.parametrize(("misses", "samples", "confidence"), [
-    (-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (0, 5, 0.0), (0, 5, 1.0), (0, 5, math.nan),
-])
+@pytest.mark.parametrize(
+    ("misses", "samples", "confidence"),
+    [
+        (-1, 5, 0.95),
+        (6, 5, 0.95),
+        (0, 0, 0.95),
+        (0, 5, 0.0),
+        (0, 5, 1.0),
+        (0, 5, math.nan),
+    ],
+)
 def test_what_is_no_experiment(misses: int, samples: int, confidence: float) -> None:
     with pytest.raises(UsageError):
         miss_bound(misses, samples, confidence)

@@ -15,7 +15,10 @@ from ntorc.network.formats import FixedFormat, format_for_range
 from ntorc.network.reference import requantise
 
 formats = st.builds(
-    FixedFormat, st.integers(2, 20), st.integers(-4, 20), st.sampled_from(["truncate", "half_up"]),
+    FixedFormat,
+    st.integers(2, 20),
+    st.integers(-4, 20),
+    st.sampled_from(["truncate", "half_up"]),
     st.sampled_from(["wrap", "saturate"]),
 )
 
@@ -47,7 +50,9 @@ def test_chosen_format_holds_the_range_and_wastes_no_bit(bits: int, largest: flo
     bound = max(largest * headroom, 2.0**-24)
     assert math.floor(bound * 2.0**word.fraction + 0.5) <= word.maximum
     finer = FixedFormat(bits, word.fraction + 1)
-    assert math.floor(bound * 2.0**finer.fraction + 0.5) > finer.maximum or bound * 2.0**finer.fraction > finer.maximum / 2
+    assert (
+        math.floor(bound * 2.0**finer.fraction + 0.5) > finer.maximum or bound * 2.0**finer.fraction > finer.maximum / 2
+    )
 
 
 @pytest.mark.parametrize("bits", [1, 33, 0, -3])

@@ -22,13 +22,19 @@ def model() -> Any:
 
     keras.utils.set_random_seed(3)
     layers = keras.layers
-    return keras.Sequential([
-        keras.Input((48, 1)),
-        layers.Conv1D(6, 5, strides=2, padding="same", activation="relu"),
-        layers.MaxPooling1D(2), layers.MaxPooling1D(2),
-        layers.Conv1D(4, 3, dilation_rate=2, padding="causal", activation="relu"),
-        layers.Dropout(0.1), layers.Flatten(), layers.Dense(8, activation="relu"), layers.Dense(2),
-    ])
+    return keras.Sequential(
+        [
+            keras.Input((48, 1)),
+            layers.Conv1D(6, 5, strides=2, padding="same", activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.MaxPooling1D(2),
+            layers.Conv1D(4, 3, dilation_rate=2, padding="causal", activation="relu"),
+            layers.Dropout(0.1),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.Dense(2),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +86,9 @@ def test_unsupported_layers_are_named(tmp_path: Path) -> None:
     recurrent = keras.Sequential([keras.Input((8, 1)), keras.layers.LSTM(3, name="memory")])
     with pytest.raises(DataError, match="'memory' is a LSTM"):
         from_keras(recurrent, "m")
-    odd = keras.Sequential([keras.Input((8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, activation="gelu", name="odd")])
+    odd = keras.Sequential(
+        [keras.Input((8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, activation="gelu", name="odd")]
+    )
     with pytest.raises(DataError, match="'odd' has activation"):
         from_keras(odd, "m")
     (tmp_path / "no.keras").write_bytes(b"not a model")

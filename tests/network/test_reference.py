@@ -100,7 +100,13 @@ def test_saved_networks_come_back_whole(tmp_path: Path) -> None:
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     folder = draw_network(3).save(tmp_path / "network")
     text = (folder / "network.json").read_text()
-    for damage in ("", "{", "[]", text.replace('"bits"', '"bats"'), text.replace("dense", "lstm").replace("conv1d", "gru")):
+    for damage in (
+        "",
+        "{",
+        "[]",
+        text.replace('"bits"', '"bats"'),
+        text.replace("dense", "lstm").replace("conv1d", "gru"),
+    ):
         (folder / "network.json").write_text(damage)
         with pytest.raises(StorageError):
             Network.load(folder)

@@ -66,8 +66,10 @@ class Browser:
         from matplotlib.image import imread
 
         self._run(
-            f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}", f"--window-size={width},{height}",
-            f"--screenshot={target}", page.as_uri(),
+            f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}",
+            f"--window-size={width},{height}",
+            f"--screenshot={target}",
+            page.as_uri(),
         )
         return np.asarray(imread(target), dtype=np.float64)[:, :, :3]
 
@@ -76,8 +78,10 @@ class Browser:
         pages = {"/ruler.html": _RULER.replace("WIDTH", str(width)), "/page.html": page}
         with _serving(pages) as (port, asked):
             dump = self._run(
-                f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}", "--virtual-time-budget=5000",
-                "--dump-dom", f"http://127.0.0.1:{port}/ruler.html",
+                f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}",
+                "--virtual-time-budget=5000",
+                "--dump-dom",
+                f"http://127.0.0.1:{port}/ruler.html",
             )
         found = re.search(r'<pre id="result">(.+?)</pre>', dump, re.DOTALL)
         assert found is not None, f"the page was not measured:\n{dump[-2000:]}"

@@ -33,10 +33,23 @@ def allocation(latency_cycles: int, deadline_s: float) -> Allocation:
     predicted = sum((layer.resources for layer in layers), SHELL)
     bound = Resources(predicted.lut * 1.18, predicted.ff * 1.09, predicted.dsp, predicted.bram18)
     return Allocation(
-        network="ab" * 32, backend="native", board="pynq-z2", part="xc7z020clg400-1", clock_hz=CLOCK_HZ,
-        deadline_s=deadline_s, io_overhead_s=IO_OVERHEAD_S,
-        budget_cycles=int((deadline_s - IO_OVERHEAD_S) * CLOCK_HZ), hop=16, layers=layers, fixed=SHELL,
-        latency_cycles=latency_cycles, predicted=predicted, bound=bound, area=0.2841, measured_layers=2, cuts=3,
+        network="ab" * 32,
+        backend="native",
+        board="pynq-z2",
+        part="xc7z020clg400-1",
+        clock_hz=CLOCK_HZ,
+        deadline_s=deadline_s,
+        io_overhead_s=IO_OVERHEAD_S,
+        budget_cycles=int((deadline_s - IO_OVERHEAD_S) * CLOCK_HZ),
+        hop=16,
+        layers=layers,
+        fixed=SHELL,
+        latency_cycles=latency_cycles,
+        predicted=predicted,
+        bound=bound,
+        area=0.2841,
+        measured_layers=2,
+        cuts=3,
         solver="CBC by python-mip 2.0.0",
     )
 
@@ -47,8 +60,10 @@ def products() -> Products:
     near = np.random.default_rng(3).uniform(0.94, 1.06, (len(LAYERS), 2))
     parts = [
         Utilisation(
-            f"{kind} {name} in=14 w=8", str(directive),
-            Resources(round(cost.lut * a), round(cost.ff * b), cost.dsp, cost.bram18), tool,
+            f"{kind} {name} in=14 w=8",
+            str(directive),
+            Resources(round(cost.lut * a), round(cost.ff * b), cost.dsp, cost.bram18),
+            tool,
         )
         for (name, kind, directive, cost, _), (a, b) in zip(LAYERS, near, strict=True)
     ]
@@ -94,7 +109,11 @@ def trajectory(points: int = 30_000) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def sample(
-    *, cycles: np.ndarray | None = None, deadline_s: float = 500e-6, target: str = "virtual", points: int = 30_000,
+    *,
+    cycles: np.ndarray | None = None,
+    deadline_s: float = 500e-6,
+    target: str = "virtual",
+    points: int = 30_000,
     **changes: object,
 ) -> ReportData:
     """A whole report's data; ``changes`` replace fields."""
@@ -103,20 +122,38 @@ def sample(
     measured = measurement(recorded, deadline_s, target)
     time_s, truth_v, estimate_v = trajectory(points) if points else (np.empty(0),) * 3
     data = ReportData(
-        run="20250101-120000-001", created="2025-01-01T12:00:00+00:00",
+        run="20250101-120000-001",
+        created="2025-01-01T12:00:00+00:00",
         command="ntorc deploy --board pynq-z2 --deadline 500us",
         summary={
-            "verdict": measured.verdict, "estimator": {"name": "window", "rmse_v": 0.1712, "multiplies": 21344},
+            "verdict": measured.verdict,
+            "estimator": {"name": "window", "rmse_v": 0.1712, "multiplies": 21344},
             "gate": {"vectors": 1024, "mismatches": 0},
             "timings_s": {"runs": 4.1, "estimator": 61.2, "allocate": 0.21, "build": 38.4, "measure": 9.7},
         },
-        allocation=allocation(1983, deadline_s), measurement=measured, products=products(),
+        allocation=allocation(1983, deadline_s),
+        measurement=measured,
+        products=products(),
         deployment=Deployment(
-            target, "pynq-z2", DESIGN_ID, "cd" * 32, "a", None, SelfTestResult(64, 0), CLOCK_HZ, CLOCK_HZ, CLOCK_HZ,
-            "0.1.0", "4.0.0",
+            target,
+            "pynq-z2",
+            DESIGN_ID,
+            "cd" * 32,
+            "a",
+            None,
+            SelfTestResult(64, 0),
+            CLOCK_HZ,
+            CLOCK_HZ,
+            CLOCK_HZ,
+            "0.1.0",
+            "4.0.0",
         ),
         estimator={"Form": "window of 256 samples, a result every 16", "Multiplies": "21,344 for one estimate"},
-        pl_cycles=cycles, loop_s=recorded.loop_ns * 1e-9, time_s=time_s, truth_v=truth_v, estimate_v=estimate_v,
+        pl_cycles=cycles,
+        loop_s=recorded.loop_ns * 1e-9,
+        time_s=time_s,
+        truth_v=truth_v,
+        estimate_v=estimate_v,
         calibration=("conv2: LUT predicted 1,287, synthesised 1,311; the next answer uses the latter",),
         notes=(
             "No board was measured: this is the virtual board. Driver and loop times are this computer’s.",

@@ -39,10 +39,17 @@ def test_nothing_is_wider_than_the_page(browser: Browser, data: ReportData, widt
 def test_long_names_do_not_widen_a_narrow_page(browser: Browser, data: ReportData) -> None:
     long = "x" * 300
     layer = replace(data.allocation.layers[0], layer=long)
-    page = render(replace(
-        data, run=long, command=long, notes=(long,), estimator={long: long}, calibration=(long,),
-        allocation=replace(data.allocation, layers=(layer, *data.allocation.layers[1:]), part=long, solver=long),
-    ))
+    page = render(
+        replace(
+            data,
+            run=long,
+            command=long,
+            notes=(long,),
+            estimator={long: long},
+            calibration=(long,),
+            allocation=replace(data.allocation, layers=(layer, *data.allocation.layers[1:]), part=long, solver=long),
+        )
+    )
     measured, _ = browser.measure(page, 360)
     assert measured["scroll"] == 360
     assert measured["wide"] == []
@@ -102,6 +109,7 @@ def palette(scheme: str) -> dict[str, tuple[float, float, float]]:
 
 def contrast(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
     """The contrast ratio of WCAG 2.2 (relative luminance of sRGB)."""
+
     def luminance(colour: tuple[float, float, float]) -> float:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

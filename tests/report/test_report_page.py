@@ -72,7 +72,12 @@ def test_predicted_against_measured_to_the_unit(data: ReportData) -> None:
     rows = {row[0]: row[1:] for row in tables(parse(render(data)), "Predicted against measured")}
     budget_cycles = int((500e-6 - IO_OVERHEAD_S) * CLOCK_HZ)
     assert rows["Latency in the logic, cycles"] == [
-        "1,983", "–", "1,983", "0", f"{budget_cycles:,}", f"{100 * 1983 / budget_cycles:.1f} %"
+        "1,983",
+        "–",
+        "1,983",
+        "0",
+        f"{budget_cycles:,}",
+        f"{100 * 1983 / budget_cycles:.1f} %",
     ]
     capacity = {"LUT": 53200, "FF": 106400, "DSP": 220, "BRAM18": 280}
     for name, available in capacity.items():
@@ -179,8 +184,15 @@ def test_the_error_is_that_of_the_series(data: ReportData) -> None:
 def test_provenance_names_what_it_takes_to_make_it_again(data: ReportData) -> None:
     section = words(by_id(parse(render(data)), "provenance"))
     for wanted in (
-        data.command, data.deployment.design_id, data.deployment.digest, data.allocation.network, "pynq 4.0.0",
-        data.allocation.solver, data.products.tool, "100 MHz requested, 100 MHz set, 100 MHz read back", "SCHED_OTHER",
+        data.command,
+        data.deployment.design_id,
+        data.deployment.digest,
+        data.allocation.network,
+        "pynq 4.0.0",
+        data.allocation.solver,
+        data.products.tool,
+        "100 MHz requested, 100 MHz set, 100 MHz read back",
+        "SCHED_OTHER",
     ):
         assert wanted in section
 

@@ -20,8 +20,16 @@ from ntorc.report.markup import Markup, element, text
 ANYTHING = st.text(st.characters(), max_size=40)
 SMALL = sample(points=40)
 HOSTILE = [
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "</style><b>", "]]>", "&lt;", "<!--", "a\u202eb",
-    "\x00\x1b[31m", "\ud800", "it's",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><b>",
+    "]]>",
+    "&lt;",
+    "<!--",
+    "a\u202eb",
+    "\x00\x1b[31m",
+    "\ud800",
+    "it's",
 ]
 
 
@@ -29,20 +37,41 @@ def with_text(value: str) -> ReportData:
     """A report that has this text wherever a text comes from outside."""
     layer = replace(SMALL.allocation.layers[0], layer=value, kind=value, basis=value)
     allocation = replace(
-        SMALL.allocation, board=value, part=value, backend=value, solver=value, network=value,
+        SMALL.allocation,
+        board=value,
+        part=value,
+        backend=value,
+        solver=value,
+        network=value,
         layers=(layer, *SMALL.allocation.layers[1:]),
     )
     environment = replace(SMALL.measurement.environment, kernel=value, cpu=value, governor=value, scheduler=value)
     measurement = replace(SMALL.measurement, board=value, verdict_basis=value, environment=environment)
     part = replace(SMALL.products.parts[0], subject=value, tool=value)
     deployment = replace(
-        SMALL.deployment, target=value, board=value, design_id=value, digest=value, slot=value, replaced=value,
-        agent_version=value, pynq_version=value,
+        SMALL.deployment,
+        target=value,
+        board=value,
+        design_id=value,
+        digest=value,
+        slot=value,
+        replaced=value,
+        agent_version=value,
+        pynq_version=value,
     )
     return replace(
-        SMALL, run=value, created=value, command=value, estimator={value: value}, calibration=(value,), notes=(value,),
+        SMALL,
+        run=value,
+        created=value,
+        command=value,
+        estimator={value: value},
+        calibration=(value,),
+        notes=(value,),
         summary={**SMALL.summary, "timings_s": {value: 1.0}, "gate": {"vectors": value, "mismatches": value}},
-        allocation=allocation, measurement=measurement, deployment=deployment, capacity=Resources(10, 10, 10, 10),
+        allocation=allocation,
+        measurement=measurement,
+        deployment=deployment,
+        capacity=Resources(10, 10, 10, 10),
         products=replace(SMALL.products, parts=(part, *SMALL.products.parts[1:]), tool=value),
     )
 

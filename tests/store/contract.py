@@ -30,9 +30,13 @@ class StoreContract:
         assert store.get("other", "k1") is None
 
     def test_unfinished_work_is_kept_and_not_taken_for_whole(self, store: Store) -> None:
-        with pytest.raises(KeyboardInterrupt), store.work("kind", "k2") as folder:
-            (folder / "half").write_text("x")
-            raise KeyboardInterrupt
+        def interrupted() -> None:
+            with store.work("kind", "k2") as folder:
+                (folder / "half").write_text("x")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert store.get("kind", "k2") is None
         with store.work("kind", "k2") as folder:
             assert (folder / "half").read_text() == "x"
@@ -64,8 +68,12 @@ class StoreContract:
         cycles = Observation("simulated_cycles", "native", "any", "n", "d", {"latency_cycles": 9.0}, "probe")
         other = Observation("post_synthesis", "hls4ml", "xc7z020", "s", "d", {"lut": 7.0}, "csynth")
         assert store.observe([first, cycles, other]) == 3
-        again = Observation(*(getattr(first, name) for name in ("source", "backend", "device", "subject", "directive")),
-                            {"lut": 5.0}, "yosys", "r2")
+        again = Observation(
+            *(getattr(first, name) for name in ("source", "backend", "device", "subject", "directive")),
+            {"lut": 5.0},
+            "yosys",
+            "r2",
+        )
         assert store.observe([again]) == 0
         assert list(store.observations("native")) == [first, cycles]
         assert list(store.observations("native", "xc7z010")) == [cycles]

@@ -29,8 +29,9 @@ class TestLocalStore(StoreContract):
 
 def child(code: str, *arguments: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": f"{project_root() / 'toolchain'}"}
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), *arguments], env=environment,
-                            stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments], env=environment, stdout=subprocess.PIPE
+    )
 
 
 def test_a_writer_killed_at_any_step_leaves_nothing_or_all(tmp_path: Path) -> None:
@@ -84,6 +85,11 @@ def test_two_processes_make_a_stage_one_after_the_other(tmp_path: Path) -> None:
     assert (tmp_path / "work" / "kind" / "key" / "count").read_text() == "4"
 
 
+def overfill(store: Store) -> None:
+    with store.work("kind", "new") as folder:
+        (folder / "f").write_bytes(b"x" * 1_000_000)
+
+
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     with store.work("kind", "old") as folder:
@@ -92,9 +98,9 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        with pytest.raises(StorageError, match="no space left"), store.work("kind", "new") as folder:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-            (folder / "f").write_bytes(b"x" * 1_000_000)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        with pytest.raises(StorageError, match="no space left"):
+            overfill(store)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)

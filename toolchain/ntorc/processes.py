@@ -35,8 +35,16 @@ def run_tool(
     name = what or Path(words[0]).name
     try:
         done = subprocess.run(
-            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=timeout_s, env=environment, check=False, text=True, errors="replace",
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            env=environment,
+            check=False,
+            text=True,
+            errors="replace",
         )
     except FileNotFoundError as error:
         raise ToolError(f"{name} was not found ({words[0]})", "run `ntorc doctor` to see what is missing") from error

@@ -110,17 +110,27 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
         raise _explain(problem, requirement)
     chosen = [row[index] for row, index in zip(options.layers, solution.choice, strict=True)]
     return Allocation(
-        network=network.digest, backend=backend.name, board=board.name, part=board.part,
-        clock_hz=requirement.clock_hz, deadline_s=requirement.deadline_s, io_overhead_s=requirement.io_overhead_s,
-        budget_cycles=requirement.budget_cycles, hop=requirement.hop,
+        network=network.digest,
+        backend=backend.name,
+        board=board.name,
+        part=board.part,
+        clock_hz=requirement.clock_hz,
+        deadline_s=requirement.deadline_s,
+        io_overhead_s=requirement.io_overhead_s,
+        budget_cycles=requirement.budget_cycles,
+        hop=requirement.hop,
         layers=tuple(
             LayerAllocation(layer.name, layer.kind, option.directive, option.resources, option.basis)
             for layer, option in zip(network.layers, chosen, strict=True)
         ),
-        fixed=options.fixed, latency_cycles=solution.latency_cycles, predicted=problem.total(solution.choice),
-        bound=problem.total(solution.choice, bound=True), area=solution.objective,
+        fixed=options.fixed,
+        latency_cycles=solution.latency_cycles,
+        predicted=problem.total(solution.choice),
+        bound=problem.total(solution.choice, bound=True),
+        area=solution.objective,
         measured_layers=sum(option.basis == "measured" for option in chosen),
-        cuts=solution.cuts, solver=solution.solver,
+        cuts=solution.cuts,
+        solver=solution.solver,
     )
 
 
@@ -134,7 +144,9 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
     overhead_s = requirement.io_overhead_s
     fastest = smallest_latency(problem, requirement.solver)
     result: dict[str, object] = {
-        "verdict": "infeasible", "board": board.name, "deadline_s": requirement.deadline_s,
+        "verdict": "infeasible",
+        "board": board.name,
+        "deadline_s": requirement.deadline_s,
         "io_overhead_s": overhead_s,
     }
     if fastest is None:
@@ -143,11 +155,13 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
         return InfeasibleError(
             f"infeasible: this network does not fit the {board.part} at any speed: too much {', '.join(blocking)}"
             f" within {requirement.ceiling:.0%} of the device",
-            "use a smaller network, or a larger board", result,
+            "use a smaller network, or a larger board",
+            result,
         )
     smallest_s = smallest_deadline_s(fastest, requirement)
     result |= {
-        "smallest_deadline_s": smallest_s, "smallest_latency_cycles": fastest.latency_cycles,
+        "smallest_deadline_s": smallest_s,
+        "smallest_latency_cycles": fastest.latency_cycles,
         "smallest_predicted": problem.total(fastest.choice).as_dict(),
     }
     if requirement.deadline_s <= overhead_s:
@@ -163,7 +177,8 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
     return InfeasibleError(
         f"infeasible: deadline {format_seconds(requirement.deadline_s)} on {board.name}: {why}",
         f"the smallest reachable deadline is {smallest_s * 1e6:.1f}us; or train a smaller network"
-        " (ntorc train --help), or raise --clock-hz", result,
+        " (ntorc train --help), or raise --clock-hz",
+        result,
     )
 
 

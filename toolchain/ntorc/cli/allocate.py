@@ -14,9 +14,15 @@ Hop = Annotated[int, typer.Option("--hop", min=1, help="Samples from one estimat
 
 
 def allocate(
-    network: NetworkArgument, board: options.Board, deadline: options.Deadline, backend: options.BackendName = "native",
-    clock_hz: options.ClockHz = None, ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC",
-    hop: Hop = 16, json: options.Json = False,
+    network: NetworkArgument,
+    board: options.Board,
+    deadline: options.Deadline,
+    backend: options.BackendName = "native",
+    clock_hz: options.ClockHz = None,
+    ceiling: options.Ceiling = 0.8,
+    solver: options.Solver = "CBC",
+    hop: Hop = 16,
+    json: options.Json = False,
 ) -> None:
     """Choose every layer's directive: least capacity-weighted resources such that the deadline holds.
 
@@ -31,12 +37,15 @@ def allocate(
 
     flow = open_flow(options.progress())
     result = allocate_network(flow, network, board, deadline, backend, clock_hz, ceiling, solver, hop)
-    table = [f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"]
+    table = [
+        f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8}"
+        f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
+    ]
     for item in result.layers:
         chosen, need = item.directive, item.resources
         table.append(
-            f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8} {need.lut:7.0f}"
-            f" {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
+            f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
+            f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
         )
     total = result.predicted
     table.append(f"{'with the shell':52} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")

@@ -5,11 +5,27 @@ from __future__ import annotations
 import typer
 
 from ntorc.cli import (
-    allocate, bench, board, build, calibrate, characterize, data, deploy, doctor, measure, report, runs, train,
+    allocate,
+    bench,
+    board,
+    build,
+    calibrate,
+    characterize,
+    data,
+    deploy,
+    doctor,
+    measure,
+    report,
+    runs,
+    train,
 )
 
 application = typer.Typer(
-    name="ntorc", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="ntorc",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Learned estimators in control loops on FPGAs: trained, allocated exactly under a deadline, built, deployed"
     " and measured.\n\nStart with:  ntorc deploy --board pynq-z2 --deadline 500us",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -12,7 +12,8 @@ from ntorc.cli import options
 def bench(
     name: Annotated[str, typer.Argument(help="gateware: exactness over random networks.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
-    seed: options.Seed = 1, json: options.Json = False,
+    seed: options.Seed = 1,
+    json: options.Json = False,
 ) -> None:
     """Compare the gateware with the reference and the closed form on random networks.
 

@@ -7,9 +7,15 @@ from ntorc.cli.allocate import Hop, NetworkArgument
 
 
 def build(
-    network: NetworkArgument, board: options.Board, deadline: options.Deadline, backend: options.BackendName = "native",
-    clock_hz: options.ClockHz = None, ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC",
-    hop: Hop = 16, json: options.Json = False,
+    network: NetworkArgument,
+    board: options.Board,
+    deadline: options.Deadline,
+    backend: options.BackendName = "native",
+    clock_hz: options.ClockHz = None,
+    ceiling: options.Ceiling = 0.8,
+    solver: options.Solver = "CBC",
+    hop: Hop = 16,
+    json: options.Json = False,
 ) -> None:
     """Allocate, generate the gateware, simulate and synthesise it, and sign a bundle for the virtual board.
 

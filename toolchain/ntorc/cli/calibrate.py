@@ -5,7 +5,9 @@ from __future__ import annotations
 from ntorc.cli import options
 
 
-def calibrate(board: options.Board = "pynq-z2", backend: options.BackendName = "native", json: options.Json = False) -> None:
+def calibrate(
+    board: options.Board = "pynq-z2", backend: options.BackendName = "native", json: options.Json = False
+) -> None:
     """Show every stored measurement that the next allocation will use.
 
     \b

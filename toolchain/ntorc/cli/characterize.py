@@ -14,7 +14,9 @@ def characterize(
     out: Annotated[Path | None, typer.Option("--out", help="File to write; the shipped model if left out.")] = None,
     parts: Annotated[int, typer.Option("--parts", min=20, help="Parts to draw and synthesise.")] = 110,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Synthesis processes side by side.")] = 2,
-    seed: options.Seed = 1, backend: options.BackendName = "native", json: options.Json = False,
+    seed: options.Seed = 1,
+    backend: options.BackendName = "native",
+    json: options.Json = False,
 ) -> None:
     """Synthesise drawn parts and fit the cost model of LUT and FF.  Goes on where it was after Ctrl-C.
 
@@ -31,6 +33,8 @@ def characterize(
     flow = open_flow(options.progress())
     model = characterise(parts, seed, workers, flow.cache, flow.progress)
     path = save_model(model, out or project_root() / MODEL_FILE)
-    text = f"{path}: {model.provenance['runs']} syntheses of {model.provenance['shapes']} shapes, held-out error" \
-           f" {model.provenance['held_out_mape_percent']} %, upper bound x{dict(model.bound_factor)}"
+    text = (
+        f"{path}: {model.provenance['runs']} syntheses of {model.provenance['shapes']} shapes, held-out error"
+        f" {model.provenance['held_out_mape_percent']} %, upper bound x{dict(model.bound_factor)}"
+    )
     options.show({"model": str(path), "provenance": dict(model.provenance)}, as_json=json, text=text)

@@ -79,9 +79,7 @@ def simulate(
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"{out} is not empty", "give a new folder with --out")
     console = Console()
-    runs = simulate_runs(
-        seed=seed, trajectories=trajectories, replicas=replicas, duration_s=seconds, progress=console
-    )
+    runs = simulate_runs(seed=seed, trajectories=trajectories, replicas=replicas, duration_s=seconds, progress=console)
     runs.save(out)
     console.message(f"{len(runs)} simulated runs, {runs.duration_s:.0f} s, in {out}")
     if json:
@@ -89,7 +87,13 @@ def simulate(
 
 
 def _summary(runs: Runs, folder: Path) -> str:
-    return records.to_json({
-        "folder": str(folder), "runs": [run.name for run in runs], "duration_s": runs.duration_s,
-        "sample_rate_hz": runs.sample_rate_hz, "digest": runs.digest, "source": runs.source,
-    })
+    return records.to_json(
+        {
+            "folder": str(folder),
+            "runs": [run.name for run in runs],
+            "duration_s": runs.duration_s,
+            "sample_rate_hz": runs.sample_rate_hz,
+            "digest": runs.digest,
+            "source": runs.source,
+        }
+    )

@@ -12,13 +12,20 @@ from ntorc.units import format_seconds
 
 
 def deploy(
-    board: options.Board, deadline: options.Deadline, data: options.Data = None,
+    board: options.Board,
+    deadline: options.Deadline,
+    data: options.Data = None,
     target: Annotated[str, typer.Option("--target", help="Where to: virtual (a simulated board).")] = "virtual",
-    backend: options.BackendName = "native", clock_hz: options.ClockHz = None,
+    backend: options.BackendName = "native",
+    clock_hz: options.ClockHz = None,
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
-    ceiling: options.Ceiling = 0.8, solver: options.Solver = "CBC", seed: options.Seed = 1,
-    train_limit: options.TimeLimit = None, epochs: options.Epochs = None, json: options.Json = False,
+    ceiling: options.Ceiling = 0.8,
+    solver: options.Solver = "CBC",
+    seed: options.Seed = 1,
+    train_limit: options.TimeLimit = None,
+    epochs: options.Epochs = None,
+    json: options.Json = False,
 ) -> None:
     """Train, allocate, build, deploy, measure and calibrate: from runs to a verdict.
 
@@ -34,13 +41,24 @@ def deploy(
     from ntorc.units import parse_duration
 
     request = DeployRequest(
-        board, parse_duration(deadline), options.training(seed, train_limit, epochs), target, backend, miss, data, clock_hz,
-        estimates, ceiling, solver, ("ntorc", *sys.argv[1:]),
+        board,
+        parse_duration(deadline),
+        options.training(seed, train_limit, epochs),
+        target,
+        backend,
+        miss,
+        data,
+        clock_hz,
+        estimates,
+        ceiling,
+        solver,
+        ("ntorc", *sys.argv[1:]),
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
     lines = [
-        f"{summary['verdict']}: {format_seconds(summary['deadline_s'])} on {summary['board']} ({summary['target']} board)",
+        f"{summary['verdict']}: {format_seconds(summary['deadline_s'])} on {summary['board']},"
+        f" {summary['target']} board",
         f"  latency   {predicted['latency_cycles']} cycles predicted,"
         f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",
         *(

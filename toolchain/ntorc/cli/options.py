@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 Board = Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")]
 Deadline = Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of recorded runs (.npz, .txt, .lvm); else simulated.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of recorded runs (.npz, .txt, .lvm); else simulated.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 BackendName = Annotated[str, typer.Option("--backend", help="How the network becomes hardware: native.")]
-ClockHz = Annotated[float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")]
-Ceiling = Annotated[float, typer.Option("--ceiling", min=0.01, max=1.0, help="Share of each resource that may be used.")]
+ClockHz = Annotated[
+    float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
+]
+Ceiling = Annotated[
+    float, typer.Option("--ceiling", min=0.01, max=1.0, help="Share of each resource that may be used.")
+]
 Solver = Annotated[str, typer.Option("--solver", help="Of the integer program: CBC.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Of training at the most.")]

@@ -25,5 +25,7 @@ def report(
     record = find_run(open_flow(options.progress()).store, run)
     path = record.summary.get("report")
     if not path:
-        raise UsageError(f"run {record.run} has no report: it is {record.state}", "deploy again; `ntorc runs` lists all")
+        raise UsageError(
+            f"run {record.run} has no report: it is {record.state}", "deploy again; `ntorc runs` lists all"
+        )
     options.show({"run": record.run, "report": path}, as_json=json, text=str(path))

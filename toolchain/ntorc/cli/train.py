@@ -11,8 +11,12 @@ from ntorc.cli import options
 
 
 def train(
-    out: Annotated[Path, typer.Argument(help="Folder that receives the integer network.")], data: options.Data = None,
-    seed: options.Seed = 1, train_limit: options.TimeLimit = None, epochs: options.Epochs = None, json: options.Json = False,
+    out: Annotated[Path, typer.Argument(help="Folder that receives the integer network.")],
+    data: options.Data = None,
+    seed: options.Seed = 1,
+    train_limit: options.TimeLimit = None,
+    epochs: options.Epochs = None,
+    json: options.Json = False,
 ) -> None:
     """Train an estimator on an honest split and write its integer network.
 
@@ -26,7 +30,12 @@ def train(
     learned = learn(open_flow(options.progress()), data, options.training(seed, train_limit, epochs))
     learned.network.save(out)
     result = {
-        "network": str(out), "digest": learned.network.digest, "multiplies": learned.network.multiplies,
-        "split": learned.split.name, "estimator": str(learned.folder),
+        "network": str(out),
+        "digest": learned.network.digest,
+        "multiplies": learned.network.multiplies,
+        "split": learned.split.name,
+        "estimator": str(learned.folder),
     }
-    options.show(result, as_json=json, text=f"network written to {out}: {learned.network.multiplies} multiplies per estimate")
+    options.show(
+        result, as_json=json, text=f"network written to {out}: {learned.network.multiplies} multiplies per estimate"
+    )

@@ -83,7 +83,8 @@ def save_model(model: FittedModel, path: Path) -> Path:
     """Write a model as `load_model` reads it."""
     content = {
         "coefficients": {target: dict(row) for target, row in model.coefficients.items()},
-        "bound_factor": dict(model.bound_factor), "provenance": dict(model.provenance),
+        "bound_factor": dict(model.bound_factor),
+        "provenance": dict(model.provenance),
     }
     return write_atomically(path, to_json(content).encode())
 
@@ -128,7 +129,9 @@ def _scaled(resources: Resources, lut: float, ff: float) -> Resources:
 
 
 def fit(
-    features: Sequence[Mapping[str, float]], truths: Sequence[Resources], groups: Sequence[str],
+    features: Sequence[Mapping[str, float]],
+    truths: Sequence[Resources],
+    groups: Sequence[str],
     provenance: Mapping[str, object],
 ) -> FittedModel:
     """Fit LUT and FF, judged by leaving groups (shapes) out, eight folds.
@@ -164,10 +167,17 @@ def fit(
         "dsp": round(100 * float(np.mean([guess[0] == truth.dsp for guess, truth in pairs])), 2),
         "bram18": round(100 * float(np.mean([guess[1] == truth.bram18 for guess, truth in pairs])), 2),
     }
-    return FittedModel(coefficients, bounds, {
-        **provenance, "runs": len(truths), "shapes": len(unique),
-        "held_out_mape_percent": errors, "structural_exact_percent": exact,
-    })
+    return FittedModel(
+        coefficients,
+        bounds,
+        {
+            **provenance,
+            "runs": len(truths),
+            "shapes": len(unique),
+            "held_out_mape_percent": errors,
+            "structural_exact_percent": exact,
+        },
+    )
 
 
 def _relative_nnls(matrix: FloatArray, truth: FloatArray) -> FloatArray:

@@ -28,8 +28,14 @@ _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     # name: sources, flags, libraries
     "ntorc-harness": (
         (
-            "harness/harness.c", "harness/design.c", "harness/loop.c", "harness/options.c",
-            "harness/progress.c", "harness/realtime.c", "harness/records.c", "harness/samples.c",
+            "harness/harness.c",
+            "harness/design.c",
+            "harness/loop.c",
+            "harness/options.c",
+            "harness/progress.c",
+            "harness/realtime.c",
+            "harness/records.c",
+            "harness/samples.c",
             *_REGISTER_SOURCES,
         ),
         (),
@@ -117,20 +123,20 @@ def build_firmware(cache: Path, *, flags: Sequence[str] = ()) -> Firmware:
     folder = cache / f"firmware-{digest[:16]}"
     if not _whole(folder):
         _make(folder, sources, tool, flags)
-    return Firmware(
-        folder / "ntorc-harness", folder / "ntorc-virtual-pl", folder / "libntorc_regs.so", digest
-    )
+    return Firmware(folder / "ntorc-harness", folder / "ntorc-virtual-pl", folder / "libntorc_regs.so", digest)
 
 
 def _digest(sources: Path, tool: Compiler, flags: Sequence[str]) -> str:
     files = sorted(path for part in ("harness", "virtual") for path in (sources / part).glob("*.[ch]"))
-    return digest_of({
-        "sources": {str(path.relative_to(sources)): digest_of_file(path) for path in files},
-        "products": {name: [list(part) for part in parts] for name, parts in _PRODUCTS.items()},
-        "flags": [*_FLAGS, *flags],
-        "compiler": [*tool.command, tool.version],
-        "machine": platform.machine(),
-    })
+    return digest_of(
+        {
+            "sources": {str(path.relative_to(sources)): digest_of_file(path) for path in files},
+            "products": {name: [list(part) for part in parts] for name, parts in _PRODUCTS.items()},
+            "flags": [*_FLAGS, *flags],
+            "compiler": [*tool.command, tool.version],
+            "machine": platform.machine(),
+        }
+    )
 
 
 def _whole(folder: Path) -> bool:

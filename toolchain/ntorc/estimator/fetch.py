@@ -1,7 +1,9 @@
 """Fetching the published DROPBEAR runs: pinned commits, pinned SHA-256, resumable.
 
 ``published_runs.json`` lists the files of the N-TORC repository whose contents are known, with
-the commit and the SHA-256 of each.  Published runs that are not in the list are not fetched:
+the commit and the SHA-256 of each.  The digests are of the recorded series printed as the
+publisher prints them (shortest float32 decimals, joined by a comma and a space); length and end of
+eight published files were compared with that text and agree.  Published runs that are not in the list are not fetched:
 nothing would tell a damaged or replaced file from the original.
 """
 

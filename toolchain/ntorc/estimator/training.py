@@ -83,8 +83,16 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class _Prepared:
-    """The data of a training: windows of the parts, label scale, input scale, sampling."""
+class Prepared:
+    """The data of a training.
+
+    Attributes:
+        train: windows that are trained on, without spikes of the position sensor.
+        validation: windows that choose the epoch; all of them.
+        input_fraction_bits: of the network's input.
+        mean_v, std_v: of the training targets; the network learns (V - mean) / std.
+        cumulative: cumulative sampling weights of the training windows, shape [m], up to 1.
+    """
 
     train: Windows
     validation: Windows
@@ -115,7 +123,7 @@ def train(
         found = load_estimator(folder)
         if found.training_key == key:
             return found
-    data = _prepare(runs, split, config)
+    data = prepare(runs, split, config)
     state, model = checkpoints.restore(folder, key)
     if model is None:
         model = build_model(config.form, config.seed)
@@ -135,7 +143,12 @@ def training_key(runs: Runs, split: Split, config: TrainingConfig) -> str:
     )
 
 
-def _prepare(runs: Runs, split: Split, config: TrainingConfig) -> _Prepared:
+def prepare(runs: Runs, split: Split, config: TrainingConfig) -> Prepared:
+    """Cut the training and validation parts; choose scales and weights from the training part alone.
+
+    Raises:
+        DataError: no run of a part is as long as a window, or the acceleration is zero.
+    """
     window = config.form.window_samples
     parts = {part: [runs[name] for name in getattr(split, part)] for part in ("train", "validation")}
     training = cut(parts["train"], window, _TRAINING_STEP_SAMPLES, skip_spikes=True)
@@ -146,14 +159,14 @@ def _prepare(runs: Runs, split: Split, config: TrainingConfig) -> _Prepared:
         replicas[split.trajectories[name]] += 1
     weights = np.array([1.0 / math.sqrt(replicas[split.trajectories[name]]) for name in training.names])
     cumulative = np.cumsum(weights[training.run])
-    return _Prepared(
+    return Prepared(
         training, validation, choose_fraction_bits([training.counts]), float(training.target_v.mean()),
         max(float(training.target_v.std()), 1e-3), cumulative / cumulative[-1],
     )
 
 
 def _fit(
-    model: Any, state: TrainingState, data: _Prepared, config: TrainingConfig, folder: Path, progress: Progress
+    model: Any, state: TrainingState, data: Prepared, config: TrainingConfig, folder: Path, progress: Progress
 ) -> TrainingState:
     """Train epoch by epoch from ``state``; each finished epoch is saved before the next begins."""
     for epoch in range(state.epoch, config.epochs):
@@ -167,7 +180,7 @@ def _fit(
         done = max(epoch / config.epochs, min(state.elapsed_s / config.time_limit_s, 1.0))
         falling = 0.5 * (1.0 + math.cos(math.pi * done))
         model.optimizer.learning_rate = config.learning_rate * (_FINAL_RATE + (1.0 - _FINAL_RATE) * falling)
-        model.fit(_epoch_batches(data, config, epoch), epochs=1, shuffle=False, verbose=0)
+        model.fit(epoch_batches(data, config, epoch), epochs=1, shuffle=False, verbose=0)
         estimates_v = predict_v(model, data.validation, data.input_fraction_bits) * data.std_v + data.mean_v
         error_v = rmse_v(estimates_v.astype(np.float32), data.validation.target_v)
         state = checkpoints.save_epoch(
@@ -179,8 +192,13 @@ def _fit(
     return state
 
 
-def _epoch_batches(data: _Prepared, config: TrainingConfig, epoch: int) -> Any:
-    """The batches of an epoch as a tf.data.Dataset; the same for the same seed and epoch."""
+def epoch_batches(data: Prepared, config: TrainingConfig, epoch: int) -> Any:
+    """The batches of an epoch; the same for the same seed and epoch.
+
+    Returns:
+        A tf.data.Dataset of inputs [batch, window_samples, 1] with random gain and sign, and
+        scaled targets [batch, 1].
+    """
     import tensorflow as tf
 
     generator = np.random.default_rng([config.seed, epoch])
@@ -201,7 +219,7 @@ def _epoch_batches(data: _Prepared, config: TrainingConfig, epoch: int) -> Any:
 
 
 def _finish(
-    model: Any, state: TrainingState, data: _Prepared, runs: Runs, split: Split, config: TrainingConfig,
+    model: Any, state: TrainingState, data: Prepared, runs: Runs, split: Split, config: TrainingConfig,
     folder: Path, progress: Progress,
 ) -> Estimator:
     """Evaluate on validation and, once, on test; save the model, then its record."""

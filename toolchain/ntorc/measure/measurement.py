@@ -123,15 +123,29 @@ def evaluate(
     overrun = bool(np.any(records.having(OVERRUN)))
     met, basis = _verdict(requirement, misses, int(missed.size), bound, int(cycles.max()), overrun)
     return Measurement(
-        target=target, board=board, design_id=records.design_id, samples=int(records.table.size),
-        hop_samples=records.hop_samples, period_s=records.period_ns * 1e-9, clock_hz=requirement.clock_hz,
-        pl_cycles_min=int(cycles.min()), pl_cycles_max=int(cycles.max()),
+        target=target,
+        board=board,
+        design_id=records.design_id,
+        samples=int(records.table.size),
+        hop_samples=records.hop_samples,
+        period_s=records.period_ns * 1e-9,
+        clock_hz=requirement.clock_hz,
+        pl_cycles_min=int(cycles.min()),
+        pl_cycles_max=int(cycles.max()),
         pl_s=quantiles(cycles / requirement.clock_hz),
-        driver_s=quantiles(records.driver_ns[~lost] * 1e-9), loop_s=quantiles(records.loop_ns[~lost] * 1e-9),
-        misses=misses, miss_bound=bound, miss_probability=requirement.miss_probability,
+        driver_s=quantiles(records.driver_ns[~lost] * 1e-9),
+        loop_s=quantiles(records.loop_ns[~lost] * 1e-9),
+        misses=misses,
+        miss_bound=bound,
+        miss_probability=requirement.miss_probability,
         deadline_s=requirement.deadline_s,
-        torn=_count(records, TORN), timeouts=_count(records, TIMEOUT), skipped=_count(records, SKIPPED),
-        overrun=overrun, verdict="met" if met else "missed", verdict_basis=basis, environment=environment,
+        torn=_count(records, TORN),
+        timeouts=_count(records, TIMEOUT),
+        skipped=_count(records, SKIPPED),
+        overrun=overrun,
+        verdict="met" if met else "missed",
+        verdict_basis=basis,
+        environment=environment,
     )
 
 
@@ -150,8 +164,11 @@ def write_parquet(records: Records, path: Path) -> Path:
 
     columns = {name: np.ascontiguousarray(records.table[name]) for name in records.table.dtype.names or ()}
     header = {
-        "hop_samples": records.hop_samples, "window_samples": records.window_samples,
-        "clock_hz": records.clock_hz, "period_ns": records.period_ns, "design_id": records.design_id,
+        "hop_samples": records.hop_samples,
+        "window_samples": records.window_samples,
+        "clock_hz": records.clock_hz,
+        "period_ns": records.period_ns,
+        "design_id": records.design_id,
     }
     table = pa.table(columns).replace_schema_metadata({name: str(value) for name, value in header.items()})
     sink = pa.BufferOutputStream()

@@ -12,10 +12,17 @@ import numpy.typing as npt
 from ntorc.errors import MeasurementError
 
 VERSION = 1
-RECORD_DTYPE = np.dtype([
-    ("seq", "<u4"), ("value", "<i4"), ("pl_cycles", "<u4"), ("status", "<u4"),
-    ("release_ns", "<u8"), ("write_ns", "<u8"), ("done_ns", "<u8"),
-])
+RECORD_DTYPE = np.dtype(
+    [
+        ("seq", "<u4"),
+        ("value", "<i4"),
+        ("pl_cycles", "<u4"),
+        ("status", "<u4"),
+        ("release_ns", "<u8"),
+        ("write_ns", "<u8"),
+        ("done_ns", "<u8"),
+    ]
+)
 _HEADER = struct.Struct("<4s5I3Q")
 _MAGIC = b"NTHR"
 

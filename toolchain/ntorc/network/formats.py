@@ -49,7 +49,7 @@ class FixedFormat:
     @property
     def step(self) -> float:
         """The value of one unit in the last place."""
-        return 2.0 ** -self.fraction
+        return 2.0**-self.fraction
 
     def fit(self, integers: IntArray) -> IntArray:
         """Bring integers of this fraction into the word by its overflow rule."""

@@ -210,9 +210,7 @@ class Network:
     @property
     def digest(self) -> str:
         """SHA-256 of description and integers."""
-        arrays = {
-            name: [self.weights[name].tolist(), self.biases[name].tolist()] for name in sorted(self.weights)
-        }
+        arrays = {name: [self.weights[name].tolist(), self.biases[name].tolist()] for name in sorted(self.weights)}
         return digest_of({"network": digest_of(self._description), "arrays": digest_of(arrays)})
 
     @property
@@ -247,8 +245,13 @@ class Network:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{folder / 'weights.npz'} is not this network's weights: {error}") from error
         return Network(
-            description.name, description.input_format, description.input_length,
-            description.input_channels, description.layers, weights, biases,
+            description.name,
+            description.input_format,
+            description.input_length,
+            description.input_channels,
+            description.layers,
+            weights,
+            biases,
         )
 
 
@@ -284,8 +287,7 @@ def _check(network: Network) -> None:
         where = f"layer '{layer.name}' of network '{network.name}'"
         if (layer.input_length, layer.input_channels) != (length, channels):
             raise DataError(
-                f"{where} takes [{layer.input_length}, {layer.input_channels}],"
-                f" but gets [{length}, {channels}]"
+                f"{where} takes [{layer.input_length}, {layer.input_channels}], but gets [{length}, {channels}]"
             )
         length, channels = layer.output_length, layer.output_channels
         if length < 1 or channels < 1:

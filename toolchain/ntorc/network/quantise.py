@@ -73,14 +73,24 @@ def quantise(
         built.layers.append(layer)
         length, channels = layer.output_length, layer.output_channels
     return Network(
-        network.name, input_format, network.input_length, network.input_channels,
-        tuple(built.layers), built.weights, built.biases,
+        network.name,
+        input_format,
+        network.input_length,
+        network.input_channels,
+        tuple(built.layers),
+        built.weights,
+        built.biases,
     )
 
 
 def _weighted(
-    source: FloatConv1D | FloatDense, length: int, channels: int, before: FixedFormat, after: FixedFormat,
-    weight_bits: int, built: _Built,
+    source: FloatConv1D | FloatDense,
+    length: int,
+    channels: int,
+    before: FixedFormat,
+    after: FixedFormat,
+    weight_bits: int,
+    built: _Built,
 ) -> Layer:
     weight = format_for_range(weight_bits, float(np.abs(source.weights).max()))
     built.weights[source.name] = weight.quantise(source.weights)
@@ -90,6 +100,16 @@ def _weighted(
         return Dense(source.name, length, channels, source.weights.shape[1], weight, after, source.activation)
     kernel, _, filters = source.weights.shape
     return Conv1D(
-        source.name, length, channels, filters, kernel, weight, after, source.stride, source.dilation,
-        source.padding_left, source.padding_right, source.activation,
+        source.name,
+        length,
+        channels,
+        filters,
+        kernel,
+        weight,
+        after,
+        source.stride,
+        source.dilation,
+        source.padding_left,
+        source.padding_right,
+        source.activation,
     )

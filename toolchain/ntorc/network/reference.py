@@ -38,8 +38,7 @@ def run(network: Network, frames: npt.ArrayLike) -> IntArray:
     values = np.asarray(frames, np.int64)
     if values.ndim != 3 or values.shape[1:] != (network.input_length, network.input_channels):
         raise DataError(
-            f"frames of shape {values.shape} given,"
-            f" [n, {network.input_length}, {network.input_channels}] expected"
+            f"frames of shape {values.shape} given, [n, {network.input_length}, {network.input_channels}] expected"
         )
     word = network.input_format
     if values.size and not (word.minimum <= int(values.min()) and int(values.max()) <= word.maximum):
@@ -98,5 +97,3 @@ def requantise(sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
     if word.rounding == "half_up":
         sums = sums + (1 << (shift - 1))
     return word.fit(sums >> shift)
-
-

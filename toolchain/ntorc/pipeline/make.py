@@ -98,9 +98,7 @@ def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDA
     return view
 
 
-def bundle_stage(
-    flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64]
-) -> Bundle:
+def bundle_stage(flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64]) -> Bundle:
     """The signed bundle of a build for a board."""
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
@@ -108,17 +106,28 @@ def bundle_stage(
 
     key = signing_key()
     inputs, results = self_test(network, samples, built.plan.hop)
-    identity = digest_of({
-        "design": built.plan.design_id, "network": network.digest, "board": digest_of(board), "key": key.key_id,
-        "inputs": inputs.tolist(),
-    })
+    identity = digest_of(
+        {
+            "design": built.plan.design_id,
+            "network": network.digest,
+            "board": digest_of(board),
+            "key": key.key_id,
+            "inputs": inputs.tolist(),
+        }
+    )
 
     def make(work: Path) -> None:
         network.save(work / "network")
         parts = BundleParts(
-            name=network.name, board=board, clock_hz=round(built.plan.clock_hz), design_id=built.plan.design_id,
-            kind="virtual", window=network.input_length, hop=built.plan.hop,
-            logic=built.folder / built.products.logic, vectors=SelfTestVectors(inputs, results, built.plan.hop),
+            name=network.name,
+            board=board,
+            clock_hz=round(built.plan.clock_hz),
+            design_id=built.plan.design_id,
+            kind="virtual",
+            window=network.input_length,
+            hop=built.plan.hop,
+            logic=built.folder / built.products.logic,
+            vectors=SelfTestVectors(inputs, results, built.plan.hop),
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": built.products.tool},
         )

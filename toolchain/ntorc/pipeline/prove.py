@@ -96,9 +96,7 @@ def observe(
 
     raw = folder / "samples.i32"
     write_samples(raw, samples)
-    files = target.measure(
-        MeasureRequest(raw, folder / "records.bin", estimates, period_ns=period_ns), flow.progress
-    )
+    files = target.measure(MeasureRequest(raw, folder / "records.bin", estimates, period_ns=period_ns), flow.progress)
     raw.unlink()
     if files.is_cancelled:
         raise KeyboardInterrupt
@@ -143,7 +141,8 @@ def require_gate(result: Gate, summary: dict[str, object]) -> None:
     if result.mismatches:
         raise GateError(
             f"gate failed: {result.mismatches} of {result.vectors} outputs differ from the reference",
-            "the design must not be used; keep the run's folder and report it", summary,
+            "the design must not be used; keep the run's folder and report it",
+            summary,
         )
 
 
@@ -155,7 +154,10 @@ def evaluate(
     from ntorc.measure.environment import environment
 
     asked = judged.Requirement(
-        allocation.deadline_s, miss_probability, allocation.clock_hz, allocation.io_overhead_s,
+        allocation.deadline_s,
+        miss_probability,
+        allocation.clock_hz,
+        allocation.io_overhead_s,
         is_virtual=target == "virtual",
     )
     judged.write_parquet(observed.records, folder / "records.parquet")
@@ -168,10 +170,14 @@ def evaluate(
 def measured_summary(measurement: Measurement) -> dict[str, object]:
     """The ``measured`` part of the command contract."""
     return {
-        "samples": measurement.samples, "pl_cycles_min": measurement.pl_cycles_min,
-        "pl_cycles_max": measurement.pl_cycles_max, "pl_s": asdict(measurement.pl_s),
-        "driver_s": asdict(measurement.driver_s), "loop_s": asdict(measurement.loop_s),
-        "misses": measurement.misses, "miss_bound": measurement.miss_bound,
+        "samples": measurement.samples,
+        "pl_cycles_min": measurement.pl_cycles_min,
+        "pl_cycles_max": measurement.pl_cycles_max,
+        "pl_s": asdict(measurement.pl_s),
+        "driver_s": asdict(measurement.driver_s),
+        "loop_s": asdict(measurement.loop_s),
+        "misses": measurement.misses,
+        "miss_bound": measurement.miss_bound,
     }
 
 
@@ -183,9 +189,18 @@ def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Mea
     names = [*(item.layer for item in allocation.layers), "shell"]
     for name, part in zip(names, built.products.parts, strict=True):
         quantities = {resource: float(getattr(part.resources, resource)) for resource in RESOURCES}
-        observations.append(Observation(
-            "post_synthesis", allocation.backend, allocation.part, part.subject, part.directive, quantities, tool, run
-        ))
+        observations.append(
+            Observation(
+                "post_synthesis",
+                allocation.backend,
+                allocation.part,
+                part.subject,
+                part.directive,
+                quantities,
+                tool,
+                run,
+            )
+        )
         before = predicted.get(name, allocation.fixed)
         for resource in RESOURCES:
             guess, truth = round(getattr(before, resource)), quantities[resource]
@@ -194,15 +209,28 @@ def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Mea
             else:
                 changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
     source = "simulated_cycles" if measurement.target == "virtual" else "board_cycles"
-    observations.append(Observation(
-        source, allocation.backend, "any", f"network:{allocation.network}",
-        ";".join(str(directive) for directive in allocation.directives),
-        {"latency_cycles": float(measurement.pl_cycles_max)}, "latency probe", run,
-    ))
+    observations.append(
+        Observation(
+            source,
+            allocation.backend,
+            "any",
+            f"network:{allocation.network}",
+            ";".join(str(directive) for directive in allocation.directives),
+            {"latency_cycles": float(measurement.pl_cycles_max)},
+            "latency probe",
+            run,
+        )
+    )
     if measurement.pl_cycles_max == allocation.latency_cycles:
         confirmed += 1
     else:
-        changes.append(Change(
-            "network", "latency cycles", allocation.latency_cycles, measurement.pl_cycles_max, source.replace("_", " ")
-        ))
+        changes.append(
+            Change(
+                "network",
+                "latency cycles",
+                allocation.latency_cycles,
+                measurement.pl_cycles_max,
+                source.replace("_", " "),
+            )
+        )
     return Calibration(tuple(changes), confirmed, flow.store.observe(observations))

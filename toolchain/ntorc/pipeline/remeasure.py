@@ -49,14 +49,22 @@ def remeasure(
             )
         with flow.stage("measure", f"{estimates} estimates by the C harness"):
             observed = observe(flow, target, work, samples, estimates, period_ns=0)
-    result: dict[str, Any] = {"run": record.run, "board": board.name, "target": deployment.target,
-                              "deadline_s": allocation.deadline_s}
+    result: dict[str, Any] = {
+        "run": record.run,
+        "board": board.name,
+        "target": deployment.target,
+        "deadline_s": allocation.deadline_s,
+    }
     with flow.stage("gate", "every output against network/reference.py, bit by bit"):
         verdict = gate(flow, network, observed, allocation.hop)
         result["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
         require_gate(verdict, result)
     miss = float(str(record.summary.get("miss_probability", 1e-5)))
     measurement = evaluate(observed, allocation, miss, work, deployment.target)
-    result |= {"measured": measured_summary(measurement), "verdict": measurement.verdict,
-               "verdict_basis": measurement.verdict_basis, "timings_s": dict(flow.timings_s)}
+    result |= {
+        "measured": measured_summary(measurement),
+        "verdict": measurement.verdict,
+        "verdict_basis": measurement.verdict_basis,
+        "timings_s": dict(flow.timings_s),
+    }
     return result

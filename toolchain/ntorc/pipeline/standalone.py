@@ -35,14 +35,27 @@ def _requirement(
     clock_hz = clock_hz or board.default_clock_hz
     board.check_clock(clock_hz)
     return Requirement(
-        board, parse_duration(deadline).seconds(clock_hz), clock_hz, hop, board.io_overhead.total_s,
-        board.io_overhead.source, ceiling, solver,
+        board,
+        parse_duration(deadline).seconds(clock_hz),
+        clock_hz,
+        hop,
+        board.io_overhead.total_s,
+        board.io_overhead.source,
+        ceiling,
+        solver,
     )
 
 
 def allocate_network(
-    flow: Flow, path: Path, board: str, deadline: str, backend: str, clock_hz: float | None, ceiling: float,
-    solver: str, hop: int,
+    flow: Flow,
+    path: Path,
+    board: str,
+    deadline: str,
+    backend: str,
+    clock_hz: float | None,
+    ceiling: float,
+    solver: str,
+    hop: int,
 ) -> Allocation:
     """The exact allocation of a saved network."""
     network, known = load_network(path), load_board(board)
@@ -52,8 +65,15 @@ def allocate_network(
 
 
 def build_network(
-    flow: Flow, path: Path, board: str, deadline: str, backend: str, clock_hz: float | None, ceiling: float,
-    solver: str, hop: int,
+    flow: Flow,
+    path: Path,
+    board: str,
+    deadline: str,
+    backend: str,
+    clock_hz: float | None,
+    ceiling: float,
+    solver: str,
+    hop: int,
 ) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
     allocation = allocate_network(flow, path, board, deadline, backend, clock_hz, ceiling, solver, hop)
@@ -65,9 +85,13 @@ def build_network(
         samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * hop)
         bundle = bundle_stage(flow, network, built, known, samples)
     return {
-        "bundle": str(bundle.folder), "gateware": str(built.folder / "gateware"), "design_id": built.plan.design_id,
-        "latency_cycles": allocation.latency_cycles, "synthesised": built.products.total.as_dict(),
-        "tool": built.products.tool, "target": "virtual",
+        "bundle": str(bundle.folder),
+        "gateware": str(built.folder / "gateware"),
+        "design_id": built.plan.design_id,
+        "latency_cycles": allocation.latency_cycles,
+        "synthesised": built.products.total.as_dict(),
+        "tool": built.products.tool,
+        "target": "virtual",
     }
 
 
@@ -80,8 +104,10 @@ def find_run(store: Store, name: str) -> RunRecord:
     records = store.runs()
     chosen = [record for record in records if record.run == name] if name else records[:1]
     if not chosen:
-        raise UsageError(f"there is no run '{name}'" if name else "there are no runs yet",
-                         "`ntorc runs` lists them; `ntorc deploy --board pynq-z2 --deadline 500us` makes one")
+        raise UsageError(
+            f"there is no run '{name}'" if name else "there are no runs yet",
+            "`ntorc runs` lists them; `ntorc deploy --board pynq-z2 --deadline 500us` makes one",
+        )
     return chosen[0]
 
 

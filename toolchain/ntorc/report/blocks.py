@@ -25,8 +25,13 @@ class Column:
 
 
 def table(
-    columns: Sequence[Column], rows: Iterable[Sequence[Child]], *, label: str,
-    foot: Iterable[Sequence[Child]] = (), above: Markup | None = None, stacks: bool = False,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Child]],
+    *,
+    label: str,
+    foot: Iterable[Sequence[Child]] = (),
+    above: Markup | None = None,
+    stacks: bool = False,
 ) -> Markup:
     """A table that on a narrow page scrolls in its own frame, or lies each row down as a list.
 
@@ -44,9 +49,13 @@ def table(
     body = [_row(columns, row) for row in rows]
     totals = [_row(columns, row) for row in foot]
     content = element(
-        "table", element("thead", above, head, role="rowgroup"), element("tbody", *body, role="rowgroup"),
+        "table",
+        element("thead", above, head, role="rowgroup"),
+        element("tbody", *body, role="rowgroup"),
         element("tfoot", *totals, role="rowgroup") if totals else None,
-        class_="stacks" if stacks else "tight" if above else None, role="table", aria_label=label,
+        class_="stacks" if stacks else "tight" if above else None,
+        role="table",
+        aria_label=label,
     )
     return element("div", content, class_="scroll", role="region", aria_label=f"{label}, may scroll", tabindex="0")
 
@@ -70,9 +79,7 @@ def facts(rows: Iterable[tuple[str, Child]]) -> Markup:
 def section(name: str, title: str, *content: Child) -> Markup:
     """A titled part of the page."""
     heading = f"{name}-heading"
-    return element(
-        "section", element("h2", title, id=heading), *content, id=name, aria_labelledby=heading
-    )
+    return element("section", element("h2", title, id=heading), *content, id=name, aria_labelledby=heading)
 
 
 def paragraph(*content: Child, class_: str | None = None) -> Markup:

@@ -42,9 +42,7 @@ class Marker:
     label: str
 
 
-def variants(
-    name: str, title: str, description: str, draw: Callable[[Size], Markup], sizes: Sequence[Size]
-) -> Markup:
+def variants(name: str, title: str, description: str, draw: Callable[[Size], Markup], sizes: Sequence[Size]) -> Markup:
     """The same chart for every size, each with its own title and description.
 
     Args:
@@ -84,7 +82,8 @@ def _x_axis(scale: Scale, y: float, title: str, *, is_whole: bool = False) -> Ma
     ticks = _sparse([(scale(value), tick_label(value)) for value in values])
     marks = [join(_line(x, y, x, y + 4, "axis"), _text(x, y + 18, words)) for x, words in ticks]
     return join(
-        _line(scale.start, y, scale.end, y, "axis"), *marks,
+        _line(scale.start, y, scale.end, y, "axis"),
+        *marks,
         _text((scale.start + scale.end) / 2, y + 37, title, "label"),
     )
 
@@ -107,15 +106,26 @@ def _y_axis(scale: Scale, x: float, end: float, title: str) -> Markup:
         parts.append(join(_line(x, y, end, y, "grid"), _text(x - 7, y + 4, tick_label(value), anchor="end")))
     middle = (scale.start + scale.end) / 2
     turned = element(
-        "text", title, x="0", y="0", class_="label", text_anchor="middle",
+        "text",
+        title,
+        x="0",
+        y="0",
+        class_="label",
+        text_anchor="middle",
         transform=f"translate(11 {middle:.1f}) rotate(-90)",
     )
     return join(*parts, turned)
 
 
 def histogram(
-    bins: Histogram, size: Size, *, x_title: str, log_x: bool = False, log_y: bool = False,
-    is_whole: bool = False, markers: Sequence[Marker] = (),
+    bins: Histogram,
+    size: Size,
+    *,
+    x_title: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    is_whole: bool = False,
+    markers: Sequence[Marker] = (),
 ) -> Markup:
     """Bars over their bins, with labelled vertical lines that do not overprint each other.
 
@@ -142,13 +152,21 @@ def histogram(
         if number:
             start, height = x(float(left)), bottom - y(float(number))
             width = max(x(float(end)) - start - 0.8, 0.8)
-            bars.append(element(
-                "rect", x=f"{start:.1f}", y=f"{bottom - height:.1f}", width=f"{width:.1f}",
-                height=f"{height:.1f}", class_="bar",
-            ))
+            bars.append(
+                element(
+                    "rect",
+                    x=f"{start:.1f}",
+                    y=f"{bottom - height:.1f}",
+                    width=f"{width:.1f}",
+                    height=f"{height:.1f}",
+                    class_="bar",
+                )
+            )
     lines = [_marker(place, marker, row, bottom, right) for place, marker, row in rows]
     return join(
-        _y_axis(y, _LEFT, right, "estimates, log scale" if log_y else "estimates"), *bars, *lines,
+        _y_axis(y, _LEFT, right, "estimates, log scale" if log_y else "estimates"),
+        *bars,
+        *lines,
         _x_axis(x, bottom, x_title, is_whole=is_whole),
     )
 

@@ -20,21 +20,38 @@ def comparison(data: ReportData) -> Markup:
     allocation, measured = data.allocation, data.measurement
     low, high = measured.pl_cycles_min, measured.pl_cycles_max
     cycles = count(high) if low == high else f"{count(low)} to {count(high)}"
-    rows: list[tuple[Child, ...]] = [(
-        "Latency in the logic, cycles", count(allocation.latency_cycles), _NONE, cycles,
-        _difference(high, allocation.latency_cycles), count(allocation.budget_cycles),
-        _used(high, allocation.budget_cycles),
-    )]
+    rows: list[tuple[Child, ...]] = [
+        (
+            "Latency in the logic, cycles",
+            count(allocation.latency_cycles),
+            _NONE,
+            cycles,
+            _difference(high, allocation.latency_cycles),
+            count(allocation.budget_cycles),
+            _used(high, allocation.budget_cycles),
+        )
+    ]
     for name in RESOURCES:
         predicted, bound = getattr(allocation.predicted, name), getattr(allocation.bound, name)
         found, device = getattr(data.products.total, name), getattr(data.device, name)
-        rows.append((
-            name.upper(), count(predicted), count(bound), count(found), _difference(found, predicted),
-            count(device), _used(found, device),
-        ))
+        rows.append(
+            (
+                name.upper(),
+                count(predicted),
+                count(bound),
+                count(found),
+                _difference(found, predicted),
+                count(device),
+                _used(found, device),
+            )
+        )
     columns = [
-        Column("Quantity"), Column("Predicted", True), Column("Upper bound", True),
-        Column("Measured, synthesised", True), Column("Difference", True), Column("Available", True),
+        Column("Quantity"),
+        Column("Predicted", True),
+        Column("Upper bound", True),
+        Column("Measured, synthesised", True),
+        Column("Difference", True),
+        Column("Available", True),
         Column("Used", True),
     ]
     said = (
@@ -44,7 +61,9 @@ def comparison(data: ReportData) -> Markup:
         f" {allocation.part}."
     )
     return section(
-        "comparison", "Predicted against measured", paragraph(said, class_="soft small"),
+        "comparison",
+        "Predicted against measured",
+        paragraph(said, class_="soft small"),
         table(columns, rows, label="Predicted against measured", stacks=True),
     )
 
@@ -78,14 +97,15 @@ def layers(data: ReportData) -> Markup:
         f" {count(allocation.measured_layers)} of {count(len(allocation.layers))} predictions rest on measurements."
     )
     return section(
-        "layers", "Layers", paragraph(said, class_="soft small"),
-        _layer_table(data, found), _parts(data.products.parts),
+        "layers",
+        "Layers",
+        paragraph(said, class_="soft small"),
+        _layer_table(data, found),
+        _parts(data.products.parts),
     )
 
 
-def synthesised_by_layer(
-    chosen: Sequence[LayerAllocation], parts: Sequence[Utilisation]
-) -> list[Resources] | None:
+def synthesised_by_layer(chosen: Sequence[LayerAllocation], parts: Sequence[Utilisation]) -> list[Resources] | None:
     """Synthesised resources of every layer and, last, of the shell; None when the parts are cut otherwise.
 
     A build that synthesises layer by layer gives its parts in the network's order and the shell last.
@@ -100,20 +120,29 @@ def synthesised_by_layer(
 def _layer_table(data: ReportData, found: list[Resources] | None) -> Markup:
     allocation = data.allocation
     columns = [
-        Column("Layer"), Column("Kind"), Column("Multipliers", True), Column("Reuse factor", True),
-        Column("Weights"), Column("Basis"),
+        Column("Layer"),
+        Column("Kind"),
+        Column("Multipliers", True),
+        Column("Reuse factor", True),
+        Column("Weights"),
+        Column("Basis"),
     ]
     for name in RESOURCES:
         columns += [Column("pred.", True), Column("synth.", True)] if found else [Column(name.upper(), True)]
     rows: list[list[Child]] = []
     for index, layer in enumerate(allocation.layers):
         directive = layer.directive
-        rows.append([
-            layer.layer, layer.kind, count(directive.multipliers) if directive.multipliers else _NONE,
-            count(directive.reuse_factor) if directive.reuse_factor else _NONE,
-            _WHERE.get(directive.weight_storage, directive.weight_storage), layer.basis,
-            *_pairs(layer.resources, found[index] if found else None),
-        ])
+        rows.append(
+            [
+                layer.layer,
+                layer.kind,
+                count(directive.multipliers) if directive.multipliers else _NONE,
+                count(directive.reuse_factor) if directive.reuse_factor else _NONE,
+                _WHERE.get(directive.weight_storage, directive.weight_storage),
+                layer.basis,
+                *_pairs(layer.resources, found[index] if found else None),
+            ]
+        )
     shell = _pairs(allocation.fixed, found[-1] if found else None)
     rows.append(["Shell", "fixed", _NONE, _NONE, _NONE, _NONE, *shell])
     lanes = sum(layer.directive.multipliers for layer in allocation.layers)
@@ -139,13 +168,17 @@ def _parts(parts: Sequence[Utilisation]) -> Markup | None:
     if not parts:
         return None
     columns = [
-        Column("Part, as the cost models know it"), Column("Directive"),
-        *(Column(name.upper(), True) for name in RESOURCES), Column("Tool"),
+        Column("Part, as the cost models know it"),
+        Column("Directive"),
+        *(Column(name.upper(), True) for name in RESOURCES),
+        Column("Tool"),
     ]
     rows = [
         [
-            code(part.subject), code(part.directive),
-            *(count(getattr(part.resources, name)) for name in RESOURCES), part.tool,
+            code(part.subject),
+            code(part.directive),
+            *(count(getattr(part.resources, name)) for name in RESOURCES),
+            part.tool,
         ]
         for part in parts
     ]
@@ -155,7 +188,8 @@ def _parts(parts: Sequence[Utilisation]) -> Markup | None:
 def calibration(data: ReportData) -> Markup:
     """What the measurements changed in the cost models."""
     said = (
-        bullets(data.calibration) if data.calibration
+        bullets(data.calibration)
+        if data.calibration
         else paragraph("Nothing: the cost models already knew what was measured here.", class_="soft")
     )
     return section("calibration", "What calibration changed", said)

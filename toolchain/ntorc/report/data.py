@@ -124,8 +124,17 @@ class ReportData:
             write_atomically(folder / _SERIES, series.getvalue())
         save(
             _Plain(
-                self.run, self.created, self.command, dict(self.summary), self.allocation, self.measurement,
-                self.products, self.deployment, tuple(self.estimator.items()), self.calibration, self.notes,
+                self.run,
+                self.created,
+                self.command,
+                dict(self.summary),
+                self.allocation,
+                self.measurement,
+                self.products,
+                self.deployment,
+                tuple(self.estimator.items()),
+                self.calibration,
+                self.notes,
                 self.device,
             ),
             folder / _PLAIN,

@@ -18,13 +18,17 @@ def estimates(data: ReportData) -> Markup:
     title = "Estimate against truth"
     if data.rmse_v is None:
         return section(
-            "tracking", title, paragraph("This run had no held-out trajectory to compare with.", class_="soft"),
+            "tracking",
+            title,
+            paragraph("This run had no held-out trajectory to compare with.", class_="soft"),
             _about(data),
         )
     error = np.asarray(data.estimate_v - data.truth_v, dtype=np.float64)
     figures = [
-        ("RMSE", volts(data.rmse_v)), ("Mean absolute error", volts(float(np.abs(error).mean()))),
-        ("Mean error", volts(float(error.mean()))), ("Largest error", volts(float(np.abs(error).max()))),
+        ("RMSE", volts(data.rmse_v)),
+        ("Mean absolute error", volts(float(np.abs(error).mean()))),
+        ("Mean error", volts(float(error.mean()))),
+        ("Largest error", volts(float(np.abs(error).max()))),
     ]
     split = inner(data.summary, "estimator")
     said = f"RMSE {volts(data.rmse_v)} on one held-out trajectory of {duration(_span_s(data))}"
@@ -46,13 +50,17 @@ def estimates(data: ReportData) -> Markup:
         class_="legend",
     )
     return section(
-        "tracking", title,
+        "tracking",
+        title,
         figure(
-            join(element("strong", said), "."), legend,
+            join(element("strong", said), "."),
+            legend,
             variants("tracking", "Estimate and truth over time", said, draw, WHOLE_PAGE),
-            folded("As a table", _table(data), table(
-                [Column("Error over the whole trajectory"), Column("Value", True)], figures, label="Errors"
-            )),
+            folded(
+                "As a table",
+                _table(data),
+                table([Column("Error over the whole trajectory"), Column("Value", True)], figures, label="Errors"),
+            ),
         ),
         _about(data),
     )
@@ -68,7 +76,9 @@ def _table(data: ReportData) -> Markup:
     columns = [Column("Time", True), Column("Truth", True), Column("Estimate", True), Column("Error", True)]
     rows = [
         (
-            f"{data.time_s[i]:.3f}\u00a0s", volts(float(data.truth_v[i])), volts(float(data.estimate_v[i])),
+            f"{data.time_s[i]:.3f}\u00a0s",
+            volts(float(data.truth_v[i])),
+            volts(float(data.estimate_v[i])),
             volts(float(data.estimate_v[i] - data.truth_v[i])),
         )
         for i in chosen

@@ -43,8 +43,15 @@ def render(data: ReportData) -> str:
         "body",
         element(
             "main",
-            hero(data), not_real(data), key_figures(data), comparison(data), latency(data), estimates(data),
-            layers(data), calibration(data), provenance(data),
+            hero(data),
+            not_real(data),
+            key_figures(data),
+            comparison(data),
+            latency(data),
+            estimates(data),
+            layers(data),
+            calibration(data),
+            provenance(data),
             element("footer", f"ntorc report of run {data.run}, made {data.created}. Needs no network."),
         ),
     )

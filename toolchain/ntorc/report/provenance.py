@@ -12,10 +12,14 @@ from ntorc.report.markup import Child, Markup, element
 def provenance(data: ReportData) -> Markup:
     """Everything that is needed to make the run again and to know what it was made of."""
     return section(
-        "provenance", "Environment and provenance",
-        element("h3", "Make it again"), element("pre", element("code", data.command)),
-        element("h3", "Design"), facts(_design(data)),
-        element("h3", "Tools and machine"), facts(_machine(data)),
+        "provenance",
+        "Environment and provenance",
+        element("h3", "Make it again"),
+        element("pre", element("code", data.command)),
+        element("h3", "Design"),
+        facts(_design(data)),
+        element("h3", "Tools and machine"),
+        facts(_machine(data)),
         _timings(data),
     )
 

@@ -18,7 +18,9 @@ _DARK = (
 CSS = (
     ":root{color-scheme:light dark;" + _LIGHT + "}"
     "@media (prefers-color-scheme:dark){:root{" + _DARK + "}}"
-    "@media print{:root{color-scheme:light;" + _LIGHT + "}}"
+    "@media print{:root{color-scheme:light;"
+    + _LIGHT
+    + "}}"
     + """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}

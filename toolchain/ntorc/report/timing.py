@@ -26,7 +26,8 @@ def latency(data: ReportData) -> Markup:
     numbers = [Column(name, True) for name in ("p50", "p99", "p99.999", "max")]
     columns = [Column("Time"), *numbers, Column("What it is", is_prose=True)]
     return section(
-        "latency", "Latency",
+        "latency",
+        "Latency",
         paragraph(_counts(data), class_="soft small"),
         table(columns, rows, label="Latency quantiles", stacks=True),
         element("div", _cycles(data), _loop(data), class_="charts"),
@@ -43,7 +44,9 @@ def _counts(data: ReportData) -> str:
     lost = ", ".join(
         f"{count(number)} {what}"
         for number, what in (
-            (measured.torn, "torn"), (measured.timeouts, "timed out"), (measured.skipped, "after lost ones")
+            (measured.torn, "torn"),
+            (measured.timeouts, "timed out"),
+            (measured.skipped, "after lost ones"),
         )
         if number
     )
@@ -60,7 +63,8 @@ def _cycles(data: ReportData) -> Markup:
     low, high = int(data.pl_cycles.min()), int(data.pl_cycles.max())
     several = low != high
     said = (
-        f"between {count(low)} and {count(high)} cycles" if several
+        f"between {count(low)} and {count(high)} cycles"
+        if several
         else f"exactly {count(low)} cycles in all {count(len(data.pl_cycles))} estimates"
     )
     predicted = data.allocation.latency_cycles

@@ -56,7 +56,10 @@ def budget_of(data: ReportData) -> Budget:
     pl_basis = f"{count(measured.pl_cycles_max)} cycles at most, at {megahertz(measured.clock_hz)}"
     if data.is_virtual:
         return Budget(
-            measured.deadline_s, data.allocation.io_overhead_s, pl_s, "prior from the board's file, not measured",
+            measured.deadline_s,
+            data.allocation.io_overhead_s,
+            pl_s,
+            "prior from the board's file, not measured",
             f"{pl_basis} as requested",
         )
     name, loop_s = decisive_quantile(measured)
@@ -78,8 +81,12 @@ def hero(data: ReportData) -> Markup:
     measured = data.measurement
     state = "met" if measured.verdict == "met" else "missed"
     mark = element(
-        "svg", element("circle", cx="12", cy="12", r="12"), element("path", d=_MARKS[state]),
-        viewBox="0 0 24 24", aria_hidden="true", xmlns="http://www.w3.org/2000/svg",
+        "svg",
+        element("circle", cx="12", cy="12", r="12"),
+        element("path", d=_MARKS[state]),
+        viewBox="0 0 24 24",
+        aria_hidden="true",
+        xmlns="http://www.w3.org/2000/svg",
     )
     where = f"{measured.board}, virtual board" if data.is_virtual else f"{measured.board} at {measured.target}"
     budget = budget_of(data)
@@ -124,9 +131,8 @@ def _bar(budget: Budget) -> Markup:
     spans = [element("span", class_=name, style=f"width:{100 * value / whole_s:.3f}%") for name, value in parts]
     if budget.margin_s < 0:
         spans.append(element("span", class_="late", style=f"left:{due:.3f}%"))
-    said = (
-        f"Of {duration(budget.deadline_s)}: I/O {duration(budget.io_s)}, logic {duration(budget.pl_s)}, "
-        + (f"margin {duration(budget.margin_s)}" if budget.margin_s >= 0 else f"{duration(-budget.margin_s)} too late")
+    said = f"Of {duration(budget.deadline_s)}: I/O {duration(budget.io_s)}, logic {duration(budget.pl_s)}, " + (
+        f"margin {duration(budget.margin_s)}" if budget.margin_s >= 0 else f"{duration(-budget.margin_s)} too late"
     )
     marked = element("span", class_="due", style=f"left:calc({due:.3f}% - 1px)")
     place = f"right:{100 - due:.3f}%" if due > 60 else f"left:{due:.3f}%"
@@ -134,7 +140,8 @@ def _bar(budget: Budget) -> Markup:
         "div",
         element("span", "0", style="left:0"),
         element("span", f"deadline {duration(budget.deadline_s)}", style=place),
-        class_="ends", aria_hidden="true",
+        class_="ends",
+        aria_hidden="true",
     )
     return join(element("div", *spans, marked, class_="budget", role="img", aria_label=said), ends)
 
@@ -152,11 +159,14 @@ def _key(budget: Budget) -> Markup:
         [
             (
                 join(element("span", element("i", class_=name), class_="key", aria_hidden="true"), label),
-                written, percent(value / budget.deadline_s), basis,
+                written,
+                percent(value / budget.deadline_s),
+                basis,
             )
             for (name, label, value, basis), written in zip(rows, times, strict=True)
         ],
-        label="How the deadline is spent", stacks=True,
+        label="How the deadline is spent",
+        stacks=True,
     )
 
 
@@ -175,15 +185,21 @@ def key_figures(data: ReportData) -> Markup:
     if data.rmse_v is not None:
         over = f"over {count(len(data.time_s))} estimates"
         tiles.append(("RMSE on the held-out trajectory", volts(data.rmse_v), over))
-    tiles.append((
-        "Fullest resource", percent(_share(getattr(total, fullest), getattr(device, fullest))),
-        f"{fullest.upper()} of the {data.allocation.part}, after synthesis",
-    ))
+    tiles.append(
+        (
+            "Fullest resource",
+            percent(_share(getattr(total, fullest), getattr(device, fullest))),
+            f"{fullest.upper()} of the {data.allocation.part}, after synthesis",
+        )
+    )
     if gate:
-        tiles.append((
-            "Outputs unlike the reference", str(gate.get("mismatches", "?")),
-            f"of {gate.get('vectors', '?')} windows compared bit by bit",
-        ))
+        tiles.append(
+            (
+                "Outputs unlike the reference",
+                str(gate.get("mismatches", "?")),
+                f"of {gate.get('vectors', '?')} windows compared bit by bit",
+            )
+        )
     return element(
         "dl",
         *(
@@ -204,7 +220,10 @@ def not_real(data: ReportData) -> Markup:
         said = "The run declared nothing that was assumed or simulated."
         return element("section", paragraph(said, class_="soft small"), aria_label="What is not real")
     return element(
-        "section", element("h2", "What is not real here", id="not-real-heading"),
+        "section",
+        element("h2", "What is not real here", id="not-real-heading"),
         element("ul", *(element("li", note) for note in data.notes)),
-        class_="notice", aria_labelledby="not-real-heading", id="not-real",
+        class_="notice",
+        aria_labelledby="not-real-heading",
+        id="not-real",
     )

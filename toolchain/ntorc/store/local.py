@@ -150,8 +150,17 @@ class LocalStore(Store):
             for item in observations:
                 database.execute(
                     "INSERT OR IGNORE INTO observations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (digest_of(replace(item, run="")), item.source, item.backend, item.device, item.subject,
-                     item.directive, json.dumps(item.quantities, sort_keys=True), item.tool, item.run),
+                    (
+                        digest_of(replace(item, run="")),
+                        item.source,
+                        item.backend,
+                        item.device,
+                        item.subject,
+                        item.directive,
+                        json.dumps(item.quantities, sort_keys=True),
+                        item.tool,
+                        item.run,
+                    ),
                 )
             return database.total_changes - before
 

@@ -73,9 +73,9 @@ class NativeBackend:
                 mean, bound, basis = cost.predict(text, features, str(directive))
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
-            engines.append([
-                None if isinstance(layer, MaxPool1D) else engine_of(layer, o.directive.multipliers) for o in row
-            ])
+            engines.append(
+                [None if isinstance(layer, MaxPool1D) else engine_of(layer, o.directive.multipliers) for o in row]
+            )
         shell = subject.shell_features(network, hop)
         fixed = cost.predict(subject.shell_subject(network, hop), lambda _: shell, str(NO_DIRECTIVE))
         return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
@@ -115,9 +115,7 @@ class NativeBackend:
         return Products("logic.so", found, sum((item.resources for item in found), Resources()), yosys_version())
 
 
-def _described(
-    network: Network, layer: Layer, word: FixedFormat
-) -> tuple[str, Callable[[str], Mapping[str, float]]]:
+def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
     """A layer's signature, and its features under any directive."""
     if isinstance(layer, MaxPool1D):
         pool = subject.pool_features(layer, word.bits)

@@ -58,8 +58,14 @@ def _trial(part: Part, files: dict[str, str], features: dict[str, float]) -> Tri
 def _draw_shelled(draw: random.Random, number: int) -> Network:
     """A network whose only purpose is the shell around it."""
     word = FixedFormat(draw.choice([12, 14, 16]), 8)
-    layer = Dense("part", draw.choice([32, 64, 128, 200, 256, 395, 512]), 1, draw.choice([1, 1, 2, 4]),
-                  FixedFormat(8, 6), FixedFormat(draw.choice([12, 16, 18]), 8))
+    layer = Dense(
+        "part",
+        draw.choice([32, 64, 128, 200, 256, 395, 512]),
+        1,
+        draw.choice([1, 1, 2, 4]),
+        FixedFormat(8, 6),
+        FixedFormat(draw.choice([12, 16, 18]), 8),
+    )
     return random_network(number, word, layer.input_length, (layer,))
 
 
@@ -76,12 +82,23 @@ def _draw_network(draw: random.Random, number: int) -> Network:
     elif kind < 0.6:
         kernel = draw.choice([1, 3, 3, 3, 5, 7])
         pad = draw.choice([0, 1]) * (kernel - 1)
-        layer = Conv1D("part", length, channels, draw.randint(2, 40), kernel, weight, out, draw.choice([1, 1, 2]), 1,
-                       pad // 2, pad - pad // 2, activation)  # type: ignore[arg-type]
+        layer = Conv1D(
+            "part",
+            length,
+            channels,
+            draw.randint(2, 40),
+            kernel,
+            weight,
+            out,
+            draw.choice([1, 1, 2]),
+            1,
+            pad // 2,
+            pad - pad // 2,
+            activation,
+        )  # type: ignore[arg-type]
     else:
         length = max(1, draw.choice([8, 16, 32, 64, 128, 256, 512, 1024]) // channels)
-        layer = Dense("part", length, channels, draw.choice([1, 2, 4, 8, 16, 19, 32, 50]), weight, out,
-                      activation)  # type: ignore[arg-type]
+        layer = Dense("part", length, channels, draw.choice([1, 2, 4, 8, 16, 19, 32, 50]), weight, out, activation)  # type: ignore[arg-type]
     return random_network(number, word, layer.input_length, (layer,))
 
 
@@ -106,7 +123,15 @@ def characterise(count: int, seed: int, workers: int, cache: Path, progress: Pro
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return fit(
-        [t.features for t in trials], [job.result() for job in jobs], [t.group for t in trials],
-        {"backend": "native", "family": "xc7", "tool": yosys_version(), "source": "post_synthesis",
-         "seed": seed, "date": date.today().isoformat()},
+        [t.features for t in trials],
+        [job.result() for job in jobs],
+        [t.group for t in trials],
+        {
+            "backend": "native",
+            "family": "xc7",
+            "tool": yosys_version(),
+            "source": "post_synthesis",
+            "seed": seed,
+            "date": date.today().isoformat(),
+        },
     )

@@ -20,9 +20,9 @@ from ntorc.backends.base import Cut
 from ntorc.backends.native.geometry import Engine, engine_of
 from ntorc.network.network import MaxPool1D, Network
 
-_SOURCE_DELAY = 2   # the last sample's acceptance to the frame's first element
-_RESULT_DELAY = 1   # the last output word's acceptance to the visible result
-_PIPELINE = 6       # last read issued to the first of the pass's words in the output buffer, less one
+_SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element
+_RESULT_DELAY = 1  # the last output word's acceptance to the visible result
+_PIPELINE = 6  # last read issued to the first of the pass's words in the output buffer, less one
 _T, _R, _A = 0, 1, 2
 
 
@@ -213,7 +213,5 @@ class StreamingLatency:
 def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
     """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by weighted layer."""
     remaining = iter(lanes)
-    engines = [
-        None if isinstance(layer, MaxPool1D) else engine_of(layer, next(remaining)) for layer in network.layers
-    ]
+    engines = [None if isinstance(layer, MaxPool1D) else engine_of(layer, next(remaining)) for layer in network.layers]
     return latency_events(network, engines).cycle[-1]

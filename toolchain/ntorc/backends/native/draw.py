@@ -27,8 +27,10 @@ def draw_network(seed: int) -> Network:
 
 def _draw_output(draw: random.Random) -> FixedFormat:
     return FixedFormat(
-        draw.randint(4, 18), draw.randint(-6, 4),
-        draw.choice(["truncate", "half_up"]), draw.choice(["wrap", "saturate"]),
+        draw.randint(4, 18),
+        draw.randint(-6, 4),
+        draw.choice(["truncate", "half_up"]),
+        draw.choice(["wrap", "saturate"]),
     )
 
 
@@ -43,7 +45,17 @@ def _draw_layer(draw: random.Random, name: str, length: int, channels: int, befo
     left, right = draw.choice([(0, 0), ((span - 1) // 2, span - 1 - (span - 1) // 2), (span - 1, 0)])
     if kind == "conv" and length + left + right >= span:
         return Conv1D(
-            name, length, channels, draw.randint(1, 9), kernel, weight, _draw_output(draw),
-            draw.choice([1, 1, 2, 3]), dilation, left, right, activation,  # type: ignore[arg-type]
+            name,
+            length,
+            channels,
+            draw.randint(1, 9),
+            kernel,
+            weight,
+            _draw_output(draw),
+            draw.choice([1, 1, 2, 3]),
+            dilation,
+            left,
+            right,
+            activation,  # type: ignore[arg-type]
         )
     return Dense(name, length, channels, draw.randint(1, 9), weight, _draw_output(draw), activation)  # type: ignore[arg-type]

@@ -68,13 +68,25 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
     style = "block" if directive.weight_storage == "block" else "logic"
     name = f"layer_{layer.name}"
     parameters = {
-        "IN_BITS": input_format.bits, "W_BITS": width, "ACC_BITS": accumulator,
-        "OUT_BITS": layer.output_format.bits, "SHIFT": shift,
-        "SATURATE": int(layer.output_format.overflow == "saturate"), "RELU": int(layer.activation == "relu"),
-        "LENGTH": engine.length, "CHANNELS": engine.channels, "KERNEL": engine.kernel, "STRIDE": engine.stride,
-        "DILATION": engine.dilation, "PAD_LEFT": engine.pad_left, "POSITIONS": engine.positions,
-        "FILTERS": engine.filters, "LANES": engine.lanes, "SLOTS": engine.slots,
-        "ROM_AW": address_bits(engine.rom_words), "BIAS_AW": address_bits(engine.filters),
+        "IN_BITS": input_format.bits,
+        "W_BITS": width,
+        "ACC_BITS": accumulator,
+        "OUT_BITS": layer.output_format.bits,
+        "SHIFT": shift,
+        "SATURATE": int(layer.output_format.overflow == "saturate"),
+        "RELU": int(layer.activation == "relu"),
+        "LENGTH": engine.length,
+        "CHANNELS": engine.channels,
+        "KERNEL": engine.kernel,
+        "STRIDE": engine.stride,
+        "DILATION": engine.dilation,
+        "PAD_LEFT": engine.pad_left,
+        "POSITIONS": engine.positions,
+        "FILTERS": engine.filters,
+        "LANES": engine.lanes,
+        "SLOTS": engine.slots,
+        "ROM_AW": address_bits(engine.rom_words),
+        "BIAS_AW": address_bits(engine.filters),
     }
     stated = ", ".join(f".{key}({value})" for key, value in parameters.items())
     return (
@@ -135,11 +147,21 @@ def network_module(network: Network) -> str:
 
 
 _AXI = (
-    ("input", 1, "s_axi_awvalid"), ("output", 1, "s_axi_awready"), ("input", 12, "s_axi_awaddr"),
-    ("input", 1, "s_axi_wvalid"), ("output", 1, "s_axi_wready"), ("input", 32, "s_axi_wdata"),
-    ("output", 1, "s_axi_bvalid"), ("input", 1, "s_axi_bready"), ("output", 2, "s_axi_bresp"),
-    ("input", 1, "s_axi_arvalid"), ("output", 1, "s_axi_arready"), ("input", 12, "s_axi_araddr"),
-    ("output", 1, "s_axi_rvalid"), ("input", 1, "s_axi_rready"), ("output", 32, "s_axi_rdata"),
+    ("input", 1, "s_axi_awvalid"),
+    ("output", 1, "s_axi_awready"),
+    ("input", 12, "s_axi_awaddr"),
+    ("input", 1, "s_axi_wvalid"),
+    ("output", 1, "s_axi_wready"),
+    ("input", 32, "s_axi_wdata"),
+    ("output", 1, "s_axi_bvalid"),
+    ("input", 1, "s_axi_bready"),
+    ("output", 2, "s_axi_bresp"),
+    ("input", 1, "s_axi_arvalid"),
+    ("output", 1, "s_axi_arready"),
+    ("input", 12, "s_axi_araddr"),
+    ("output", 1, "s_axi_rvalid"),
+    ("input", 1, "s_axi_rready"),
+    ("output", 32, "s_axi_rdata"),
     ("output", 2, "s_axi_rresp"),
 )
 

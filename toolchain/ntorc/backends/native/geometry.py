@@ -72,8 +72,15 @@ def engine_of(layer: WeightedLayer, lanes: int) -> Engine:
     """The engine of a layer with ``lanes`` multipliers."""
     if isinstance(layer, Conv1D):
         return Engine(
-            layer.input_length, layer.input_channels, layer.kernel, layer.stride, layer.dilation,
-            layer.padding_left, layer.output_length, layer.filters, lanes,
+            layer.input_length,
+            layer.input_channels,
+            layer.kernel,
+            layer.stride,
+            layer.dilation,
+            layer.padding_left,
+            layer.output_length,
+            layer.filters,
+            lanes,
         )
     return Engine(layer.input_length, layer.input_channels, layer.input_length, 1, 1, 0, 1, layer.units, lanes)
 

@@ -44,9 +44,9 @@ def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float
     depth = generate.window_depth(network.input_length, hop)
     shell = "ntorc_fitted_shell"
     files[f"{shell}.sv"] = generate.shell_module(network, hop, depth)
-    parts.append(Part(
-        shell, (*generate.SHELL_SOURCES, f"{shell}.sv"), subject.shell_subject(network, hop), str(NO_DIRECTIVE)
-    ))
+    parts.append(
+        Part(shell, (*generate.SHELL_SOURCES, f"{shell}.sv"), subject.shell_subject(network, hop), str(NO_DIRECTIVE))
+    )
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]
     files["ntorc_top.sv"] = generate.top_module(network, design_id, clock_hz)
     return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz)

@@ -30,9 +30,7 @@ class SimulatedLogic:
             getattr(self._library, f"ntorc_pl_{name}").argtypes = [ctypes.c_void_p]
         self._library.ntorc_pl_step.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         self._library.ntorc_pl_write.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
-        self._library.ntorc_pl_read.argtypes = [
-            ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)
-        ]
+        self._library.ntorc_pl_read.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)]
         self._handle = self._library.ntorc_pl_create()
         self.offsets = register_offsets()
 

@@ -66,8 +66,11 @@ def engine_features(
         "rom_luts": float(rom_bits * -(-engine.rom_words // 64)) if in_logic else 0.0,
         "rom_bits_small": float(rom_bits) if in_logic else 0.0,
         "address_bits": float(
-            address_bits(depth) * 3 + address_bits(engine.rom_words) + 3 * address_bits(engine.length)
-            + address_bits(engine.filters) * 4 + address_bits(engine.inputs)
+            address_bits(depth) * 3
+            + address_bits(engine.rom_words)
+            + 3 * address_bits(engine.length)
+            + address_bits(engine.filters) * 4
+            + address_bits(engine.inputs)
         ),
         "masked": float(masked) * input_format.bits,
         "weight_block_words": 0.0 if in_logic else float(engine.rom_words),

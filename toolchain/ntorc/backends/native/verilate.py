@@ -16,11 +16,30 @@ from ntorc.processes import run_tool
 from ntorc.records import digest_of, digest_of_file, storage_errors
 
 _VERILATOR_FLAGS = (
-    "--cc", "--top-module", "ntorc_top", "-O3", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM",
-    "--x-initial", "unique", "--output-split", "20000",
+    "--cc",
+    "--top-module",
+    "ntorc_top",
+    "-O3",
+    "-Wall",
+    "-Wno-DECLFILENAME",
+    "-Wno-UNUSEDPARAM",
+    "--x-initial",
+    "unique",
+    "--output-split",
+    "20000",
 )
-_COMPILER_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVM_COVERAGE=0",
-                   "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")
+_COMPILER_FLAGS = (
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fno-gnu-unique",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TRACE=0",
+    "-DVM_TRACE_FST=0",
+    "-DVM_TRACE_VCD=0",
+)
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
@@ -74,8 +93,18 @@ def runtime_objects(cache: Path) -> list[Path]:
     for name, target in zip(_RUNTIME, objects, strict=True):
         if not target.is_file():
             with _private_file(target) as partial:
-                run_tool([gxx(), *_COMPILER_FLAGS, f"-I{include}", f"-I{include / 'vltstd'}", "-c", include / name,
-                          "-o", partial])
+                run_tool(
+                    [
+                        gxx(),
+                        *_COMPILER_FLAGS,
+                        f"-I{include}",
+                        f"-I{include / 'vltstd'}",
+                        "-c",
+                        include / name,
+                        "-o",
+                        partial,
+                    ]
+                )
                 os.replace(partial, target)
     return objects
 
@@ -109,10 +138,14 @@ def build_logic(files: Mapping[str, str], cache: Path) -> Path:
         Path of the library (ABI: ``firmware/virtual/pl_abi.h``).
     """
     wrapper = project_root() / "firmware" / "virtual"
-    key = digest_of({
-        "files": dict(files), "flags": [*_VERILATOR_FLAGS, *_COMPILER_FLAGS], "tool": verilator_version(),
-        "wrapper": [digest_of_file(wrapper / name) for name in ("verilated_pl.cpp", "pl_abi.h")],
-    })
+    key = digest_of(
+        {
+            "files": dict(files),
+            "flags": [*_VERILATOR_FLAGS, *_COMPILER_FLAGS],
+            "tool": verilator_version(),
+            "wrapper": [digest_of_file(wrapper / name) for name in ("verilated_pl.cpp", "pl_abi.h")],
+        }
+    )
     target = cache / "logic" / f"{key[:32]}.so"
     if target.is_file():
         return target
@@ -126,8 +159,22 @@ def build_logic(files: Mapping[str, str], cache: Path) -> Path:
         run_verilator([*_VERILATOR_FLAGS, "--Mdir", "model", *sources], folder, log=folder / "verilator.log")
         generated = sorted(str(path) for path in (folder / "model").glob("*.cpp"))
         with _private_file(target) as partial:
-            run_tool([gxx(), *_COMPILER_FLAGS, "-shared", "-pthread", f"-I{include}", f"-I{include / 'vltstd'}",
-                      f"-I{folder / 'model'}", f"-I{wrapper}", wrapper / "verilated_pl.cpp", *generated, *objects,
-                      "-o", partial])
+            run_tool(
+                [
+                    gxx(),
+                    *_COMPILER_FLAGS,
+                    "-shared",
+                    "-pthread",
+                    f"-I{include}",
+                    f"-I{include / 'vltstd'}",
+                    f"-I{folder / 'model'}",
+                    f"-I{wrapper}",
+                    wrapper / "verilated_pl.cpp",
+                    *generated,
+                    *objects,
+                    "-o",
+                    partial,
+                ]
+            )
             os.replace(partial, target)
     return target

@@ -30,7 +30,9 @@ def import_keras(path: Path, name: str = "") -> FloatNetwork:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is not a Keras model: {str(error).splitlines()[0]}", "save it with model.save()") from error
+        raise DataError(
+            f"{path} is not a Keras model: {str(error).splitlines()[0]}", "save it with model.save()"
+        ) from error
     return from_keras(model, name or path.stem)
 
 
@@ -73,8 +75,10 @@ def _convert(layer: Any, index: int) -> FloatLayer | None:
 def _pool(layer: Any, name: str) -> FloatMaxPool1D:
     pool, stride = int(layer.pool_size[0]), int(layer.strides[0])
     if pool != stride or layer.padding != "valid":
-        raise DataError(f"pooling layer '{layer.name}' has stride {stride}, padding {layer.padding}",
-                        f"use strides={pool} and padding='valid'")
+        raise DataError(
+            f"pooling layer '{layer.name}' has stride {stride}, padding {layer.padding}",
+            f"use strides={pool} and padding='valid'",
+        )
     return FloatMaxPool1D(name, pool)
 
 
