@@ -98,7 +98,10 @@ def test_the_commands_load_nothing_heavy() -> None:
     heavy = {"numpy", "tensorflow", "keras", "scipy", "pydantic", "pooch"}
     code = "import sys, ntorc.cli.data; print(' '.join(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert not heavy & set(done.stdout.split())

@@ -39,24 +39,42 @@ def line(values: Array) -> str:
     return ", ".join(str(value) for value in values)
 
 
-def lvm(decimal: str = ".", x_columns: str = "One", separator: str = "Tab", delta_s: float = 2e-4,
-        names: tuple[str, str] = ("Acceleration", "Pin position"), segments: int = 1) -> str:
+def lvm(
+    decimal: str = ".",
+    x_columns: str = "One",
+    separator: str = "Tab",
+    delta_s: float = 2e-4,
+    names: tuple[str, str] = ("Acceleration", "Pin position"),
+    segments: int = 1,
+) -> str:
     """A LabVIEW measurement file as its specification describes it."""
     mark = {"Tab": "\t", "Comma": ","}[separator]
     acceleration_v, position_v = series()
     rows = [
-        f"LabVIEW Measurement{mark}", f"Writer_Version{mark}2", f"Reader_Version{mark}2",
-        f"Separator{mark}{separator}", f"Decimal_Separator{mark}{decimal}", f"Multi_Headings{mark}Yes",
-        f"X_Columns{mark}{x_columns}", f"Time_Pref{mark}Relative", f"Operator{mark}lab",
-        f"Date{mark}2023/04/05", f"Time{mark}10:11:12.5", f"***End_of_Header***{mark}", "",
+        f"LabVIEW Measurement{mark}",
+        f"Writer_Version{mark}2",
+        f"Reader_Version{mark}2",
+        f"Separator{mark}{separator}",
+        f"Decimal_Separator{mark}{decimal}",
+        f"Multi_Headings{mark}Yes",
+        f"X_Columns{mark}{x_columns}",
+        f"Time_Pref{mark}Relative",
+        f"Operator{mark}lab",
+        f"Date{mark}2023/04/05",
+        f"Time{mark}10:11:12.5",
+        f"***End_of_Header***{mark}",
+        "",
     ]
     for part in np.array_split(np.arange(SAMPLES), segments):
         delta = f"{delta_s:.6E}".replace(".", decimal)
         rows += [
-            mark.join(["Channels", "2", ""]), mark.join(["Samples", str(part.size), str(part.size), ""]),
-            mark.join(["Date", "2023/04/05", "2023/04/05", ""]), mark.join(["Y_Unit_Label", "Volts", "Volts", ""]),
+            mark.join(["Channels", "2", ""]),
+            mark.join(["Samples", str(part.size), str(part.size), ""]),
+            mark.join(["Date", "2023/04/05", "2023/04/05", ""]),
+            mark.join(["Y_Unit_Label", "Volts", "Volts", ""]),
             mark.join(["X0", "0" + decimal + "0E+0", "0" + decimal + "0E+0", ""]),
-            mark.join(["Delta_X", delta, delta, ""]), f"***End_of_Header***{mark}{mark}",
+            mark.join(["Delta_X", delta, delta, ""]),
+            f"***End_of_Header***{mark}{mark}",
         ]
         head = ["X_Value", names[0], "X_Value", names[1]] if x_columns == "Multi" else ["X_Value", *names]
         rows.append(mark.join([*head, "Comment"]))

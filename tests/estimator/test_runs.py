@@ -30,7 +30,10 @@ def test_saved_runs_come_back_bit_by_bit(tmp_path: Path) -> None:
         assert back[run.name].family == run.family
     assert back.digest == runs.digest
     assert (back.source, back.position_mm_per_v, back.position_mm_per_v_relative_uncertainty, back.note) == (
-        "a test", 40.0, 0.1, "note",
+        "a test",
+        40.0,
+        0.1,
+        "note",
     )
 
 

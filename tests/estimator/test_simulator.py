@@ -142,9 +142,7 @@ def test_replicas_share_the_track_and_differ_in_strength() -> None:
     motion = motions(1, 2, 15_000, 5000.0)[0]
     quiet = Excitation(rolling_n_s_per_v=0.0, hunting_m_per_s2=0.0, ambient_m_per_s2=0.0)
     for spread, same in ((0.0, True), (0.3, False)):
-        drives = [
-            replace(quiet, spread=spread).drive(motion, np.random.default_rng(seed), 5000.0) for seed in (1, 2)
-        ]
+        drives = [replace(quiet, spread=spread).drive(motion, np.random.default_rng(seed), 5000.0) for seed in (1, 2)]
         for first, second in zip(*drives, strict=True):
             assert np.allclose(first, second) == same
             np.testing.assert_array_equal(first != 0.0, second != 0.0)
@@ -164,8 +162,15 @@ def test_every_motion_stays_on_the_track(seed: int, count: int, duration_s: floa
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"trajectories": 0}, {"replicas": 0}, {"seed": -1}, {"duration_s": 1.0}, {"duration_s": 1e6},
-                  {"duration_s": float("nan")}]
+    "arguments",
+    [
+        {"trajectories": 0},
+        {"replicas": 0},
+        {"seed": -1},
+        {"duration_s": 1.0},
+        {"duration_s": 1e6},
+        {"duration_s": float("nan")},
+    ],
 )
 def test_impossible_requests_are_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(UsageError):

@@ -28,7 +28,10 @@ from ntorc.progress import Console
 
 SMALL = TrainingConfig(
     form=WindowForm(256, (ConvLayer(6, 8, stride=4), ConvLayer(8, 4, stride=4)), (16,)),
-    epochs=4, steps_per_epoch=120, batch=128, learning_rate=4e-3,
+    epochs=4,
+    steps_per_epoch=120,
+    batch=128,
+    learning_rate=4e-3,
 )
 
 
@@ -108,9 +111,16 @@ def test_replicas_weigh_less_each_than_a_single_run(simulated: Runs) -> None:
     copies = [replace(first, name=f"copy{number}") for number in range(4)]
     runs = Runs((*copies, second, simulated.runs[4], simulated.runs[8]), "x")
     split = Split(
-        "by hand", (*(copy.name for copy in copies), second.name), (simulated.runs[4].name,), (simulated.runs[8].name,),
-        {**{copy.name: "T1" for copy in copies}, second.name: "T2", simulated.runs[4].name: "T3",
-         simulated.runs[8].name: "T4"},
+        "by hand",
+        (*(copy.name for copy in copies), second.name),
+        (simulated.runs[4].name,),
+        (simulated.runs[8].name,),
+        {
+            **{copy.name: "T1" for copy in copies},
+            second.name: "T2",
+            simulated.runs[4].name: "T3",
+            simulated.runs[8].name: "T4",
+        },
     )
     data = prepare(runs, split, SMALL)
     weights = np.diff(data.cumulative, prepend=0.0)
@@ -135,7 +145,8 @@ def test_the_test_part_has_no_influence(tmp_path: Path, simulated: Runs) -> None
     changed = Runs(
         tuple(
             Run(run.name, run.family, generator.normal(size=run.samples).astype(np.float32), run.position_v)
-            if run.name in split.test else run
+            if run.name in split.test
+            else run
             for run in simulated
         ),
         "changed",
@@ -169,7 +180,9 @@ def test_ctrl_c_leaves_a_training_that_goes_on(tmp_path: Path, simulated: Runs) 
     runs_folder, folder = simulated.save(tmp_path / "runs"), tmp_path / "estimator"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(runs_folder), str(folder)], stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", _CHILD, str(runs_folder), str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     state_file = folder / "training" / "state.json"
@@ -297,8 +310,14 @@ def test_unsuitable_data_is_refused(tmp_path: Path, simulated: Runs) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"batch": 0}, {"seed": -1}, {"learning_rate": 0.0}, {"time_limit_s": float("nan")},
-     {"gain_spread": -1.0}],
+    [
+        {"epochs": 0},
+        {"batch": 0},
+        {"seed": -1},
+        {"learning_rate": 0.0},
+        {"time_limit_s": float("nan")},
+        {"gain_spread": -1.0},
+    ],
 )
 def test_impossible_configurations_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(UsageError):

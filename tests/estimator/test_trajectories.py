@@ -13,9 +13,7 @@ def renamed(runs: Runs) -> tuple[Runs, dict[str, str]]:
     order = np.random.default_rng(4).permutation(len(runs))
     names = {f"run{number:02d}": runs.runs[index].name for number, index in enumerate(order)}
     result = Runs(
-        tuple(
-            Run(name, "f", runs[old].acceleration_v, runs[old].position_v) for name, old in names.items()
-        ),
+        tuple(Run(name, "f", runs[old].acceleration_v, runs[old].position_v) for name, old in names.items()),
         "renamed",
     )
     return result, names

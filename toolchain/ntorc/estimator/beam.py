@@ -51,9 +51,7 @@ class Beam:
     elements: int = 40
 
     def __post_init__(self) -> None:
-        positive = (
-            self.length_m, self.width_m, self.thickness_m, self.youngs_modulus_pa, self.density_kg_per_m3
-        )
+        positive = (self.length_m, self.width_m, self.thickness_m, self.youngs_modulus_pa, self.density_kg_per_m3)
         if not all(math.isfinite(value) and value > 0.0 for value in positive) or self.elements < 2:
             raise UsageError("a beam needs positive dimensions and constants and two elements or more")
         if self.tip_mass_kg < 0.0 or self.roller_stiffness_n_per_m < 0.0:
@@ -68,18 +66,33 @@ class Beam:
         size = self.length_m / self.elements
         area_m2 = self.width_m * self.thickness_m
         inertia_m4 = self.width_m * self.thickness_m**3 / 12.0
-        stiffness = self.youngs_modulus_pa * inertia_m4 / size**3 * np.array([
-            [12.0, 6.0 * size, -12.0, 6.0 * size],
-            [6.0 * size, 4.0 * size**2, -6.0 * size, 2.0 * size**2],
-            [-12.0, -6.0 * size, 12.0, -6.0 * size],
-            [6.0 * size, 2.0 * size**2, -6.0 * size, 4.0 * size**2],
-        ])
-        mass = self.density_kg_per_m3 * area_m2 * size / 420.0 * np.array([
-            [156.0, 22.0 * size, 54.0, -13.0 * size],
-            [22.0 * size, 4.0 * size**2, 13.0 * size, -3.0 * size**2],
-            [54.0, 13.0 * size, 156.0, -22.0 * size],
-            [-13.0 * size, -3.0 * size**2, -22.0 * size, 4.0 * size**2],
-        ])
+        stiffness = (
+            self.youngs_modulus_pa
+            * inertia_m4
+            / size**3
+            * np.array(
+                [
+                    [12.0, 6.0 * size, -12.0, 6.0 * size],
+                    [6.0 * size, 4.0 * size**2, -6.0 * size, 2.0 * size**2],
+                    [-12.0, -6.0 * size, 12.0, -6.0 * size],
+                    [6.0 * size, 2.0 * size**2, -6.0 * size, 4.0 * size**2],
+                ]
+            )
+        )
+        mass = (
+            self.density_kg_per_m3
+            * area_m2
+            * size
+            / 420.0
+            * np.array(
+                [
+                    [156.0, 22.0 * size, 54.0, -13.0 * size],
+                    [22.0 * size, 4.0 * size**2, 13.0 * size, -3.0 * size**2],
+                    [54.0, 13.0 * size, 156.0, -22.0 * size],
+                    [-13.0 * size, -3.0 * size**2, -22.0 * size, 4.0 * size**2],
+                ]
+            )
+        )
         total_mass = np.zeros((2 * self.elements + 2,) * 2)
         total_stiffness = np.zeros_like(total_mass)
         for element in range(self.elements):

@@ -149,8 +149,11 @@ def evaluate(folder: Path, runs: Runs, names: tuple[str, ...]) -> dict[str, floa
     if not names:
         raise DataError("no runs to evaluate on")
     return errors_by_run_v(
-        load_model(folder), [runs[name] for name in names], estimator.window_samples,
-        estimator.hop_samples, estimator.input_fraction_bits,
+        load_model(folder),
+        [runs[name] for name in names],
+        estimator.window_samples,
+        estimator.hop_samples,
+        estimator.input_fraction_bits,
     )
 
 

@@ -49,9 +49,7 @@ class Excitation:
     ambient_m_per_s2: float = 0.003
     spread: float = 0.3
 
-    def drive(
-        self, motion: Motion, generator: Generator, sample_rate_hz: float
-    ) -> tuple[DoubleArray, DoubleArray]:
+    def drive(self, motion: Motion, generator: Generator, sample_rate_hz: float) -> tuple[DoubleArray, DoubleArray]:
         """Force at the roller (N) and acceleration of the frame (m/s2), each of shape [n], of one run."""
         position_v = motion.position_v
         speed_v_per_s = np.gradient(position_v) * sample_rate_hz

@@ -2,9 +2,9 @@
 
 ``published_runs.json`` lists the files of the N-TORC repository whose contents are known, with
 the commit and the SHA-256 of each.  The digests are of the recorded series printed as the
-publisher prints them (shortest float32 decimals, joined by a comma and a space); length and end of
-eight published files were compared with that text and agree.  Published runs that are not in the list are not fetched:
-nothing would tell a damaged or replaced file from the original.
+publisher prints them (shortest float32 decimals, joined by a comma and a space); for eight of the
+published files the length and one end were compared with that text and agree.  Published runs that
+are not in the list are not fetched: nothing would tell a damaged file from the original.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ def _download(url: str, sha256: str, target: Path) -> None:
     try:
         with records.storage_errors(target):
             pooch.retrieve(
-                url, known_hash=f"sha256:{sha256}", fname=target.name, path=target.parent,
+                url,
+                known_hash=f"sha256:{sha256}",
+                fname=target.name,
+                path=target.parent,
                 downloader=pooch.HTTPDownloader(timeout=30),
             )
     except requests.exceptions.HTTPError as error:

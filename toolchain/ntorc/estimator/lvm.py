@@ -165,9 +165,7 @@ def _sample_rate(segments: list[_Segment], x_column: int, origin: str) -> float:
             from_x = 1.0 / mean_step_s
         from_delta = 1.0 / segment.delta_x_s if segment.delta_x_s is not None else None
         if from_x is not None and from_delta is not None and not np.isclose(from_x, from_delta, rtol=0.01):
-            raise DataError(
-                f"{origin}: its X column says {from_x:.6g} Hz, its Delta_X {from_delta:.6g} Hz", _HINT
-            )
+            raise DataError(f"{origin}: its X column says {from_x:.6g} Hz, its Delta_X {from_delta:.6g} Hz", _HINT)
         rate = from_delta or from_x
         if rate is None or not np.isfinite(rate):
             raise DataError(f"{origin} states no sample rate (neither Delta_X nor an X column)", _HINT)

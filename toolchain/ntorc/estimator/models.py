@@ -80,7 +80,7 @@ class WindowForm:
 
 DEFAULT_FORM = WindowForm(
     window_samples=384,
-    conv=(ConvLayer(6, 8, stride=4), ConvLayer(10, 4, stride=4), ConvLayer(16, 4, stride=2)),
+    conv=(ConvLayer(6, 8, stride=4), ConvLayer(10, 4, stride=2, pool=2), ConvLayer(16, 4, stride=2)),
     dense=(32,),
 )
 

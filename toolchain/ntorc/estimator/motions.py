@@ -74,9 +74,7 @@ class _Path:
         """Rest where the roller is until the end; what is too long is cut."""
         if self.length < self.samples:
             self.dwell((self.samples - self.length) / self.rate_hz + 1.0)
-        return Motion(
-            label, np.concatenate(self.pieces)[: self.samples], np.concatenate(self.levels)[: self.samples]
-        )
+        return Motion(label, np.concatenate(self.pieces)[: self.samples], np.concatenate(self.levels)[: self.samples])
 
 
 def random_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
@@ -100,9 +98,7 @@ def slow_motion(generator: Generator, samples: int, sample_rate_hz: float, label
     duration_s = samples / sample_rate_hz
     steps = int(generator.integers(4, 9))
     top_v = generator.uniform(3.1, HIGH_V)
-    levels = np.concatenate([
-        np.linspace(REST_V, top_v, steps + 1)[1:], np.linspace(top_v, REST_V, steps + 1)[1:]
-    ])
+    levels = np.concatenate([np.linspace(REST_V, top_v, steps + 1)[1:], np.linspace(top_v, REST_V, steps + 1)[1:]])
     lead_s = 0.07 * duration_s
     path.dwell(lead_s)
     for number, level_v in enumerate(levels):

@@ -33,8 +33,16 @@ _EXPECTED = (
     "or LabVIEW .lvm files; `ntorc data simulate --out DIR` makes runs without a rig"
 )
 _NPZ_ERRORS = (
-    OSError, ValueError, EOFError, RuntimeError, SyntaxError, MemoryError, OverflowError,
-    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    MemoryError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
 )
 """What NumPy and zipfile raise on damaged archives; found by fuzzing, none of them is documented."""
 

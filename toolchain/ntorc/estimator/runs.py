@@ -99,7 +99,10 @@ class Run:
 
 
 def make_run(
-    name: str, family: str, acceleration: npt.NDArray[np.generic], position: npt.NDArray[np.generic],
+    name: str,
+    family: str,
+    acceleration: npt.NDArray[np.generic],
+    position: npt.NDArray[np.generic],
     sample_rate_hz: float,
 ) -> Run:
     """A run from arrays of any type, as files hold them; `Run` checks and converts them.
@@ -107,8 +110,13 @@ def make_run(
     Raises:
         DataError: see `Run`.
     """
-    return Run(name, family, _checked(name, "acceleration_v", acceleration),
-               _checked(name, "position_v", position), sample_rate_hz)
+    return Run(
+        name,
+        family,
+        _checked(name, "acceleration_v", acceleration),
+        _checked(name, "position_v", position),
+        sample_rate_hz,
+    )
 
 
 def _checked(name: str, attribute: str, values: object) -> FloatArray:
@@ -217,10 +225,14 @@ class Runs:
             np.savez_compressed(content, acc=run.acceleration_v, pin=run.position_v)
             records.write_atomically(folder / f"{run.name}.npz", content.getvalue())
         index = _Index(
-            format=_FORMAT, source=self.source, sample_rate_hz=self.sample_rate_hz, digest=self.digest,
+            format=_FORMAT,
+            source=self.source,
+            sample_rate_hz=self.sample_rate_hz,
+            digest=self.digest,
             position_mm_per_v=self.position_mm_per_v,
             position_mm_per_v_relative_uncertainty=self.position_mm_per_v_relative_uncertainty,
-            note=self.note, runs={run.name: _Entry(run.family, run.samples, run.digest) for run in self.runs},
+            note=self.note,
+            runs={run.name: _Entry(run.family, run.samples, run.digest) for run in self.runs},
         )
         records.save(index, folder / INDEX_NAME)
         return folder
@@ -254,8 +266,11 @@ class Runs:
                 )
             runs.append(run)
         return Runs(
-            tuple(runs), index.source, index.position_mm_per_v,
-            index.position_mm_per_v_relative_uncertainty, index.note,
+            tuple(runs),
+            index.source,
+            index.position_mm_per_v,
+            index.position_mm_per_v_relative_uncertainty,
+            index.note,
         )
 
 

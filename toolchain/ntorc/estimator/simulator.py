@@ -87,12 +87,12 @@ def simulate_runs(
     for name, motion, generator, acceleration_v in zip(names, paths, sources, accelerations_v.T, strict=True):
         noisy_v = motion.position_v + generator.normal(0.0, rig.position_noise_v, samples)
         position_v = np.round(noisy_v / ADC_LSB_V) * ADC_LSB_V
-        runs.append(
-            Run(name, family_of(name), acceleration_v.astype(np.float32), position_v.astype(np.float32))
-        )
+        runs.append(Run(name, family_of(name), acceleration_v.astype(np.float32), position_v.astype(np.float32)))
     return Runs(
-        tuple(runs), f"simulated, seed {seed}",
-        position_mm_per_v=rig.beam.roller_m_per_v * 1e3, position_mm_per_v_relative_uncertainty=0.0,
+        tuple(runs),
+        f"simulated, seed {seed}",
+        position_mm_per_v=rig.beam.roller_m_per_v * 1e3,
+        position_mm_per_v_relative_uncertainty=0.0,
         note="simulated: the scale is the model's",
     )
 
@@ -103,10 +103,7 @@ def _accelerations(
     """Accelerometer voltages as the ADC reads them, shape [n, runs]."""
     from scipy.signal import lfilter
 
-    drives = [
-        rig.excitation.drive(path, source, SAMPLE_RATE_HZ)
-        for path, source in zip(paths, sources, strict=True)
-    ]
+    drives = [rig.excitation.drive(path, source, SAMPLE_RATE_HZ) for path, source in zip(paths, sources, strict=True)]
     positions_v = np.stack([path.position_v for path in paths], axis=1)
     step_v = (_GRID_HIGH_V - _GRID_LOW_V) / (_GRID_POINTS - 1)
     places = np.clip(np.round((positions_v - _GRID_LOW_V) / step_v), 0, _GRID_POINTS - 1).astype(np.int64)
@@ -147,8 +144,7 @@ def tip_velocity(
         # inputs of a chunk at once, so that the loop has one product a sample
         here = places[begin:end]
         inputs = (
-            roller_input[here] * roller_n[begin:end, :, None]
-            + frame_input[here] * frame_m_per_s2[begin:end, :, None]
+            roller_input[here] * roller_n[begin:end, :, None] + frame_input[here] * frame_m_per_s2[begin:end, :, None]
         )[..., None]
         for n in range(end - begin):
             state = transition[here[n]] @ state + inputs[n]

@@ -160,8 +160,12 @@ def prepare(runs: Runs, split: Split, config: TrainingConfig) -> Prepared:
     weights = np.array([1.0 / math.sqrt(replicas[split.trajectories[name]]) for name in training.names])
     cumulative = np.cumsum(weights[training.run])
     return Prepared(
-        training, validation, choose_fraction_bits([training.counts]), float(training.target_v.mean()),
-        max(float(training.target_v.std()), 1e-3), cumulative / cumulative[-1],
+        training,
+        validation,
+        choose_fraction_bits([training.counts]),
+        float(training.target_v.mean()),
+        max(float(training.target_v.std()), 1e-3),
+        cumulative / cumulative[-1],
     )
 
 
@@ -183,9 +187,7 @@ def _fit(
         model.fit(epoch_batches(data, config, epoch), epochs=1, shuffle=False, verbose=0)
         estimates_v = predict_v(model, data.validation, data.input_fraction_bits) * data.std_v + data.mean_v
         error_v = rmse_v(estimates_v.astype(np.float32), data.validation.target_v)
-        state = checkpoints.save_epoch(
-            folder, state, model, error_v, state.elapsed_s + time.monotonic() - began_s
-        )
+        state = checkpoints.save_epoch(folder, state, model, error_v, state.elapsed_s + time.monotonic() - began_s)
         progress.step(
             f"epochs trained, validation {error_v:.4f} V, best {state.best_rmse_v:.4f} V", epoch + 1, config.epochs
         )
@@ -219,8 +221,14 @@ def epoch_batches(data: Prepared, config: TrainingConfig, epoch: int) -> Any:
 
 
 def _finish(
-    model: Any, state: TrainingState, data: Prepared, runs: Runs, split: Split, config: TrainingConfig,
-    folder: Path, progress: Progress,
+    model: Any,
+    state: TrainingState,
+    data: Prepared,
+    runs: Runs,
+    split: Split,
+    config: TrainingConfig,
+    folder: Path,
+    progress: Progress,
 ) -> Estimator:
     """Evaluate on validation and, once, on test; save the model, then its record."""
     form = config.form

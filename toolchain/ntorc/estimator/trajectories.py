@@ -66,8 +66,10 @@ def recognise(runs: Runs) -> tuple[Trajectory, ...]:
         members = [runs[name] for name in sorted(group)]
         trajectories.append(
             Trajectory(
-                f"T{len(trajectories) + 1:02d}", tuple(run.name for run in members),
-                max(run.duration_s for run in members), is_irregular(members[0]),
+                f"T{len(trajectories) + 1:02d}",
+                tuple(run.name for run in members),
+                max(run.duration_s for run in members),
+                is_irregular(members[0]),
             )
         )
     return tuple(trajectories)

@@ -128,6 +128,10 @@ def cut(runs: Sequence[Run], window_samples: int, hop_samples: int, *, skip_spik
             f"no run is as long as a window of {window_samples} samples", "use longer runs or a shorter window"
         )
     return Windows(
-        np.concatenate(counts), np.concatenate(ends), np.concatenate(targets), np.concatenate(numbers),
-        tuple(run.name for run in runs), window_samples,
+        np.concatenate(counts),
+        np.concatenate(ends),
+        np.concatenate(targets),
+        np.concatenate(numbers),
+        tuple(run.name for run in runs),
+        window_samples,
     )

@@ -52,7 +52,7 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     if data is not None:
         return load_runs(data, progress=flow.progress)
     folder = _PACKAGE / "estimator"
-    names = ("simulator.py", "beam.py", "motions.py", "excitation.py")
+    names = ("simulator.py", "beam.py", "motions.py", "excitation.py", "runs.py", "windows.py")
     key = digest_of({"seed": seed, "code": digest_of_sources(*(folder / name for name in names))})
 
     def make(work: Path) -> None:
