@@ -19,7 +19,7 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_version
 from ntorc.cost.native import FittedModel, fit
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, random_network
+from ntorc.network.network import Activation, Conv1D, Dense, MaxPool1D, Network, random_network
 from ntorc.progress import Progress
 
 
@@ -73,7 +73,7 @@ def _draw_network(draw: random.Random, number: int) -> Network:
     word = FixedFormat(draw.choice([12, 14, 16, 16, 18]), 8)
     weight = FixedFormat(draw.choice([6, 8, 10, 12, 12, 16]), 6)
     out = FixedFormat(draw.choice([12, 14, 16, 16, 18]), draw.randint(4, 8))
-    activation = "relu" if draw.random() < 0.7 else "linear"
+    activation: Activation = "relu" if draw.random() < 0.7 else "linear"
     channels = draw.choice([1, 1, 2, 4, 6, 8, 12, 16, 16, 24, 32])
     length = draw.choice([16, 24, 32, 50, 64, 100, 128, 200, 256, 395, 512])
     kind = draw.random()
@@ -95,10 +95,10 @@ def _draw_network(draw: random.Random, number: int) -> Network:
             pad // 2,
             pad - pad // 2,
             activation,
-        )  # type: ignore[arg-type]
+        )
     else:
         length = max(1, draw.choice([8, 16, 32, 64, 128, 256, 512, 1024]) // channels)
-        layer = Dense("part", length, channels, draw.choice([1, 2, 4, 8, 16, 19, 32, 50]), weight, out, activation)  # type: ignore[arg-type]
+        layer = Dense("part", length, channels, draw.choice([1, 2, 4, 8, 16, 19, 32, 50]), weight, out, activation)
     return random_network(number, word, layer.input_length, (layer,))
 
 
