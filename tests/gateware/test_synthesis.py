@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,21 @@ def test_register_map_and_gateware_header_agree() -> None:
     header = {name: int(value, 16) for name, value in re.findall(r"`define NTORC_(\w+)\s+12'h(\w+)", text)}
     listed = json.loads((project_root() / "board" / "ntorc_board" / "registers.json").read_text())["registers"]
     assert header == {entry["name"]: int(str(entry["offset"]), 0) for entry in listed}
+
+
+def test_two_first_uses_at_once_do_not_crash_each_other(tmp_path: Path) -> None:
+    """Yosys is compiled for the machine once, whoever comes first."""
+    code = (
+        "import sys; from pathlib import Path; from ntorc.backends.native.synth import run_yosys; "
+        "print(run_yosys(['-V'], Path(sys.argv[1])))"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(project_root() / "toolchain")}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for worker in workers:
+        assert "Yosys" in worker.communicate(timeout=300)[0]
+        assert worker.returncode == 0
