@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import optional_parts
+from cli_program import Program, new_program
 
 # no test may fail because the machine is busy
 settings.register_profile("ntorc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +56,18 @@ def ntorc_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return folder
     except OSError:
         return tmp_path_factory.mktemp("ntorc-cache")
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory, ntorc_cache: Path) -> Program:
+    """``ntorc`` with one store for the session: later tests find what earlier ones made."""
+    return new_program(tmp_path_factory.mktemp("cli") / "home", ntorc_cache)
+
+
+@pytest.fixture
+def fresh_program(tmp_path: Path, ntorc_cache: Path) -> Program:
+    """``ntorc`` with a store of the test's own."""
+    return new_program(tmp_path / "home", ntorc_cache)
 
 
 @pytest.hookimpl(wrapper=True)

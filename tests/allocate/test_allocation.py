@@ -16,8 +16,8 @@ from ntorc.allocate.solver import brute_force, smallest_area, smallest_latency
 from ntorc.backends.base import Resources
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
+from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
-from ntorc.deploy.board import load_board
 from ntorc.errors import DataError, InfeasibleError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Dense, MaxPool1D, Network, random_network

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from virtual_lab import ROOT
 
+from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
-from ntorc.deploy.board import load_board
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board import __version__

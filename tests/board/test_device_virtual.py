@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from virtual_lab import CLOCK_HZ, HOP, WINDOW
 
+from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
-from ntorc.deploy.board import load_board
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board.errors import BoardError, BusError, ProgrammingError

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from virtual_lab import bundle_of
 
+from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
 from ntorc.bundle.keys import SigningKey, signing_key, trusted_folder
-from ntorc.deploy.board import load_board
 from ntorc.deploy.firmware import Firmware, build_firmware
 from ntorc.deploy.virtual import VirtualTarget
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ntorc.deploy.board import list_boards, load_board
+from ntorc.boards import list_boards, load_board
 from ntorc.errors import UsageError
 from ntorc.paths import boards_folder
 

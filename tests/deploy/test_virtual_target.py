@@ -19,9 +19,9 @@ import pytest
 from target_contract import TargetContract, samples_file
 from virtual_lab import ROOT, bundle_of, vectors
 
+from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle, SelfTestVectors
 from ntorc.bundle.keys import SigningKey, signing_key
-from ntorc.deploy.board import load_board
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.target import MeasureRequest
 from ntorc.deploy.virtual import VirtualTarget
@@ -270,7 +270,7 @@ def test_programs_that_cannot_be_started(tmp_path: Path, firmware: Firmware, tru
 SCRIPT = """
 import sys
 from pathlib import Path
-from ntorc.deploy.board import load_board
+from ntorc.boards import load_board
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.target import MeasureRequest
 from ntorc.deploy.virtual import VirtualTarget

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle, BundleParts, SelfTestVectors, make_bundle
 from ntorc.bundle.keys import SigningKey
-from ntorc.deploy.board import load_board
 from ntorc.deploy.firmware import compiler
 
 ROOT = Path(__file__).parents[2]

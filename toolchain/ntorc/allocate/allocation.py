@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ntorc.allocate.problem import Problem
 from ntorc.allocate.solver import Solution, smallest_area, smallest_latency
 from ntorc.backends.base import RESOURCES, Backend, CostModel, Directive, Resources
-from ntorc.deploy.board import Board
+from ntorc.boards import Board
 from ntorc.errors import DataError, InfeasibleError
 from ntorc.network.network import Network
 from ntorc.units import ceil_to, format_seconds
@@ -166,9 +166,11 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
     }
     if requirement.deadline_s <= overhead_s:
         result["reason"] = "io_overhead"
+        advice = "a shorter one needs less I/O overhead, by measurement or a better operating system"
         why = f"the board's I/O alone takes {format_seconds(overhead_s)} ({requirement.io_overhead_source})"
     else:
         result["reason"] = "latency"
+        advice = "a smaller network (ntorc train --help) or a faster clock (--clock-hz) reaches a shorter one"
         left_s = requirement.deadline_s - overhead_s
         why = (
             f"the logic has {format_seconds(left_s)} ({requirement.budget_cycles} cycles) after"
@@ -176,8 +178,7 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
         )
     return InfeasibleError(
         f"infeasible: deadline {format_seconds(requirement.deadline_s)} on {board.name}: {why}",
-        f"the smallest reachable deadline is {smallest_s * 1e6:.1f}us; or train a smaller network"
-        " (ntorc train --help), or raise --clock-hz",
+        f"the smallest reachable deadline is {smallest_s * 1e6:.1f}us; {advice}",
         result,
     )
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ntorc.deploy.board import Board
+    from ntorc.boards import Board
 
 NETWORK = "network"
 """The folder of the network's own files in a bundle."""

@@ -18,7 +18,7 @@ def list_command(json: options.Json = False) -> None:
     \b
     ntorc board list
     """
-    from ntorc.deploy.board import list_boards, load_board
+    from ntorc.boards import list_boards, load_board
 
     boards = [load_board(name) for name in list_boards()]
     lines = [

@@ -13,7 +13,7 @@ def calibrate(
     \b
     ntorc calibrate --board pynq-z2
     """
-    from ntorc.deploy.board import load_board
+    from ntorc.boards import load_board
     from ntorc.pipeline.flow import open_flow
 
     part = load_board(board).part

@@ -18,14 +18,11 @@ def report(
     ntorc report
     ntorc report 20260101-120000-001
     """
-    from ntorc.errors import UsageError
+    from pathlib import Path
+
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import find_run
 
-    record = find_run(open_flow(options.progress()).store, run)
-    path = record.summary.get("report")
-    if not path:
-        raise UsageError(
-            f"run {record.run} has no report: it is {record.state}", "deploy again; `ntorc runs` lists all"
-        )
-    options.show({"run": record.run, "report": path}, as_json=json, text=str(path))
+    record = find_run(open_flow(options.progress()).store, run, "report.html")
+    path = str(Path(record.folder) / "report.html")
+    options.show({"run": record.run, "report": path}, as_json=json, text=path)

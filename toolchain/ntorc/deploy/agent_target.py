@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ntorc.deploy.board import Board
+from ntorc.boards import Board
 from ntorc.deploy.client import AgentClient
 from ntorc.deploy.deployment import Deployment, SelfTestResult
 from ntorc.deploy.target import MeasureFiles, MeasureRequest, TargetInfo, TargetStatus

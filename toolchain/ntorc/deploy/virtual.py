@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from ntorc.boards import Board
 from ntorc.bundle.keys import trusted_folder
 from ntorc.deploy.agent_target import AgentTarget
-from ntorc.deploy.board import Board
 from ntorc.deploy.client import AgentClient, log_end
 from ntorc.errors import DeploymentError
 from ntorc.paths import project_root

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ntorc.allocate.allocation import Allocation, Requirement
-from ntorc.deploy.board import Board, load_board
+from ntorc.boards import Board, load_board
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.network import reference
 from ntorc.pipeline.flow import Flow
@@ -239,11 +239,13 @@ def _report(
     seen: Trace,
     records: Records,
 ) -> None:
+    from ntorc.measure.records import SKIPPED, TIMEOUT, TORN
     from ntorc.report.data import ReportData
     from ntorc.report.html import write_report
 
     with walk.flow.stage("report", "one self-contained page"):
         first = seen.run_index == 0
+        whole = ~records.having(TIMEOUT | TORN | SKIPPED)
         path = walk.folder / "report.html"
         walk.summary["report"] = str(path)
         write_report(
@@ -257,8 +259,8 @@ def _report(
                 products=built.products,
                 deployment=deployment,
                 estimator=estimator_rows(walk, learned),
-                pl_cycles=records.table["pl_cycles"].astype(np.int64),
-                loop_s=records.loop_ns * 1e-9,
+                pl_cycles=records.table["pl_cycles"][whole].astype(np.int64),
+                loop_s=records.loop_ns[whole] * 1e-9,
                 time_s=seen.time_s[first],
                 truth_v=seen.truth_v[first],
                 estimate_v=seen.estimate_v[first],

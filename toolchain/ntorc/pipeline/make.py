@@ -20,8 +20,8 @@ from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, load, save
 
 if TYPE_CHECKING:
+    from ntorc.boards import Board
     from ntorc.bundle.bundle import Bundle
-    from ntorc.deploy.board import Board
 
 _SELF_TEST_ESTIMATES = 32
 

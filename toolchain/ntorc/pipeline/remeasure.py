@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ntorc.allocate.allocation import Allocation
-from ntorc.deploy.board import load_board
+from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ntorc.allocate.allocation import Allocation, Requirement
-from ntorc.deploy.board import Board, load_board
+from ntorc.boards import Board, load_board
 from ntorc.errors import UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
@@ -95,20 +95,25 @@ def build_network(
     }
 
 
-def find_run(store: Store, name: str) -> RunRecord:
-    """A run by name, or the newest.
+def find_run(store: Store, name: str, holding: str) -> RunRecord:
+    """A run by name, or the newest one that got as far as a file in its folder.
+
+    Args:
+        store: where runs are kept.
+        name: the run's name; empty for the newest.
+        holding: the file that it must have, as ``report.html``.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it did not get that far.
     """
-    records = store.runs()
-    chosen = [record for record in records if record.run == name] if name else records[:1]
+    hint = "`ntorc runs` lists them; `ntorc deploy --board pynq-z2 --deadline 500us` makes one"
+    chosen = [record for record in store.runs() if not name or record.run == name]
     if not chosen:
-        raise UsageError(
-            f"there is no run '{name}'" if name else "there are no runs yet",
-            "`ntorc runs` lists them; `ntorc deploy --board pynq-z2 --deadline 500us` makes one",
-        )
-    return chosen[0]
+        raise UsageError(f"there is no run '{name}'" if name else "there are no runs yet", hint)
+    far_enough = [record for record in chosen if (Path(record.folder) / holding).is_file()]
+    if not far_enough:
+        raise UsageError(f"run {chosen[0].run} has no {holding}: it is {chosen[0].state}", hint)
+    return far_enough[0]
 
 
 def measure_run(flow: Flow, name: str, estimates: int) -> dict[str, Any]:
@@ -116,10 +121,8 @@ def measure_run(flow: Flow, name: str, estimates: int) -> dict[str, Any]:
     from ntorc.deploy.deployment import Deployment
     from ntorc.pipeline.remeasure import remeasure
 
-    record = find_run(flow.store, name)
+    record = find_run(flow.store, name, "deployment.json")
     folder = Path(record.folder)
-    if not (folder / "deployment.json").is_file():
-        raise UsageError(f"run {record.run} was not deployed: it is {record.state}", "deploy first")
     allocation = load(Allocation, folder / "allocation.json")
     deployment = load(Deployment, folder / "deployment.json")
     return remeasure(flow, record, allocation, deployment, estimates)

@@ -8,7 +8,7 @@ from ntorc.errors import UsageError
 from ntorc.pipeline.flow import Flow
 
 if TYPE_CHECKING:
-    from ntorc.deploy.board import Board
+    from ntorc.boards import Board
     from ntorc.deploy.target import Target
 
 

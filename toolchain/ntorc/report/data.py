@@ -101,7 +101,7 @@ class ReportData:
         """What the device has."""
         if self.capacity is not None:
             return self.capacity
-        from ntorc.deploy.board import load_board
+        from ntorc.boards import load_board
 
         return Resources(**load_board(self.allocation.board).capacity)
 
