@@ -63,7 +63,7 @@ class Browser:
 
     def picture(self, page: Path, target: Path, width: int, height: int, scheme: str) -> np.ndarray:
         """A screenshot, [height, width, 3] in 0..1."""
-        from matplotlib.image import imread
+        from PIL import Image
 
         self._run(
             f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}",
@@ -71,7 +71,8 @@ class Browser:
             f"--screenshot={target}",
             page.as_uri(),
         )
-        return np.asarray(imread(target), dtype=np.float64)[:, :, :3]
+        with Image.open(target) as shown:
+            return np.asarray(shown.convert("RGB"), dtype=np.float64) / 255.0
 
     def measure(self, page: str, width: int, scheme: str = "light") -> tuple[dict[str, object], list[str]]:
         """What the page measures in a frame of this width, and every path that it asked its server for."""

@@ -33,10 +33,10 @@ def allocate(
     Exit 3 when it is infeasible: says why, and the smallest reachable deadline.
     """
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.standalone import allocate_network
+    from ntorc.pipeline.standalone import NetworkRequest, allocate_network
 
     flow = open_flow(options.progress())
-    result = allocate_network(flow, network, board, deadline, backend, clock_hz, ceiling, solver, hop)
+    result = allocate_network(flow, NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop))
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"

@@ -23,10 +23,10 @@ def build(
     ntorc build my_network/ --board pynq-z2 --deadline 200us
     """
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.standalone import build_network
+    from ntorc.pipeline.standalone import NetworkRequest, build_network
 
     flow = open_flow(options.progress())
-    result = build_network(flow, network, board, deadline, backend, clock_hz, ceiling, solver, hop)
+    result = build_network(flow, NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop))
     lines = [
         f"bundle {result['bundle']} (virtual board; no vendor tool ran)",
         f"gateware {result['gateware']}",

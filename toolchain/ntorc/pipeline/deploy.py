@@ -16,7 +16,15 @@ from ntorc.network import reference
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
 from ntorc.pipeline.learn import Learned, learn
-from ntorc.pipeline.make import Built, allocation_stage, backend_named, build_stage, bundle_stage, windows_of
+from ntorc.pipeline.make import (
+    Built,
+    allocation_stage,
+    backend_named,
+    build_stage,
+    bundle_stage,
+    requirement_for,
+    windows_of,
+)
 from ntorc.pipeline.prove import (
     Calibration,
     calibrate,
@@ -94,22 +102,6 @@ class _Walk:
         self.flow.store.save_run(self.record)
 
 
-def requirement_of(request: DeployRequest, board: Board) -> Requirement:
-    """The deadline with the board's I/O overhead and the clock."""
-    clock_hz = request.clock_hz or board.default_clock_hz
-    board.check_clock(clock_hz)
-    return Requirement(
-        board,
-        request.deadline.seconds(clock_hz),
-        clock_hz,
-        request.training.hop_samples,
-        board.io_overhead.total_s,
-        board.io_overhead.source,
-        request.ceiling,
-        request.solver,
-    )
-
-
 def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     """Everything from runs to report.
 
@@ -123,7 +115,8 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     check_target(request.target)
     board = load_board(request.board)
     backend_named(request.backend)
-    requirement = requirement_of(request, board)
+    hop = request.training.hop_samples
+    requirement = requirement_for(board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver)
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
         "verdict": None,

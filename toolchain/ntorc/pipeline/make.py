@@ -18,6 +18,7 @@ from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, load, save
+from ntorc.units import Duration
 
 if TYPE_CHECKING:
     from ntorc.boards import Board
@@ -44,6 +45,18 @@ def backend_named(name: str) -> Backend:
     if name == "native":
         return NativeBackend()
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
+
+
+def requirement_for(
+    board: Board, deadline: Duration, clock_hz: float | None, hop: int, ceiling: float, solver: str
+) -> Requirement:
+    """The deadline at a clock that the board can have, with the board's I/O overhead."""
+    clock_hz = clock_hz or board.default_clock_hz
+    board.check_clock(clock_hz)
+    overhead = board.io_overhead
+    return Requirement(
+        board, deadline.seconds(clock_hz), clock_hz, hop, overhead.total_s, overhead.source, ceiling, solver
+    )
 
 
 def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:

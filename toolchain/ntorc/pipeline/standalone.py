@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Allocation, Requirement
-from ntorc.boards import Board, load_board
+from ntorc.allocate.allocation import Allocation
+from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage
+from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, requirement_for
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -29,61 +30,50 @@ def load_network(path: Path) -> Network:
     return Network.load(path)
 
 
-def _requirement(
-    board: Board, deadline: str, clock_hz: float | None, ceiling: float, solver: str, hop: int
-) -> Requirement:
-    clock_hz = clock_hz or board.default_clock_hz
-    board.check_clock(clock_hz)
-    return Requirement(
-        board,
-        parse_duration(deadline).seconds(clock_hz),
-        clock_hz,
-        hop,
-        board.io_overhead.total_s,
-        board.io_overhead.source,
-        ceiling,
-        solver,
-    )
+@dataclass(frozen=True)
+class NetworkRequest:
+    """What ``ntorc allocate`` and ``ntorc build`` are asked for.
+
+    Attributes:
+        network: folder of a saved network.
+        board, backend: by name.
+        deadline: with its unit, as ``500us``.
+        clock_hz: of the logic, or None for the board's default.
+        ceiling: share of each device resource that may be used.
+        solver: of the allocation.
+        hop: samples from estimate to estimate.
+    """
+
+    network: Path
+    board: str
+    deadline: str
+    backend: str = "native"
+    clock_hz: float | None = None
+    ceiling: float = 0.8
+    solver: str = "CBC"
+    hop: int = 16
 
 
-def allocate_network(
-    flow: Flow,
-    path: Path,
-    board: str,
-    deadline: str,
-    backend: str,
-    clock_hz: float | None,
-    ceiling: float,
-    solver: str,
-    hop: int,
-) -> Allocation:
+def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a saved network."""
-    network, known = load_network(path), load_board(board)
-    requirement = _requirement(known, deadline, clock_hz, ceiling, solver, hop)
-    with flow.stage("allocate", f"{network.name} on {known.part}"):
-        return allocation_stage(flow, network, backend_named(backend), requirement)
+    network, board = load_network(request.network), load_board(request.board)
+    requirement = requirement_for(
+        board, parse_duration(request.deadline), request.clock_hz, request.hop, request.ceiling, request.solver
+    )
+    with flow.stage("allocate", f"{network.name} on {board.part}"):
+        return allocation_stage(flow, network, backend_named(request.backend), requirement)
 
 
-def build_network(
-    flow: Flow,
-    path: Path,
-    board: str,
-    deadline: str,
-    backend: str,
-    clock_hz: float | None,
-    ceiling: float,
-    solver: str,
-    hop: int,
-) -> dict[str, Any]:
+def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    allocation = allocate_network(flow, path, board, deadline, backend, clock_hz, ceiling, solver, hop)
-    network, known = load_network(path), load_board(board)
+    allocation = allocate_network(flow, request)
+    network, board = load_network(request.network), load_board(request.board)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
-        built = build_stage(flow, network, backend_named(backend), allocation)
+        built = build_stage(flow, network, backend_named(request.backend), allocation)
         word = network.input_format
         generator = np.random.default_rng(1)
-        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * hop)
-        bundle = bundle_stage(flow, network, built, known, samples)
+        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * request.hop)
+        bundle = bundle_stage(flow, network, built, board, samples)
     return {
         "bundle": str(bundle.folder),
         "gateware": str(built.folder / "gateware"),
