@@ -41,7 +41,7 @@ def test_expected_failure():
 
 def run(folder: Path, *, path: str = "/nonexistent", **environment: str) -> subprocess.CompletedProcess[str]:
     """These tests under the project's own conftest, in a process of their own."""
-    for name in ("conftest.py", "optional_parts.py"):
+    for name in ("conftest.py", "optional_parts.py", "cli_program.py"):
         shutil.copy(TESTS / name, folder / name)
     (folder / "test_sample.py").write_text(SAMPLE, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("NTORC_", "PYTEST_"))}
