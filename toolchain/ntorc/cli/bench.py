@@ -10,27 +10,36 @@ from ntorc.cli import options
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="gateware: exactness over random networks.")],
+    name: Annotated[str, typer.Argument(help="gateware (exactness) or simulator (accuracy).")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
     seed: options.Seed = 1,
     json: options.Json = False,
 ) -> None:
-    """Compare the gateware with the reference and the closed form on random networks.
+    """Rerun a benchmark of docs/results.md.
 
     \b
-    ntorc bench gateware --count 60
+    ntorc bench gateware --count 60    gateware against reference and closed form, random networks
+    ntorc bench simulator              natural frequencies of the beam model against the rig's
     """
     from ntorc.errors import GateError, UsageError
-    from ntorc.pipeline.bench import gateware_exactness
+    from ntorc.pipeline.bench import gateware_exactness, simulator_accuracy
     from ntorc.pipeline.flow import open_flow
 
-    if name != "gateware":
-        raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware")
-    result = gateware_exactness(open_flow(options.progress()), seed, count)
-    text = (
-        f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs and"
-        f" {result['latency_mismatches']} latencies differ from reference and closed form"
-    )
-    if result["output_mismatches"] or result["latency_mismatches"]:
-        raise GateError(text, "", result)
+    flow = open_flow(options.progress())
+    if name == "gateware":
+        result = gateware_exactness(flow, seed, count)
+        text = (
+            f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs"
+            f" and {result['latency_mismatches']} latencies differ from reference and closed form"
+        )
+        if result["output_mismatches"] or result["latency_mismatches"]:
+            raise GateError(text, "keep the seed: it makes the network again", result)
+    elif name == "simulator":
+        result = simulator_accuracy(flow, seed)
+        text = (
+            f"{result['dwells']} dwells: f1 off by {result['f1_rms_percent']} %, f2 by {result['f2_rms_percent']} %"
+            f" (RMS), at most {result['worst_percent']} %; {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
+        )
+    else:
+        raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware, simulator")
     options.show(result, as_json=json, text=text)

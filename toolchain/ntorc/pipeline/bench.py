@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import numpy as np
@@ -63,3 +64,29 @@ def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
     wanted = reference.run(network, windows_of(samples, network.input_length, _HOP))
     predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
     return len(results), int((results != wanted).any(axis=1).sum()), int((latencies != predicted).sum())
+
+
+def simulator_accuracy(flow: Flow, seed: int) -> dict[str, Any]:
+    """The beam model against the rig's natural frequencies, and the simulator's speed.
+
+    Args:
+        flow: for progress.
+        seed: of the simulated runs.
+    """
+    from ntorc.estimator.beam import Beam
+    from ntorc.estimator.rig_frequencies import deviation_from_rig
+    from ntorc.estimator.simulator import simulate_runs
+
+    relative = deviation_from_rig(Beam())
+    rms = np.sqrt(np.mean(relative**2, axis=0))
+    started_s = time.process_time()
+    runs = simulate_runs(seed=seed, progress=flow.progress)
+    return {
+        "benchmark": "simulator",
+        "dwells": len(relative),
+        "f1_rms_percent": round(100 * float(rms[0]), 3),
+        "f2_rms_percent": round(100 * float(rms[1]), 3),
+        "worst_percent": round(100 * float(np.abs(relative).max()), 3),
+        "simulated_s": runs.duration_s,
+        "cpu_s": round(time.process_time() - started_s, 2),
+    }
