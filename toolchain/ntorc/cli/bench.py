@@ -38,7 +38,8 @@ def bench(
         result = simulator_accuracy(flow, seed)
         text = (
             f"{result['dwells']} dwells: f1 off by {result['f1_rms_percent']} %, f2 by {result['f2_rms_percent']} %"
-            f" (RMS), at most {result['worst_percent']} %; {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
+            f" (RMS), at most {result['worst_percent']} %;"
+            f" {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
         )
     else:
         raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware, simulator")
