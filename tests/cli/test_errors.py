@@ -136,6 +136,25 @@ def test_full_disk_then_goes_on(fresh_program: Program) -> None:
     assert fresh_program("allocate", network, "--board", "pynq-z2", "--deadline", "500us").returncode == 0
 
 
+def test_killed_at_any_stage_then_goes_on(fresh_program: Program) -> None:
+    """SIGKILL: nothing can be said or tidied up; the next start goes on, and nothing is left running."""
+    stages = ("train", "build", "deploy", "measure")
+    for stage in stages:
+        process = fresh_program.start("deploy", *QUICK)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(f"{stage}:"):
+                process.kill()
+                break
+        process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGKILL
+    states = [run["state"] for run in fresh_program.json("runs")["runs"]]
+    assert states == ["killed"] * len(stages)
+    found = fresh_program.json("deploy", *QUICK)
+    assert found["verdict"] == "met"
+    assert found["gate"] == {"vectors": 1000, "mismatches": 0}
+
+
 def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:
     """SIGINT as soon as a stage announces itself; each time the same command is started again."""
     stages = [

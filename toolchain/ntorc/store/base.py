@@ -46,7 +46,7 @@ class RunRecord:
         run: its name.
         created: ISO 8601, UTC.
         command: what was asked.
-        state: ``running``, ``interrupted``, ``failed``, ``met``, ``missed``, ``infeasible``.
+        state: ``running``, ``interrupted``, ``killed``, ``failed``, ``met``, ``missed``, ``infeasible``.
         folder: the run's folder.
         summary: the object that ``--json`` prints, as far as it got.
     """

@@ -12,12 +12,14 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TextIO
 
 from ntorc.errors import StorageError
 from ntorc.records import digest_of, digest_of_file, storage_errors, to_json, write_atomically
 from ntorc.store.base import Observation, RunRecord, Store
 
 _CONTENTS = "contents.json"
+_RUN_LOCK = "run.lock"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs(
     run TEXT PRIMARY KEY, created TEXT NOT NULL, command TEXT NOT NULL, state TEXT NOT NULL,
@@ -39,6 +41,7 @@ class LocalStore(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._held: list[TextIO] = []  # locks of the runs that this process walks
         with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
         with self._database() as database:
@@ -120,6 +123,7 @@ class LocalStore(Store):
                     folder.mkdir()
                 except FileExistsError:
                     continue
+            self._held.append(_locked(folder))
             record = RunRecord(name, now.isoformat(timespec="seconds"), command, "running", str(folder))
             self.save_run(record)
             return record
@@ -139,7 +143,7 @@ class LocalStore(Store):
         with self._database() as database:
             rows = database.execute("SELECT * FROM runs ORDER BY run DESC").fetchall()
         return [
-            RunRecord(run, created, command, state, folder, json.loads(summary))
+            RunRecord(run, created, command, _seen_state(state, Path(folder)), folder, json.loads(summary))
             for run, created, command, state, folder, summary in rows
         ]
 
@@ -174,6 +178,27 @@ class LocalStore(Store):
             ).fetchall()
         for source, of_backend, of_device, subject, directive, quantities, tool, run in rows:
             yield Observation(source, of_backend, of_device, subject, directive, json.loads(quantities), tool, run)
+
+
+def _locked(folder: Path) -> TextIO:
+    """The run's lock, which its process holds until its end, however it ends."""
+    lock = (folder / _RUN_LOCK).open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def _seen_state(state: str, folder: Path) -> str:
+    """The stored state; a run that says ``running`` but whose process is gone was ``killed``."""
+    if state != "running":
+        return state
+    try:
+        with (folder / _RUN_LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return state
+    except OSError:
+        return "killed"
+    return "killed"
 
 
 def _sync(path: Path) -> None:
