@@ -9,9 +9,6 @@ wrong with a file becomes a `DataError` that names it.
 from __future__ import annotations
 
 import re
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,32 +16,18 @@ import numpy.typing as npt
 
 from ntorc.errors import DataError
 from ntorc.estimator.lvm import parse_lvm
-from ntorc.estimator.runs import INDEX_NAME, SAMPLE_RATE_HZ, Run, Runs, family_of, make_run
+from ntorc.estimator.runs import INDEX_NAME, NPZ_ARRAYS, SAMPLE_RATE_HZ, Run, Runs, family_of, make_run
+from ntorc.npz import AnyArray, check_size, read_arrays
 from ntorc.progress import Progress, Silent
 
-AnyArray = npt.NDArray[np.generic]
 DoubleArray = npt.NDArray[np.float64]
 
-MAX_FILE_BYTES = 512 * 1024 * 1024
 _SUFFIXES = {".npz", ".txt", ".lvm"}
 _PAIRED = re.compile(r"(?P<name>.+)_(?P<kind>acc|pin)(?:_new)?", re.IGNORECASE)
 _EXPECTED = (
     "expected .npz files with arrays acc and pin, .txt files of two comma-separated lines, "
     "or LabVIEW .lvm files; `ntorc data simulate --out DIR` makes runs without a rig"
 )
-_NPZ_ERRORS = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    SyntaxError,
-    MemoryError,
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-)
-"""What NumPy and zipfile raise on damaged archives; found by fuzzing, none of them is documented."""
 
 
 def load_runs(folder: Path, *, sample_rate_hz: float = SAMPLE_RATE_HZ, progress: Progress | None = None) -> Runs:
@@ -109,7 +92,8 @@ def _read_single(file: Path, sample_rate_hz: float) -> Run:
     acceleration: AnyArray
     position: AnyArray
     if suffix == ".npz":
-        acceleration, position = read_npz(file)
+        arrays = read_arrays(file, NPZ_ARRAYS, _EXPECTED)
+        acceleration, position = (arrays[name] for name in NPZ_ARRAYS)
     elif suffix == ".lvm":
         acceleration, position, sample_rate_hz = parse_lvm(_read_text(file), str(file))
     else:
@@ -144,29 +128,6 @@ def _make_run(name: str, acceleration: AnyArray, position: AnyArray, sample_rate
         raise DataError(f"{file}: {error.message}", error.hint) from error
 
 
-def read_npz(file: Path) -> tuple[AnyArray, AnyArray]:
-    """The arrays ``acc`` and ``pin`` of an .npz file; objects and pickles are refused.
-
-    Raises:
-        DataError: missing, not an archive, damaged, or without those arrays.
-    """
-    _check_size(file)
-    try:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{file} is a bare array, not an .npz archive", _EXPECTED)
-        with archive:
-            missing = [key for key in ("acc", "pin") if key not in archive]
-            if missing:
-                raise DataError(f"{file} has no array named {missing[0]}", _EXPECTED)
-            unpacked = sum(member.file_size for member in archive.zip.infolist())
-            if unpacked > MAX_FILE_BYTES:
-                raise DataError(f"{file} unpacks to {unpacked} bytes, more than a run may have ({MAX_FILE_BYTES})")
-            return np.asarray(archive["acc"]), np.asarray(archive["pin"])
-    except _NPZ_ERRORS as error:
-        raise DataError(f"{file} cannot be read as .npz: {error}", "the file is damaged: copy it again") from error
-
-
 def parse_numbers(line: str, origin: str) -> DoubleArray:
     """Comma-separated numbers; a comma after the last one is accepted.
 
@@ -180,19 +141,8 @@ def parse_numbers(line: str, origin: str) -> DoubleArray:
         raise DataError(f"{origin}: not all values are numbers ({error})", _EXPECTED) from error
 
 
-def _check_size(file: Path) -> None:
-    try:
-        size = file.stat().st_size
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error}") from error
-    if size == 0:
-        raise DataError(f"{file} is empty")
-    if size > MAX_FILE_BYTES:
-        raise DataError(f"{file} has {size} bytes, more than a run may have ({MAX_FILE_BYTES})")
-
-
 def _read_text(file: Path) -> str:
-    _check_size(file)
+    check_size(file)
     try:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:

@@ -18,10 +18,12 @@ import numpy.typing as npt
 
 from ntorc import records
 from ntorc.errors import DataError
+from ntorc.npz import read_arrays
 
 FloatArray = npt.NDArray[np.float32]
 
 INDEX_NAME = "runs.json"
+NPZ_ARRAYS = ("acc", "pin")
 SAMPLE_RATE_HZ = 5000.0
 MIN_SAMPLES = 256
 """Shorter recordings hold less than two periods of the beam's lowest frequency."""
@@ -245,8 +247,6 @@ class Runs:
             StorageError: there is no ``runs.json`` or it is damaged.
             DataError: a run is missing, damaged, or differs from what was saved.
         """
-        from ntorc.estimator.readers import read_npz
-
         index = records.load(_Index, folder / INDEX_NAME)
         if index.format != _FORMAT:
             raise DataError(
@@ -257,8 +257,8 @@ class Runs:
         for name, entry in index.runs.items():
             if _SAFE_NAME.fullmatch(name) is None:
                 raise DataError(f"{folder / INDEX_NAME} names an unusable run '{name[:60]}'")
-            acceleration_v, position_v = read_npz(folder / f"{name}.npz")
-            run = make_run(name, entry.family, acceleration_v, position_v, index.sample_rate_hz)
+            arrays = read_arrays(folder / f"{name}.npz", NPZ_ARRAYS, "make the runs again")
+            run = make_run(name, entry.family, arrays["acc"], arrays["pin"], index.sample_rate_hz)
             if run.digest != entry.digest:
                 raise DataError(
                     f"{folder / name}.npz was altered after it was saved",

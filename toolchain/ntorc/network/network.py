@@ -6,8 +6,6 @@ Frames are ``[length, channels]``.  Dense takes the frame flattened in time-majo
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy.typing as npt
 
 from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.npz import read_arrays
 from ntorc.records import digest_of, load, save, storage_errors
 
 Activation = Literal["linear", "relu"]
@@ -235,15 +234,14 @@ class Network:
             StorageError, DataError: not a network, or damaged.
         """
         description = load(_Description, folder / "network.json")
-        weights, biases = {}, {}
-        try:
-            with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
-                for layer in description.layers:
-                    if not isinstance(layer, MaxPool1D):
-                        weights[layer.name] = arrays[f"{layer.name}.weights"].astype(np.int64)
-                        biases[layer.name] = arrays[f"{layer.name}.bias"].astype(np.int64)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{folder / 'weights.npz'} is not this network's weights: {error}") from error
+        weighted = [layer.name for layer in description.layers if not isinstance(layer, MaxPool1D)]
+        names = [f"{name}.{part}" for name in weighted for part in ("weights", "bias")]
+        file = folder / "weights.npz"
+        arrays = read_arrays(file, names, "make the network again: ntorc train FOLDER")
+        if any(array.dtype.kind not in "iu" for array in arrays.values()):
+            raise DataError(f"{file} holds arrays that are not whole numbers", "make the network again")
+        weights = {name: arrays[f"{name}.weights"].astype(np.int64) for name in weighted}
+        biases = {name: arrays[f"{name}.bias"].astype(np.int64) for name in weighted}
         return Network(
             description.name,
             description.input_format,
