@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 import optional_parts
 from cli_program import Program, new_program
+
+# A run that was started in a shell's background ignores SIGINT, and so would every process that the tests
+# start and interrupt; children inherit an ignored signal, but not a handler.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # no test may fail because the machine is busy; in CI the examples are the same each time, so that a
 # failure there can be repeated, while every run elsewhere searches on
