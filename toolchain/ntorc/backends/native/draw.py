@@ -59,7 +59,7 @@ def _draw_layer(
     last = before[-1] if before else None
     if kind == "pool" and length >= 2 and not (isinstance(last, Pool) and variant.random() < 0.5):
         pool = draw.randint(1, min(4, length))
-        if isinstance(last, MaxPool1D) or variant.random() < 0.5:
+        if isinstance(last, MaxPool1D) or variant.random() < 0.4:
             return AveragePool1D(name, length, channels, min(length, pool * variant.choice([1, 1, 2, 3])))
         return MaxPool1D(name, length, channels, pool)
     kernel, dilation = draw.randint(1, 5), draw.choice([1, 1, 1, 2, 3])

@@ -93,9 +93,10 @@ def finish_parameters(network: Network, layer: WeightedLayer, input_format: Fixe
 def finish_cost(network: Network, layer: WeightedLayer) -> dict[str, float]:
     """LUTs and flip-flops beyond those of ``ntorc_requantise``, by structure; a table's memory.
 
-    An addition takes a LUT a bit; a pipeline register a flip-flop a bit.
+    Each addition of ``ntorc_scale`` takes a LUT a bit of its factor (the bits below pass by) and registers
+    of the factor and the partial product; the stage itself adds a word's width or two for clips.
     """
-    activation, bits = layer.activation, accumulator_bits(network, layer)
+    activation = layer.activation
     if isinstance(activation, Table):
         large = activation.entries > TABLE_IN_LOGIC_ENTRIES
         return {
@@ -104,16 +105,16 @@ def finish_cost(network: Network, layer: WeightedLayer) -> dict[str, float]:
             "lut_by_structure": 0.0 if large else float(layer.output_format.bits * -(-activation.entries // 64)),
         }
     if isinstance(activation, LeakyRelu):
-        additions, factor = activation.numerator.bit_count() - 1, bits + activation.numerator.bit_length()
+        numerator, factor, words = activation.numerator, accumulator_bits(network, layer), 1
     elif activation == "hard_sigmoid":
-        factor = widest_bits(network, layer) - HARD_SIGMOID_SHIFT + HARD_SIGMOID_NUMERATOR.bit_length()
-        additions = HARD_SIGMOID_NUMERATOR.bit_count() - 1
+        fraction = accumulator_fraction(layer, network.formats[network.layers.index(layer)])
+        numerator, factor, words = HARD_SIGMOID_NUMERATOR, fraction + HARD_SIGMOID_CLIP_BITS + 1, 2
     else:
         return {}
-    wide = widest_bits(network, layer)
+    additions = numerator.bit_count() - 1
     return {
-        "lut_by_structure": float(additions * factor + 2 * wide),
-        "ff_by_structure": float(additions * (factor + bits) + wide),
+        "lut_by_structure": float(additions * (factor + 1) + words * factor),
+        "ff_by_structure": float(additions * (2 * factor + numerator.bit_length() // 2) + words * factor),
     }
 
 
@@ -175,8 +176,7 @@ class Quotient:
     def cost(self) -> dict[str, float]:
         """LUTs and flip-flops beyond those of a maximum pool, by structure (see `finish_cost`)."""
         additions, factor = self.reciprocal.bit_count() - 1, self.largest.bit_length() - self.drop
-        wide = factor + self.reciprocal.bit_length()
         return {
-            "lut_by_structure": float(additions * wide + self.bits),
-            "ff_by_structure": float(additions * (wide + factor) + factor),
+            "lut_by_structure": float(additions * (factor + 1) + self.bits),
+            "ff_by_structure": float(additions * (2 * factor + 1) + factor),
         }
