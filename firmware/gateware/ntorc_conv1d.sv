@@ -1,13 +1,12 @@
-// Conv1D, and Dense as its one-position case: matrix-vector core, requantisation, output buffer of
-// two vectors.  A position starts only when its whole output vector has room, so nothing stalls inside.
+// Conv1D, and Dense as its one-position case: matrix-vector core and output buffer of two vectors.
+// The exact sums go out to the layer's finishing stage (bias, activation, output format: ntorc_requantise,
+// ntorc_leaky_relu, ntorc_hard_sigmoid or ntorc_table) and come back as pushes, some cycles later.
+// A position starts only when its whole output vector has room, so nothing stalls inside.
 module ntorc_conv1d #(
     parameter int IN_BITS   = 16,
     parameter int W_BITS    = 16,
     parameter int ACC_BITS  = 40,
     parameter int OUT_BITS  = 16,
-    parameter int SHIFT     = 8,
-    parameter bit SATURATE  = 1'b1,
-    parameter bit RELU      = 1'b0,
     parameter int LENGTH    = 8,
     parameter int CHANNELS  = 1,
     parameter int KERNEL    = 3,
@@ -28,15 +27,15 @@ module ntorc_conv1d #(
     input  logic signed [IN_BITS-1:0]  in_data,
     output logic [ROM_AW-1:0]          rom_address,
     input  logic [LANES*W_BITS-1:0]    rom_data,
-    output logic [BIAS_AW-1:0]         bias_address,
-    input  logic signed [ACC_BITS-1:0] bias_data,
+    output logic                       sum_valid,
+    output logic signed [ACC_BITS-1:0] sum_data,
+    output logic [BIAS_AW-1:0]         bias_address,  // of the sum
+    input  logic                       push,
+    input  logic signed [OUT_BITS-1:0] push_data,
     output logic                       out_valid,
     input  logic                       out_ready,
     output logic signed [OUT_BITS-1:0] out_data
 );
-  logic sum_valid, push;
-  logic signed [ACC_BITS-1:0] sum_data;
-  logic signed [OUT_BITS-1:0] push_data;
   logic [BIAS_AW-1:0] pop_at;
 
   wire pop = out_valid && out_ready;
@@ -48,13 +47,6 @@ module ntorc_conv1d #(
       .FILTERS(FILTERS), .LANES(LANES), .SLOTS(SLOTS), .ROM_AW(ROM_AW)
   ) core (
       .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .sum_valid, .sum_data, .vector_taken
-  );
-
-  ntorc_requantise #(
-      .ACC_BITS(ACC_BITS), .OUT_BITS(OUT_BITS), .SHIFT(SHIFT), .SATURATE(SATURATE), .RELU(RELU)
-  ) requantise (
-      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data),
-      .out_valid(push), .out_data(push_data)
   );
 
   ntorc_fifo #(.BITS(OUT_BITS), .DEPTH(2 * FILTERS)) buffer (

@@ -1,7 +1,7 @@
 """Verilator's lint, every warning an error, over generated designs: run by ``make lint``.
 
-The designs take the generator through its cases: every engine, padding, stride, dilation, both
-activations, weights in logic and in block RAM, directives from fewest to most multipliers, and a
+The designs take the generator through its cases: every engine, padding, stride, dilation,
+activation, weights in logic and in block RAM, directives from fewest to most multipliers, and a
 handful of random networks.
 """
 
@@ -17,8 +17,9 @@ from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
+from ntorc.network.activations import LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, random_network
+from ntorc.network.network import AveragePool1D, Conv1D, Dense, MaxPool1D, Network, random_network
 
 CLOCK_HZ = 100e6
 HOP = 16
@@ -31,9 +32,11 @@ def representative_network() -> Network:
     layers = (
         Conv1D("conv1", 256, 1, 8, 5, weights, word, stride=2, padding_left=2, padding_right=2, activation="relu"),
         MaxPool1D("pool1", 128, 8, 4),
-        Conv1D("conv2", 32, 8, 12, 3, weights, word, dilation=2, padding_left=4, activation="relu"),
-        MaxPool1D("pool2", 32, 12, 2),
-        Dense("dense1", 16, 12, 16, weights, word, activation="relu"),
+        Conv1D("conv2", 32, 8, 12, 3, weights, word, dilation=2, padding_left=4, activation=LeakyRelu(77, 8)),
+        AveragePool1D("pool2", 32, 12, 3),
+        Conv1D("conv3", 10, 12, 6, 3, weights, word, activation="hard_sigmoid"),
+        Conv1D("conv4", 8, 6, 6, 1, weights, word, activation=Table("sigmoid", 3, 6)),
+        Dense("dense1", 8, 6, 16, weights, word, activation=Table("tanh", 2, 10)),
         Dense("dense2", 1, 16, 1, weights, FixedFormat(18, 12)),
     )
     return random_network(1, FixedFormat(14, 10), 256, layers)

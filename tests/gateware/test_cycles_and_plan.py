@@ -12,7 +12,7 @@ from ntorc.backends.native.cycles import StreamingLatency, latency_cycles
 from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.geometry import engine_of, legal_directives, legal_lanes
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
-from ntorc.network.network import MaxPool1D
+from ntorc.network.network import Pool
 
 
 @settings(max_examples=60)
@@ -20,7 +20,7 @@ from ntorc.network.network import MaxPool1D
 def test_cut_is_tight_for_its_choice_and_valid_for_all(seed: int) -> None:
     network, draw = draw_network(seed), random.Random(seed)
     rows = [
-        [None] if isinstance(layer, MaxPool1D) else [engine_of(layer, n) for n in legal_lanes(layer.output_channels)]
+        [None] if isinstance(layer, Pool) else [engine_of(layer, n) for n in legal_lanes(layer.output_channels)]
         for layer in network.layers
     ]
     model = StreamingLatency(network, rows)
@@ -56,7 +56,7 @@ def test_any_number_of_passes_is_reachable_with_the_fewest_multipliers(filters: 
 @given(st.integers(0, 10**6))
 def test_plans_are_deterministic_and_identify_their_design(seed: int) -> None:
     network = draw_network(seed)
-    directives = [NO_DIRECTIVE if isinstance(x, MaxPool1D) else legal_directives(x)[0] for x in network.layers]
+    directives = [NO_DIRECTIVE if isinstance(x, Pool) else legal_directives(x)[0] for x in network.layers]
     plan = make_plan(network, directives, 100e6, 16)
     assert make_plan(network, directives, 100e6, 16) == plan
     assert make_plan(network, directives, 101e6, 16).design_id != plan.design_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,18 @@ from hypothesis import strategies as st
 from ntorc.backends.native.draw import draw_network
 from ntorc.errors import DataError, StorageError
 from ntorc.network import reference
+from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, accumulator_bits, random_network
+from ntorc.network.network import (
+    AveragePool1D,
+    Conv1D,
+    Dense,
+    MaxPool1D,
+    Network,
+    Pool,
+    accumulator_bits,
+    random_network,
+)
 
 
 def slow(network: Network, frame: list[list[int]]) -> list[int]:
@@ -26,9 +38,21 @@ def slow(network: Network, frame: list[list[int]]) -> list[int]:
                 for t in range(layer.output_length)
             ]
             continue
+        if isinstance(layer, AveragePool1D):
+            frame = [
+                [
+                    math.floor(
+                        Fraction(sum(frame[t * layer.pool + k][c] for k in range(layer.pool)), layer.pool)
+                        + Fraction(1, 2)
+                    )
+                    for c in range(layer.input_channels)
+                ]
+                for t in range(layer.output_length)
+            ]
+            continue
         weights = network.weights[layer.name].tolist()
         bias = network.biases[layer.name].tolist()
-        shift = word.fraction + layer.weight_format.fraction - layer.output_format.fraction
+        fraction = word.fraction + layer.weight_format.fraction
         rows = []
         for position in range(layer.output_length):
             row = []
@@ -42,17 +66,31 @@ def slow(network: Network, frame: list[list[int]]) -> list[int]:
                 else:
                     flat = [value for vector in frame for value in vector]
                     total += sum(value * weights[i][output] for i, value in enumerate(flat))
-                row.append(_finish(max(total, 0) if layer.activation == "relu" else total, shift, layer.output_format))
+                value = Fraction(total) / Fraction(2) ** fraction
+                row.append(_word(_activated(layer.activation, value), layer.output_format))
             rows.append(row)
         frame, word = rows, layer.output_format
     return [value for vector in frame for value in vector]
 
 
-def _finish(total: int, shift: int, word: FixedFormat) -> int:
-    if shift > 0:
-        total = (total + (1 << (shift - 1) if word.rounding == "half_up" else 0)) >> shift
-    else:
-        total <<= -shift
+def _activated(activation: Activation, value: Fraction) -> Fraction:
+    """The function of an exact value; a table's word stands for its float, whose rounding is far from a tie."""
+    if isinstance(activation, LeakyRelu):
+        return value if value >= 0 else value * Fraction(activation.numerator, 2**activation.shift)
+    if isinstance(activation, Table):
+        step = Fraction(1, 2) ** activation.index_fraction
+        index = math.floor(value / step + Fraction(1, 2))
+        half = 2 ** (activation.address_bits - 1)
+        at = float(max(-half, min(half - 1, index)) * step)
+        return Fraction(math.tanh(at) if activation.function == "tanh" else 1 / (1 + math.exp(-at)))
+    if activation == "hard_sigmoid":
+        return max(Fraction(0), min(Fraction(1), value * Fraction(1365, 8192) + Fraction(1, 2)))
+    return max(value, Fraction(0)) if activation == "relu" else value
+
+
+def _word(value: Fraction, word: FixedFormat) -> int:
+    scaled = value * Fraction(2) ** word.fraction
+    total = math.floor(scaled + (Fraction(1, 2) if word.rounding == "half_up" else 0))
     if word.overflow == "saturate":
         return min(max(total, word.minimum), word.maximum)
     return (total - word.minimum) % (1 << word.bits) + word.minimum
@@ -80,7 +118,7 @@ def test_float_product_and_integer_product_agree() -> None:
 def test_accumulator_bits_hold_the_worst_input(seed: int) -> None:
     network = draw_network(seed)
     for layer, word in zip(network.layers, network.formats, strict=False):
-        if isinstance(layer, MaxPool1D):
+        if isinstance(layer, Pool):
             continue
         weights = network.weights[layer.name].reshape(-1, layer.output_channels)
         worst = np.where(weights > 0, word.minimum, word.maximum)

@@ -42,10 +42,16 @@ def bram18_blocks(bits: float, words: float) -> int:
 def structural(features: Mapping[str, float]) -> tuple[int, int]:
     """DSP48E1 and RAMB18 that the structure implies."""
     bram = bram18_blocks(features.get("weight_block_bits", 0), features.get("weight_block_words", 0))
+    bram += bram18_blocks(features.get("table_block_bits", 0), features.get("table_block_words", 0))
     words = features.get("buffer_block_words", 0.0)
     if words:
         bram += bram18_blocks(features["buffer_block_bits"] / words, words)
     return int(features.get("lanes", 0)), bram
+
+
+def by_structure(features: Mapping[str, float], target: str) -> float:
+    """LUT or FF that are counted, not fitted: the adders and registers of an activation or an average."""
+    return features.get(f"{target}_by_structure", 0.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class FittedModel:
         """Mean and upper bound."""
         dsp, bram = structural(features)
         mean = {
-            target: sum(weight * features.get(name, 0.0) for name, weight in row.items())
+            target: by_structure(features, target)
+            + sum(weight * features.get(name, 0.0) for name, weight in row.items())
             for target, row in self.coefficients.items()
         }
         bound = {target: value * self.bound_factor[target] for target, value in mean.items()}
@@ -144,13 +151,14 @@ def fit(
     """
     import numpy as np
 
-    names = sorted({name for row in features for name in row})
+    names = sorted({name for row in features for name in row if not name.endswith("_by_structure")})
     matrix = np.array([[row.get(name, 0.0) for name in names] for row in features])
     unique = sorted(set(groups))
     fold = np.array([unique.index(group) % 8 for group in groups])
     coefficients, bounds, errors = {}, {}, {}
     for target in FITTED:
-        truth = np.array([getattr(item, target) for item in truths], float)
+        pairs_of = zip(features, truths, strict=True)
+        truth = np.array([getattr(item, target) - by_structure(row, target) for row, item in pairs_of], float)
         held_out = np.empty_like(truth)
         for k in range(8):
             test = fold == k

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.network.network import Activation
-
 FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FloatLeakyRelu:
+    """x for x >= 0, else ``slope`` * x."""
+
+    slope: float
+
+
+FloatActivation = Literal["linear", "relu", "hard_sigmoid", "sigmoid", "tanh"] | FloatLeakyRelu
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class FloatConv1D:
     dilation: int = 1
     padding_left: int = 0
     padding_right: int = 0
-    activation: Activation = "linear"
+    activation: FloatActivation = "linear"
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class FloatDense:
     name: str
     weights: FloatArray
     bias: FloatArray
-    activation: Activation = "linear"
+    activation: FloatActivation = "linear"
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,17 @@ class FloatMaxPool1D:
     pool: int
 
 
-FloatLayer = FloatConv1D | FloatDense | FloatMaxPool1D
+@dataclass(frozen=True)
+class FloatAveragePool1D:
+    """Mean of ``pool`` vectors, stride ``pool``."""
+
+    name: str
+    pool: int
+
+
+FloatWeighted = FloatConv1D | FloatDense
+FloatPool = FloatMaxPool1D | FloatAveragePool1D
+FloatLayer = FloatWeighted | FloatPool
 
 
 @dataclass(frozen=True)
@@ -67,9 +86,10 @@ class FloatNetwork:
 
 
 def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
-    if isinstance(layer, FloatMaxPool1D):
+    if isinstance(layer, FloatPool):
         length = values.shape[1] // layer.pool
-        pooled: FloatArray = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1).max(axis=2)
+        pools = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1)
+        pooled: FloatArray = pools.max(axis=2) if isinstance(layer, FloatMaxPool1D) else pools.mean(axis=2)
         return pooled
     if isinstance(layer, FloatDense):
         result = (values.reshape(len(values), -1) @ layer.weights + layer.bias)[:, None, :]
@@ -81,4 +101,22 @@ def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
         taps = windows[..., :: layer.dilation].swapaxes(2, 3)
         flat = taps.reshape(len(values), taps.shape[1], -1)
         result = flat @ layer.weights.reshape(-1, layer.weights.shape[2]) + layer.bias
-    return np.maximum(result, 0.0) if layer.activation == "relu" else result
+    return activated(layer.activation, result)
+
+
+def activated(activation: FloatActivation, values: FloatArray) -> FloatArray:
+    """An activation in double precision, as Keras 3 defines it."""
+    result: FloatArray
+    if isinstance(activation, FloatLeakyRelu):
+        result = np.where(values < 0, activation.slope * values, values)
+    elif activation == "relu":
+        result = np.maximum(values, 0.0)
+    elif activation == "hard_sigmoid":
+        result = np.clip(values / 6 + 0.5, 0.0, 1.0)
+    elif activation == "sigmoid":
+        result = 0.5 * np.tanh(0.5 * values) + 0.5  # never overflows
+    elif activation == "tanh":
+        result = np.tanh(values)
+    else:
+        result = values
+    return result

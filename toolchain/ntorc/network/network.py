@@ -15,11 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import DataError
+from ntorc.network.activations import (
+    HARD_SIGMOID_CLIP_BITS,
+    HARD_SIGMOID_NUMERATOR,
+    HARD_SIGMOID_SHIFT,
+    Activation,
+    LeakyRelu,
+    Table,
+)
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.npz import read_arrays
 from ntorc.records import digest_of, load, save, storage_errors
-
-Activation = Literal["linear", "relu"]
 
 
 @dataclass(frozen=True)
@@ -116,14 +122,11 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class MaxPool1D:
-    """Maximum over ``pool`` consecutive vectors, stride ``pool``, no padding; keeps the format."""
-
+class _Pool:
     name: str
     input_length: int
     input_channels: int
     pool: int
-    kind: Literal["maxpool1d"] = "maxpool1d"
 
     @property
     def output_length(self) -> int:
@@ -141,8 +144,23 @@ class MaxPool1D:
         return 0
 
 
+@dataclass(frozen=True)
+class MaxPool1D(_Pool):
+    """Maximum over ``pool`` consecutive vectors, stride ``pool``, no padding; keeps the format."""
+
+    kind: Literal["maxpool1d"] = "maxpool1d"
+
+
+@dataclass(frozen=True)
+class AveragePool1D(_Pool):
+    """Mean of ``pool`` consecutive vectors, stride ``pool``, no padding; keeps the format, rounds half up."""
+
+    kind: Literal["averagepool1d"] = "averagepool1d"
+
+
 WeightedLayer = Conv1D | Dense
-Layer = Conv1D | Dense | MaxPool1D
+Pool = MaxPool1D | AveragePool1D
+Layer = WeightedLayer | Pool
 
 
 @dataclass(frozen=True)
@@ -193,13 +211,13 @@ class Network:
         """Formats of the elements before the first layer and after each one."""
         formats = [self.input_format]
         for layer in self.layers:
-            formats.append(formats[-1] if isinstance(layer, MaxPool1D) else layer.output_format)
+            formats.append(formats[-1] if isinstance(layer, Pool) else layer.output_format)
         return tuple(formats)
 
     @property
     def weighted_layers(self) -> tuple[WeightedLayer, ...]:
         """The layers that multiply, in order."""
-        return tuple(layer for layer in self.layers if not isinstance(layer, MaxPool1D))
+        return tuple(layer for layer in self.layers if not isinstance(layer, Pool))
 
     @property
     def multiplies(self) -> int:
@@ -234,7 +252,7 @@ class Network:
             StorageError, DataError: not a network, or damaged.
         """
         description = load(_Description, folder / "network.json")
-        weighted = [layer.name for layer in description.layers if not isinstance(layer, MaxPool1D)]
+        weighted = [layer.name for layer in description.layers if not isinstance(layer, Pool)]
         names = [f"{name}.{part}" for name in weighted for part in ("weights", "bias")]
         file = folder / "weights.npz"
         arrays = read_arrays(file, names, "make the network again: ntorc train FOLDER")
@@ -258,6 +276,37 @@ def accumulator_fraction(layer: WeightedLayer, input_format: FixedFormat) -> int
     return input_format.fraction + layer.weight_format.fraction
 
 
+def rounding_shift(layer: WeightedLayer, input_format: FixedFormat) -> int:
+    """Bits that are cut from the sum itself, where half of the last of them is added with the bias.
+
+    Down to the output format, or to a table's index; none where the sum is multiplied first.
+    """
+    fraction = accumulator_fraction(layer, input_format)
+    if isinstance(layer.activation, Table):
+        return fraction - layer.activation.index_fraction
+    if layer.activation in ("linear", "relu"):
+        return fraction - layer.output_format.fraction
+    return 0
+
+
+def widest_bits(network: Network, layer: WeightedLayer) -> int:
+    """Bits of the widest integer between a layer's products and its output format."""
+    input_format = network.formats[network.layers.index(layer)]
+    fraction, bits = accumulator_fraction(layer, input_format), accumulator_bits(network, layer)
+    if isinstance(layer.activation, Table):
+        return bits + max(-rounding_shift(layer, input_format), 0)
+    if isinstance(layer.activation, LeakyRelu):
+        fraction += layer.activation.shift
+        bits += max(layer.activation.shift, layer.activation.numerator.bit_length())
+    elif layer.activation == "hard_sigmoid":
+        bits = fraction + HARD_SIGMOID_CLIP_BITS + 1 + HARD_SIGMOID_NUMERATOR.bit_length()
+        fraction += HARD_SIGMOID_SHIFT
+        bits = max(bits, fraction + 1) + 1
+    else:
+        return bits
+    return max(bits, fraction - layer.output_format.fraction) + 1  # with the rounding constant
+
+
 def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
     """Bits that hold every partial sum, bias and rounding constant of a layer exactly.
 
@@ -271,8 +320,7 @@ def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
         -input_format.minimum * total + abs(int(bias))
         for total, bias in zip(absolute, network.biases[layer.name], strict=True)
     )
-    shift = accumulator_fraction(layer, input_format) - layer.output_format.fraction
-    largest += 1 << max(shift - 1, 0)
+    largest += 1 << max(rounding_shift(layer, input_format) - 1, 0)
     return max(largest.bit_length() + 1, input_format.bits + layer.weight_format.bits)
 
 
@@ -290,7 +338,7 @@ def _check(network: Network) -> None:
         length, channels = layer.output_length, layer.output_channels
         if length < 1 or channels < 1:
             raise DataError(f"{where} has no output", "use a longer window or fewer pools and strides")
-        if not isinstance(layer, MaxPool1D):
+        if not isinstance(layer, Pool):
             _check_weights(network, layer, where)
 
 
@@ -305,7 +353,10 @@ def _check_weights(network: Network, layer: WeightedLayer, where: str) -> None:
         raise DataError(f"{where} has weights outside {word}")
     if isinstance(layer, Conv1D) and min(layer.kernel, layer.stride, layer.dilation) < 1:
         raise DataError(f"{where} needs kernel, stride and dilation of at least 1")
-    if accumulator_bits(network, layer) > 62:
+    input_format = network.formats[network.layers.index(layer)]
+    if layer.activation == "hard_sigmoid" and accumulator_fraction(layer, input_format) < 1 - HARD_SIGMOID_CLIP_BITS:
+        raise DataError(f"{where} has sums too coarse for a hard sigmoid", "give inputs or weights more fraction bits")
+    if widest_bits(network, layer) > 62:
         raise DataError(f"{where} needs sums of more than 62 bits", "use narrower formats")
 
 
@@ -315,7 +366,7 @@ def random_network(seed: int, input_format: FixedFormat, input_length: int, laye
     weights: dict[str, npt.NDArray[np.int64]] = {}
     biases: dict[str, npt.NDArray[np.int64]] = {}
     for layer in layers:
-        if not isinstance(layer, MaxPool1D):
+        if not isinstance(layer, Pool):
             word = layer.weight_format
             weights[layer.name] = generator.integers(word.minimum, word.maximum + 1, layer.weights_shape)
             biases[layer.name] = generator.integers(-(1 << 20), 1 << 20, layer.output_channels)

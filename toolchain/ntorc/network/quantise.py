@@ -8,9 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import DataError
-from ntorc.network.floating import FloatConv1D, FloatDense, FloatMaxPool1D, FloatNetwork
+from ntorc.network.activations import Activation, bounds, leaky_relu, table_within
+from ntorc.network.floating import (
+    FloatActivation,
+    FloatAveragePool1D,
+    FloatConv1D,
+    FloatDense,
+    FloatLeakyRelu,
+    FloatMaxPool1D,
+    FloatNetwork,
+)
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
-from ntorc.network.network import Conv1D, Dense, Layer, MaxPool1D, Network
+from ntorc.network.network import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Network
 
 
 @dataclass(frozen=True)
@@ -21,11 +30,13 @@ class Precision:
         activation_bits: words between layers.
         weight_bits: weights.
         headroom: activations may grow by this factor over the calibration data before they saturate.
+        table_error: what a sigmoid's or tanh's table may be off, before the output format's rounding.
     """
 
     activation_bits: int = 16
     weight_bits: int = 12
     headroom: float = 1.5
+    table_error: float = 2.0**-9
 
 
 @dataclass
@@ -41,8 +52,8 @@ def quantise(
     """Choose every format and round the weights.
 
     Fraction bits of activations come from the largest magnitude over the calibration frames (times the
-    headroom), those of weights from the layer's largest weight; biases take the accumulator's
-    fraction, where they cost no precision.
+    headroom; bounded activations take their bound), those of weights from the layer's largest weight;
+    biases take the accumulator's fraction, where they cost no precision.
 
     Args:
         network: real weights.
@@ -63,12 +74,14 @@ def quantise(
     for source, output in zip(network.layers, outputs, strict=True):
         if isinstance(source, FloatMaxPool1D):
             layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
+        elif isinstance(source, FloatAveragePool1D):
+            layer = AveragePool1D(source.name, length, channels, source.pool)
         else:
             if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
                 raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")
-            largest = float(np.abs(output).max())
-            after = format_for_range(precision.activation_bits, largest, precision.headroom)
-            layer = _weighted(source, length, channels, word, after, precision.weight_bits, built)
+            activation = integer_activation(source.activation, precision.table_error)
+            after = _output_format(activation, output, precision)
+            layer = _weighted(source, activation, length, channels, word, after, precision.weight_bits, built)
             word = after
         built.layers.append(layer)
         length, channels = layer.output_length, layer.output_channels
@@ -83,8 +96,25 @@ def quantise(
     )
 
 
+def integer_activation(activation: FloatActivation, table_error: float) -> Activation:
+    """The integer network's form of a real activation: slopes rounded, tables sized by their error."""
+    if isinstance(activation, FloatLeakyRelu):
+        return leaky_relu(activation.slope)
+    if activation == "sigmoid" or activation == "tanh":
+        return table_within(activation, table_error)
+    return activation
+
+
+def _output_format(activation: Activation, output: npt.NDArray[np.float64], precision: Precision) -> FixedFormat:
+    known = bounds(activation)
+    if known is not None:
+        return format_for_range(precision.activation_bits, max(abs(value) for value in known))
+    return format_for_range(precision.activation_bits, float(np.abs(output).max()), precision.headroom)
+
+
 def _weighted(
     source: FloatConv1D | FloatDense,
+    activation: Activation,
     length: int,
     channels: int,
     before: FixedFormat,
@@ -97,7 +127,7 @@ def _weighted(
     scale = 2.0 ** (before.fraction + weight.fraction)
     built.biases[source.name] = np.floor(source.bias * scale + 0.5).astype(np.int64)
     if isinstance(source, FloatDense):
-        return Dense(source.name, length, channels, source.weights.shape[1], weight, after, source.activation)
+        return Dense(source.name, length, channels, source.weights.shape[1], weight, after, activation)
     kernel, _, filters = source.weights.shape
     return Conv1D(
         source.name,
@@ -111,5 +141,5 @@ def _weighted(
         source.dilation,
         source.padding_left,
         source.padding_right,
-        source.activation,
+        activation,
     )

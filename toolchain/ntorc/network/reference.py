@@ -1,18 +1,32 @@
 """The ONE definition of the network's arithmetic, in integers.
 
 Products are accumulated exactly, the bias is added in the accumulator's fraction, the activation is
-applied to the exact sum, then the sum is brought to the output format by that format's rounding and
+applied to the exact sum, then the result is brought to the output format by that format's rounding and
 overflow.  Gateware, emulations of other backends and board outputs are all gated against this module.
 """
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal, localcontext
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import DataError
+from ntorc.network.activations import (
+    HARD_SIGMOID_CLIP_BITS,
+    HARD_SIGMOID_NUMERATOR,
+    HARD_SIGMOID_SHIFT,
+    Activation,
+    LeakyRelu,
+    Table,
+    TableFunction,
+)
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.network import (
+    AveragePool1D,
     Conv1D,
     MaxPool1D,
     Network,
@@ -46,6 +60,8 @@ def run(network: Network, frames: npt.ArrayLike) -> IntArray:
     for index, layer in enumerate(network.layers):
         if isinstance(layer, MaxPool1D):
             values = max_pool(layer, values)
+        elif isinstance(layer, AveragePool1D):
+            values = average_pool(layer, values)
         else:
             values = weighted(network, layer, network.formats[index], values)
     return values.reshape(len(values), -1)
@@ -58,14 +74,71 @@ def max_pool(layer: MaxPool1D, values: IntArray) -> IntArray:
     return result
 
 
+def average_pool(layer: AveragePool1D, values: IntArray) -> IntArray:
+    """``[n, length, channels]`` to ``[n, length // pool, channels]``: floor(sum / pool + 1/2), exactly."""
+    used = values[:, : layer.output_length * layer.pool]
+    sums = used.reshape(len(values), layer.output_length, layer.pool, -1).sum(axis=2)
+    result: IntArray = (sums + layer.pool // 2) // layer.pool  # for an odd pool no mean lies half-way
+    return result
+
+
 def weighted(network: Network, layer: WeightedLayer, input_format: FixedFormat, values: IntArray) -> IntArray:
     """One convolution or dense layer: exact sums, bias, activation, output format."""
     rows = convolution_rows(layer, values) if isinstance(layer, Conv1D) else values.reshape(len(values), 1, -1)
     weights = network.weights[layer.name].reshape(-1, layer.output_channels)
     sums = exact_matmul(rows, weights, accumulator_bits(network, layer)) + network.biases[layer.name]
-    if layer.activation == "relu":
-        sums = np.maximum(sums, 0)
-    return requantise(sums, accumulator_fraction(layer, input_format), layer.output_format)
+    return activate(layer.activation, sums, accumulator_fraction(layer, input_format), layer.output_format)
+
+
+def activate(activation: Activation, sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
+    """Exact sums of ``fraction`` fraction bits through an activation, to the format ``word``.
+
+    - linear, relu: the sum, or 0 where it is negative; then `requantise`.
+    - leaky relu: the sum, or numerator / 2**shift times it where it is negative, with ``shift`` more
+      fraction bits: exact until `requantise`.
+    - hard sigmoid: the sum clipped to +-8, times 1365 / 2**13 with 13 more fraction bits, plus 1/2,
+      clipped to [0, 1]: exact until `requantise`.
+    - sigmoid, tanh: the sum rounded half up to the table's step, saturated to its range, gives the index
+      into `table_words`.
+    """
+    if isinstance(activation, Table):
+        index = requantise(sums, fraction, FixedFormat(activation.address_bits, activation.index_fraction))
+        found: IntArray = table_words(activation, word)[index + activation.entries // 2]
+        return found
+    if isinstance(activation, LeakyRelu):
+        scaled = np.where(sums < 0, sums * activation.numerator, sums << activation.shift)
+        return requantise(scaled, fraction + activation.shift, word)
+    if activation == "hard_sigmoid":
+        limit = 1 << (fraction + HARD_SIGMOID_CLIP_BITS)
+        one = 1 << (fraction + HARD_SIGMOID_SHIFT)
+        line = np.clip(sums, -limit, limit - 1) * HARD_SIGMOID_NUMERATOR + one // 2
+        return requantise(np.clip(line, 0, one), fraction + HARD_SIGMOID_SHIFT, word)
+    return requantise(np.maximum(sums, 0) if activation == "relu" else sums, fraction, word)
+
+
+@cache
+def table_words(table: Table, word: FixedFormat) -> IntArray:
+    """The table's integers in the format ``word``, from the most negative index to the largest.
+
+    By decimal arithmetic of 60 digits, whose exponential is correctly rounded: the same on every
+    machine, unlike a C library's.
+    """
+    with localcontext() as context:
+        context.prec = 60
+        step, scale = Decimal(2) ** -table.index_fraction, Decimal(2) ** word.fraction
+        half = Decimal("0.5") if word.rounding == "half_up" else Decimal(0)
+        indices = range(-table.entries // 2, table.entries // 2)
+        words = [math.floor(_function(table.function, index * step) * scale + half) for index in indices]
+    result = word.fit(np.array(words, np.int64))
+    result.flags.writeable = False
+    return result
+
+
+def _function(name: TableFunction, x: Decimal) -> Decimal:
+    """sigmoid(x) = 1 / (1 + exp(-x)), tanh(x) = 2 sigmoid(2x) - 1."""
+    if name == "tanh":
+        return 2 / (1 + (-2 * x).exp()) - 1
+    return 1 / (1 + (-x).exp())
 
 
 def convolution_rows(layer: Conv1D, values: IntArray) -> IntArray:

@@ -15,7 +15,7 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network import reference
-from ntorc.network.network import MaxPool1D
+from ntorc.network.network import Pool
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of
 
@@ -52,8 +52,7 @@ def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
     """One network: frames, frames with wrong outputs, frames with another latency than predicted."""
     network, draw = draw_network(seed), random.Random(seed)
     directives = [
-        NO_DIRECTIVE if isinstance(layer, MaxPool1D) else draw.choice(legal_directives(layer))
-        for layer in network.layers
+        NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(legal_directives(layer)) for layer in network.layers
     ]
     plan = make_plan(network, directives, 100e6, _HOP)
     word = network.input_format

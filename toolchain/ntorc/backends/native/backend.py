@@ -29,7 +29,7 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_folder, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Layer, MaxPool1D, Network
+from ntorc.network.network import Layer, MaxPool1D, Network, Pool
 from ntorc.network.reference import run
 from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed
@@ -53,7 +53,7 @@ class NativeBackend:
             if isinstance(before, MaxPool1D) and isinstance(layer, MaxPool1D):
                 found.append(f"'{before.name}' and '{layer.name}' are two pools in a row: use one of their product")
         for layer, word in zip(network.layers, network.formats, strict=False):
-            if not isinstance(layer, MaxPool1D):
+            if not isinstance(layer, Pool):
                 widths = sorted((word.bits, layer.weight_format.bits))
                 if widths[0] > _NARROW or widths[1] > _WIDE:
                     found.append(f"'{layer.name}' multiplies {widths[1]} by {widths[0]} bits: at most 25 by 18")
@@ -61,7 +61,7 @@ class NativeBackend:
 
     def legal_directives(self, network: Network, layer: Layer) -> tuple[Directive, ...]:
         """See `Backend.legal_directives`."""
-        return (NO_DIRECTIVE,) if isinstance(layer, MaxPool1D) else legal_directives(layer)
+        return (NO_DIRECTIVE,) if isinstance(layer, Pool) else legal_directives(layer)
 
     def options(self, network: Network, cost: CostModel, hop: int) -> Options:
         """See `Backend.options`."""
@@ -74,7 +74,7 @@ class NativeBackend:
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
             engines.append(
-                [None if isinstance(layer, MaxPool1D) else engine_of(layer, o.directive.multipliers) for o in row]
+                [None if isinstance(layer, Pool) else engine_of(layer, o.directive.multipliers) for o in row]
             )
         shell = subject.shell_features(network, hop)
         fixed = cost.predict(subject.shell_subject(network, hop), lambda _: shell, str(NO_DIRECTIVE))
@@ -120,7 +120,7 @@ class NativeBackend:
 
 def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
     """A layer's signature, and its features under any directive."""
-    if isinstance(layer, MaxPool1D):
+    if isinstance(layer, Pool):
         pool = subject.pool_features(layer, word.bits)
         return subject.pool_subject(layer, word.bits), lambda _: pool
     return (

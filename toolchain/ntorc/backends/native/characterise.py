@@ -18,8 +18,9 @@ from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_version
 from ntorc.cost.native import FittedModel, fit
+from ntorc.network.activations import Activation
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Activation, Conv1D, Dense, MaxPool1D, Network, random_network
+from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, Pool, random_network
 from ntorc.progress import Progress
 
 
@@ -39,7 +40,7 @@ def draw_trials(seed: int, count: int) -> Iterator[Trial]:
     for number in range(count):
         network = _draw_network(draw, number)
         layer, word = network.layers[0], network.input_format
-        if isinstance(layer, MaxPool1D):
+        if isinstance(layer, Pool):
             plan = make_plan(network, [NO_DIRECTIVE], 100e6, 16)
             yield _trial(plan.parts[0], plan.files, subject.pool_features(layer, word.bits))
             shelled = _draw_shelled(draw, number)

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ntorc.backends.base import Cut
+from ntorc.backends.native.finish import Quotient
 from ntorc.backends.native.geometry import Engine, engine_of
-from ntorc.network.network import MaxPool1D, Network
+from ntorc.network.network import AveragePool1D, MaxPool1D, Network, Pool
 
 _SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element
 _RESULT_DELAY = 1  # the last output word's acceptance to the visible result
@@ -30,7 +31,7 @@ def engine_weights(engine: Engine) -> tuple[int, int, int]:
     """T, R, A in cycles: position to position, start to last read, start to last word available."""
     last_pass = (engine.groups - 1) * engine.interval_cycles
     last_read = last_pass + engine.inputs
-    return engine.groups * engine.interval_cycles, last_read, last_read + _PIPELINE + engine.rest
+    return engine.groups * engine.interval_cycles, last_read, last_read + _PIPELINE + engine.finish_cycles + engine.rest
 
 
 @dataclass
@@ -47,7 +48,7 @@ class _Graph:
         for candidate in arcs:
             source, constant = candidate[0], candidate[1]
             cycle = self.cycle[source] + constant
-            if len(candidate) == 4:
+            if len(candidate) == 4 and candidate[2] >= 0:
                 cycle += self.weights[candidate[2]][candidate[3]]
             if cycle > best:
                 best = cycle
@@ -72,6 +73,7 @@ class _Walk:
 
     def __init__(self, network: Network, engines: Sequence[Engine | None], graph: _Graph) -> None:
         self.layers = network.layers
+        self.formats = network.formats
         self.engines = engines
         self.graph = graph
         self.accepted: list[list[int]] = [[] for _ in range(len(self.layers) + 1)]
@@ -113,22 +115,31 @@ class _Walk:
         before = self.layers[index - 1]
         if isinstance(before, MaxPool1D):
             return (self.accept(index - 1, (vector + 1) * before.pool - 1), 1)
+        if isinstance(before, AveragePool1D):
+            delay = Quotient(self.formats[index - 1].bits, before.pool).cycles
+            return (self.accept(index - 1, (vector + 1) * before.pool - 1), delay)
         return (self.start(index - 1, vector), 0, index - 1, _A)
 
     def room(self, index: int, vector: int, size: int) -> list[tuple[int, int] | tuple[int, int, int, int]]:
         """Arcs for the room that an input vector needs, counted to its last element."""
         if index == len(self.layers):
             return []
-        layer, engine = self.layers[index], self.engines[index]
+        layer = self.layers[index]
         if isinstance(layer, MaxPool1D):
             return self._pool_room(index, vector, size, layer)
-        if engine is None:
-            return []
-        gate = self._gate(index, vector, engine)
+        gate = self._gate(index, vector)
         return [] if gate is None else [(gate[0], gate[1] + size - 1, gate[2], gate[3])]
 
-    def _gate(self, index: int, vector: int, engine: Engine) -> tuple[int, int, int, int] | None:
-        """Arc to the first cycle in which the input buffer has a slot for this vector."""
+    def _gate(self, index: int, vector: int) -> tuple[int, int, int, int] | None:
+        """Arc to the first cycle in which the layer takes this vector's first element; None: any cycle."""
+        layer, engine = self.layers[index], self.engines[index]
+        if isinstance(layer, AveragePool1D):
+            pool_index, phase = divmod(vector, layer.pool)
+            if phase != layer.pool - 1 or pool_index < 2:
+                return None
+            return (self.accept(index + 1, pool_index - 2), 1, -1, 0)  # the output buffer holds two vectors
+        if engine is None:
+            return None
         behind = vector - engine.slots + engine.pad_left
         if behind < 0:
             return None
@@ -145,9 +156,8 @@ class _Walk:
         arcs: list[tuple[int, int] | tuple[int, int, int, int]] = []
         if pool_index:
             arcs.append((self.accept(index + 1, pool_index - 1), size - 1))
-        following = self.engines[index + 1] if index + 1 < len(self.layers) else None
-        if size > 1 and following is not None:
-            gate = self._gate(index + 1, pool_index, following)
+        if size > 1 and index + 1 < len(self.layers):
+            gate = self._gate(index + 1, pool_index)
             if gate is not None:
                 arcs.append((gate[0], gate[1] + size - 2, gate[2], gate[3]))
         return arcs
@@ -213,5 +223,5 @@ class StreamingLatency:
 def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
     """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by weighted layer."""
     remaining = iter(lanes)
-    engines = [None if isinstance(layer, MaxPool1D) else engine_of(layer, next(remaining)) for layer in network.layers]
+    engines = [None if isinstance(layer, Pool) else engine_of(layer, next(remaining)) for layer in network.layers]
     return latency_events(network, engines).cycle[-1]

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import random
 
+from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, Layer, MaxPool1D, Network, random_network
+from ntorc.network.network import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Network, Pool, random_network
 
 
 def draw_network(seed: int) -> Network:
-    """Convolutions, pools and dense layers of random shapes, formats and order; never two pools in a row."""
+    """Convolutions, pools and dense layers of random shapes, formats and order; never two maxima in a row."""
     draw = random.Random(seed)
+    variant = random.Random(f"variants {seed}")  # kinds within a shape; shapes stay when a kind is added
     start = length = draw.randint(4, 48)
     channels = 1
     layers: list[Layer] = []
     for index in range(draw.randint(1, 5)):
-        layers.append(_draw_layer(draw, f"l{index}", length, channels, layers))
+        layers.append(_draw_layer(draw, variant, f"l{index}", length, channels, layers))
         length, channels = layers[-1].output_length, layers[-1].output_channels
         if length * channels > 600 or (isinstance(layers[-1], Dense) and draw.random() < 0.4):
             break
-    if all(isinstance(layer, MaxPool1D) for layer in layers) or length * channels > 64:
+    if all(isinstance(layer, Pool) for layer in layers) or length * channels > 64:
         layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
     word = FixedFormat(draw.randint(8, 16), draw.randint(0, 8))
     return random_network(seed, word, start, tuple(layers))
@@ -34,12 +36,32 @@ def _draw_output(draw: random.Random) -> FixedFormat:
     )
 
 
-def _draw_layer(draw: random.Random, name: str, length: int, channels: int, before: list[Layer]) -> Layer:
+def _draw_activation(variant: random.Random, plain: Activation) -> Activation:
+    """The plain one, or for half of the layers one of the others with any legal constant."""
+    kind = variant.choice(["plain", "plain", "plain", "leaky", "hard", "table"])
+    if kind == "leaky":
+        shift = variant.randint(1, 10)
+        return LeakyRelu(variant.randint(1, min(255, (1 << shift) - 1)), shift)
+    if kind == "hard":
+        return "hard_sigmoid"
+    if kind == "table":
+        return Table(variant.choice(["sigmoid", "tanh"]), variant.randint(1, 4), variant.randint(2, 10))
+    return plain
+
+
+def _draw_layer(
+    draw: random.Random, variant: random.Random, name: str, length: int, channels: int, before: list[Layer]
+) -> Layer:
     kind = draw.choice(["conv", "conv", "pool", "dense"])
     weight = FixedFormat(draw.randint(2, 12), 4)
-    activation = draw.choice(["linear", "relu"])
-    if kind == "pool" and length >= 2 and not (before and isinstance(before[-1], MaxPool1D)):
-        return MaxPool1D(name, length, channels, draw.randint(1, min(4, length)))
+    plain: list[Activation] = ["linear", "relu"]
+    activation = _draw_activation(variant, draw.choice(plain))
+    last = before[-1] if before else None
+    if kind == "pool" and length >= 2 and not (isinstance(last, Pool) and variant.random() < 0.5):
+        pool = draw.randint(1, min(4, length))
+        if isinstance(last, MaxPool1D) or variant.random() < 0.4:
+            return AveragePool1D(name, length, channels, min(length, pool * variant.choice([1, 1, 2, 3])))
+        return MaxPool1D(name, length, channels, pool)
     kernel, dilation = draw.randint(1, 5), draw.choice([1, 1, 1, 2, 3])
     span = (kernel - 1) * dilation + 1
     left, right = draw.choice([(0, 0), ((span - 1) // 2, span - 1 - (span - 1) // 2), (span - 1, 0)])
@@ -56,6 +78,6 @@ def _draw_layer(draw: random.Random, name: str, length: int, channels: int, befo
             dilation,
             left,
             right,
-            activation,  # type: ignore[arg-type]
+            activation,
         )
-    return Dense(name, length, channels, draw.randint(1, 9), weight, _draw_output(draw), activation)  # type: ignore[arg-type]
+    return Dense(name, length, channels, draw.randint(1, 9), weight, _draw_output(draw), activation)

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.finish import (
+    TABLE_IN_LOGIC_ENTRIES,
+    Quotient,
+    finish_module,
+    finish_parameters,
+    finish_sources,
+)
 from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.network.activations import Activation, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import MaxPool1D, Network, WeightedLayer, accumulator_bits, accumulator_fraction
+from ntorc.network.network import (
+    AveragePool1D,
+    Network,
+    Pool,
+    WeightedLayer,
+    accumulator_bits,
+    rounding_shift,
+)
+from ntorc.network.reference import table_words
 
-CONV_SOURCES = ("ntorc_fifo.sv", "ntorc_relu.sv", "ntorc_requantise.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
-POOL_SOURCES = ("ntorc_maxpool.sv",)
-ENGINE_SOURCES = (*CONV_SOURCES, *POOL_SOURCES)
+_ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_shell.sv")
+
+
+def engine_sources(activation: Activation) -> tuple[str, ...]:
+    """The hand-written files of a weighted layer."""
+    return (*_ENGINE, *finish_sources(activation))
+
+
+def pool_sources(layer: Pool) -> tuple[str, ...]:
+    """The hand-written files of a pooling layer."""
+    if isinstance(layer, AveragePool1D):
+        return ("ntorc_fifo.sv", "ntorc_scale.sv", "ntorc_averagepool.sv")
+    return ("ntorc_maxpool.sv",)
 
 
 def address_bits(words: int) -> int:
@@ -54,8 +80,9 @@ def weight_words(network: Network, layer: WeightedLayer, engine: Engine) -> list
 
 
 def bias_words(network: Network, layer: WeightedLayer, shift: int) -> list[int]:
-    """Biases in the accumulator's fraction, with the rounding constant of the output format added."""
-    half = 1 << (shift - 1) if shift > 0 and layer.output_format.rounding == "half_up" else 0
+    """Biases in the accumulator's fraction, with half of the last bit that stays behind ``shift`` added."""
+    half_up = isinstance(layer.activation, Table) or layer.output_format.rounding == "half_up"
+    half = 1 << (shift - 1) if shift > 0 and half_up else 0
     return [int(value) + half for value in network.biases[layer.name]]
 
 
@@ -63,7 +90,7 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
     """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
     engine = engine_of(layer, directive.multipliers)
     accumulator = accumulator_bits(network, layer)
-    shift = accumulator_fraction(layer, input_format) - layer.output_format.fraction
+    shift = rounding_shift(layer, input_format)
     width, rom_bits = layer.weight_format.bits, layer.weight_format.bits * engine.lanes
     style = "block" if directive.weight_storage == "block" else "logic"
     name = f"layer_{layer.name}"
@@ -72,9 +99,6 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
         "W_BITS": width,
         "ACC_BITS": accumulator,
         "OUT_BITS": layer.output_format.bits,
-        "SHIFT": shift,
-        "SATURATE": int(layer.output_format.overflow == "saturate"),
-        "RELU": int(layer.activation == "relu"),
         "LENGTH": engine.length,
         "CHANNELS": engine.channels,
         "KERNEL": engine.kernel,
@@ -88,11 +112,12 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
         "ROM_AW": address_bits(engine.rom_words),
         "BIAS_AW": address_bits(engine.filters),
     }
-    stated = ", ".join(f".{key}({value})" for key, value in parameters.items())
+    table = layer.activation if isinstance(layer.activation, Table) else None
     return (
         rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)
         + "\n"
         + rom_module(f"{name}_bias", bias_words(network, layer, shift), accumulator, "logic", registered=False)
+        + ("" if table is None else "\n" + table_module(f"{name}_table", table, layer.output_format))
         + f"\n// {layer.kind} {layer.name}: {directive}\n"
         + _stream_header(name, input_format.bits, layer.output_format.bits)
         + f"  logic [{parameters['ROM_AW'] - 1}:0] rom_address;\n"
@@ -101,17 +126,53 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
         f"  logic signed [{accumulator - 1}:0] bias_data;\n"
         f"  {name}_weights weights (.clk, .address(rom_address), .data(rom_data));\n"
         f"  {name}_bias bias (.address(bias_address), .data(bias_data));\n"
-        f"  ntorc_conv1d #({stated}) engine (\n"
-        "      .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .bias_address, .bias_data,\n"
-        "      .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+        "  logic sum_valid, push;\n"
+        f"  logic signed [{accumulator - 1}:0] sum_data;\n"
+        f"  logic signed [{layer.output_format.bits - 1}:0] push_data;\n"
+        f"  ntorc_conv1d #({_stated(parameters)}) engine (\n"
+        "      .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .sum_valid, .sum_data,\n"
+        "      .bias_address, .push, .push_data, .out_valid, .out_ready, .out_data\n  );\n"
+        f"{finish_instance(network, layer, input_format, table)}endmodule\n"
     )
 
 
-def pool_module(layer: MaxPool1D, bits: int) -> str:
+def _stated(parameters: Mapping[str, int | str]) -> str:
+    return ", ".join(f".{key}({value})" for key, value in parameters.items())
+
+
+def finish_instance(network: Network, layer: WeightedLayer, input_format: FixedFormat, table: Table | None) -> str:
+    """The finishing stage between the engine's sums and its pushes, with its table."""
+    module = finish_module(layer.activation)
+    head = (
+        f"  {module} #({_stated(finish_parameters(network, layer, input_format))}) finish (\n"
+        "      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data), .out_valid(push),"
+    )
+    if table is None:
+        return f"{head} .out_data(push_data)\n  );\n"
+    return (
+        f"  logic [{table.address_bits - 1}:0] table_address;\n{head} .table_address\n  );\n"
+        f"  layer_{layer.name}_table entries (.clk, .address(table_address), .data(push_data));\n"
+    )
+
+
+def table_module(name: str, table: Table, word: FixedFormat) -> str:
+    """An activation's table, addressed by the index as two's complement."""
+    words = table_words(table, word).tolist()
+    half = table.entries // 2
+    style = "logic" if table.entries <= TABLE_IN_LOGIC_ENTRIES else "block"
+    return rom_module(name, words[half:] + words[:half], word.bits, style, registered=True)
+
+
+def pool_module(layer: Pool, bits: int) -> str:
     """One pooling layer as a module of its own."""
+    module, parameters = (
+        "ntorc_maxpool",
+        dict[str, int | str](BITS=bits, LENGTH=layer.input_length, CHANNELS=layer.input_channels, POOL=layer.pool),
+    )
+    if isinstance(layer, AveragePool1D):
+        module, parameters = "ntorc_averagepool", parameters | Quotient(bits, layer.pool).parameters
     return _stream_header(f"layer_{layer.name}", bits, bits) + (
-        f"  ntorc_maxpool #(.BITS({bits}), .LENGTH({layer.input_length}), .CHANNELS({layer.input_channels}),"
-        f" .POOL({layer.pool})) engine (\n"
+        f"  {module} #({_stated(parameters)}) engine (\n"
         "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
     )
 

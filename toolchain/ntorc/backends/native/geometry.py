@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.finish import finish_cycles
 from ntorc.network.network import Conv1D, WeightedLayer
 
 
@@ -24,6 +25,7 @@ class Engine:
     positions: int
     filters: int
     lanes: int
+    finish_cycles: int = 0  # of the activation, beyond a rectifier's
 
     @property
     def inputs(self) -> int:
@@ -81,8 +83,20 @@ def engine_of(layer: WeightedLayer, lanes: int) -> Engine:
             layer.output_length,
             layer.filters,
             lanes,
+            finish_cycles(layer.activation),
         )
-    return Engine(layer.input_length, layer.input_channels, layer.input_length, 1, 1, 0, 1, layer.units, lanes)
+    return Engine(
+        layer.input_length,
+        layer.input_channels,
+        layer.input_length,
+        1,
+        1,
+        0,
+        1,
+        layer.units,
+        lanes,
+        finish_cycles(layer.activation),
+    )
 
 
 def legal_lanes(filters: int) -> tuple[int, ...]:

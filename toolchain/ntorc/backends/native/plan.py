@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, subject
-from ntorc.network.network import MaxPool1D, Network
+from ntorc.network.network import Network, Pool
 from ntorc.paths import gateware_folder
 from ntorc.records import digest_of
 
@@ -27,17 +28,20 @@ def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
     ID are the same design.
     """
-    files = library_sources((*generate.SHELL_SOURCES, *generate.ENGINE_SOURCES))
+    libraries = [
+        generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer.activation)
+        for layer in network.layers
+    ]
+    # each once, in the order of first use: what a design does not use does not change its ID
+    files = library_sources(list(dict.fromkeys(chain(generate.SHELL_SOURCES, *libraries))))
     parts = []
-    for layer, word, directive in zip(network.layers, network.formats, directives, strict=False):
+    for layer, word, directive, sources in zip(network.layers, network.formats, directives, libraries, strict=False):
         name = f"layer_{layer.name}"
-        if isinstance(layer, MaxPool1D):
+        if isinstance(layer, Pool):
             files[f"{name}.sv"] = generate.pool_module(layer, word.bits)
-            sources: tuple[str, ...] = generate.POOL_SOURCES
             text = subject.pool_subject(layer, word.bits)
         else:
             files[f"{name}.sv"] = generate.layer_modules(network, layer, directive, word)
-            sources = generate.CONV_SOURCES
             text = subject.engine_subject(network, layer, word)
         parts.append(Part(name, (*sources, f"{name}.sv"), text, str(directive)))
     files["ntorc_network.sv"] = generate.network_module(network)

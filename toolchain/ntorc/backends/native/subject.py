@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.finish import Quotient, finish_cost
 from ntorc.backends.native.generate import address_bits, window_depth
 from ntorc.backends.native.geometry import engine_of
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import MaxPool1D, Network, WeightedLayer, accumulator_bits, accumulator_fraction
+from ntorc.network.network import (
+    AveragePool1D,
+    Network,
+    Pool,
+    WeightedLayer,
+    accumulator_bits,
+    accumulator_fraction,
+)
 
 
 def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> str:
@@ -22,9 +30,10 @@ def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFo
     )
 
 
-def pool_subject(layer: MaxPool1D, bits: int) -> str:
+def pool_subject(layer: Pool, bits: int) -> str:
     """Signature of a pooling layer."""
-    return f"pool length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
+    kind = "average" if isinstance(layer, AveragePool1D) else "pool"
+    return f"{kind} length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
 
 
 def shell_subject(network: Network, hop: int) -> str:
@@ -77,12 +86,15 @@ def engine_features(
         "weight_block_bits": 0.0 if in_logic else float(rom_bits),
         "buffer_block_bits": 0.0 if small_buffer else float(depth * input_format.bits),
         "buffer_block_words": 0.0 if small_buffer else float(depth),
+        **finish_cost(network, layer),
     }
 
 
-def pool_features(layer: MaxPool1D, bits: int) -> dict[str, float]:
+def pool_features(layer: Pool, bits: int) -> dict[str, float]:
     """The basis of a pooling layer's counts."""
+    extra = Quotient(bits, layer.pool).cost if isinstance(layer, AveragePool1D) else {}
     return {
+        **extra,
         "kind_pool": 1.0,
         "out_bits": float(bits),
         "fifo_luts": float(bits * -(-layer.input_channels // 32)),

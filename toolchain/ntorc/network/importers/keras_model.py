@@ -10,10 +10,29 @@ from typing import Any
 import numpy as np
 
 from ntorc.errors import DataError
-from ntorc.network.floating import FloatConv1D, FloatDense, FloatLayer, FloatMaxPool1D, FloatNetwork
-from ntorc.network.network import Activation
+from ntorc.network.floating import (
+    FloatActivation,
+    FloatAveragePool1D,
+    FloatConv1D,
+    FloatDense,
+    FloatLayer,
+    FloatLeakyRelu,
+    FloatMaxPool1D,
+    FloatNetwork,
+    FloatPool,
+)
+from ntorc.network.importers.folding import Affine, Chain
 
 _IGNORED = {"InputLayer", "Flatten", "Dropout", "SpatialDropout1D", "GaussianNoise"}
+_ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU"}
+_NAMED: dict[str, FloatActivation] = {
+    "linear": "linear",
+    "relu": "relu",
+    "hard_sigmoid": "hard_sigmoid",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+}
+_KERAS_LEAKY_SLOPE = 0.2  # of the function keras.activations.leaky_relu; the layer states its own
 
 
 def import_keras(path: Path, name: str = "") -> FloatNetwork:
@@ -41,26 +60,27 @@ def from_keras(model: Any, name: str) -> FloatNetwork:
     shape = model.input_shape
     if len(shape) != 3 or shape[1] is None or shape[2] is None:
         raise DataError(f"'{name}' takes {shape}", "its input must be [batch, length, channels] with a fixed length")
-    layers: list[FloatLayer] = []
+    chain = Chain()
     for layer in model.layers:
-        converted = _convert(layer, len(layers))
-        if isinstance(converted, FloatMaxPool1D) and converted.pool == 1:
+        kind = type(layer).__name__
+        if kind in _IGNORED:
             continue
-        if isinstance(converted, FloatMaxPool1D) and layers and isinstance(layers[-1], FloatMaxPool1D):
-            # two pools in a row are one pool of their product, also where lengths do not divide
-            layers[-1] = FloatMaxPool1D(layers[-1].name, layers[-1].pool * converted.pool)
-        elif converted is not None:
-            layers.append(converted)
-    return FloatNetwork(name, int(shape[1]), int(shape[2]), tuple(layers))
+        if kind in _ACTIVATION_LAYERS:
+            chain.activate(_layer_activation(layer, kind), layer.name)
+        elif kind == "BatchNormalization":
+            chain.scale(_normalisation(layer))
+        else:
+            chain.add(_convert(layer, kind, len(chain.layers)))
+    return FloatNetwork(name, int(shape[1]), int(shape[2]), chain.finish())
 
 
-def _convert(layer: Any, index: int) -> FloatLayer | None:
-    kind = type(layer).__name__
+def _convert(layer: Any, kind: str, index: int) -> FloatLayer:
     name = f"l{index}_" + re.sub(r"\W+", "_", layer.name)
-    if kind in _IGNORED:
-        return None
-    if kind == "MaxPooling1D":
-        return _pool(layer, name)
+    if kind in ("MaxPooling1D", "AveragePooling1D"):
+        return _pool(layer, kind, name)
+    if kind == "GlobalAveragePooling1D":
+        _require_channels_last(layer)
+        return FloatAveragePool1D(name, int(layer.input.shape[1]))
     if kind == "Dense":
         weights, bias = _weights(layer)
         return FloatDense(name, weights, bias, _activation(layer))
@@ -68,18 +88,25 @@ def _convert(layer: Any, index: int) -> FloatLayer | None:
         return _convolution(layer, name)
     raise DataError(
         f"layer '{layer.name}' is a {kind}, which is not supported",
-        "supported: Conv1D, MaxPooling1D, Flatten, Dense with linear or relu; Dropout is left out",
+        "supported: Conv1D, Dense, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
+        " BatchNormalization, Activation, ReLU, LeakyReLU; Dropout is left out",
     )
 
 
-def _pool(layer: Any, name: str) -> FloatMaxPool1D:
+def _require_channels_last(layer: Any) -> None:
+    if layer.data_format != "channels_last":
+        raise DataError(f"layer '{layer.name}' has data_format {layer.data_format}", "use channels_last")
+
+
+def _pool(layer: Any, kind: str, name: str) -> FloatPool:
+    _require_channels_last(layer)
     pool, stride = int(layer.pool_size[0]), int(layer.strides[0])
     if pool != stride or layer.padding != "valid":
         raise DataError(
             f"pooling layer '{layer.name}' has stride {stride}, padding {layer.padding}",
             f"use strides={pool} and padding='valid'",
         )
-    return FloatMaxPool1D(name, pool)
+    return FloatMaxPool1D(name, pool) if kind == "MaxPooling1D" else FloatAveragePool1D(name, pool)
 
 
 def _convolution(layer: Any, name: str) -> FloatConv1D:
@@ -106,10 +133,44 @@ def _weights(layer: Any) -> tuple[Any, Any]:
     return arrays[0], arrays[1] if len(arrays) > 1 else np.zeros(arrays[0].shape[-1])
 
 
-def _activation(layer: Any) -> Activation:
+def _normalisation(layer: Any) -> Affine:
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the last axis."""
+    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    if axes not in ([-1], [len(layer.input.shape) - 1]):
+        raise DataError(f"layer '{layer.name}' normalises axis {layer.axis}", "use axis=-1")
+    variance = np.asarray(layer.moving_variance, np.float64)
+    scale = 1.0 / np.sqrt(variance + float(layer.epsilon))
+    if layer.scale:
+        scale = scale * np.asarray(layer.gamma, np.float64)
+    shift = -np.asarray(layer.moving_mean, np.float64) * scale
+    if layer.center:
+        shift = shift + np.asarray(layer.beta, np.float64)
+    return Affine(layer.name, scale, shift)
+
+
+def _layer_activation(layer: Any, kind: str) -> FloatActivation:
+    if kind == "Activation":
+        return _activation(layer)
+    if kind == "LeakyReLU":
+        return _leaky(float(layer.negative_slope))
+    if layer.max_value is not None or float(layer.threshold) != 0:
+        raise DataError(f"layer '{layer.name}' has a maximum or a threshold", "use ReLU with a slope at most")
+    return _leaky(float(layer.negative_slope))
+
+
+def _leaky(slope: float) -> FloatActivation:
+    return FloatLeakyRelu(slope) if slope else "relu"
+
+
+def _activation(layer: Any) -> FloatActivation:
+    if type(layer.activation).__name__ in ("ReLU", "LeakyReLU"):  # a layer object given as activation=
+        return _layer_activation(layer.activation, type(layer.activation).__name__)
     name = getattr(layer.activation, "__name__", str(layer.activation))
-    if name == "linear":
-        return "linear"
-    if name == "relu":
-        return "relu"
-    raise DataError(f"layer '{layer.name}' has activation '{name}'", "supported: linear and relu")
+    if name in _NAMED:
+        return _NAMED[name]
+    if name == "leaky_relu":
+        return FloatLeakyRelu(_KERAS_LEAKY_SLOPE)
+    raise DataError(
+        f"layer '{layer.name}' has activation '{name}'",
+        "supported: linear, relu, leaky_relu, hard_sigmoid, sigmoid, tanh",
+    )
