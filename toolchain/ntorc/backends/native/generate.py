@@ -12,7 +12,7 @@ from ntorc.network.network import MaxPool1D, Network, WeightedLayer, accumulator
 CONV_SOURCES = ("ntorc_fifo.sv", "ntorc_relu.sv", "ntorc_requantise.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 POOL_SOURCES = ("ntorc_maxpool.sv",)
 ENGINE_SOURCES = (*CONV_SOURCES, *POOL_SOURCES)
-SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_shell.sv")
+SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_probe.sv", "ntorc_shell.sv")
 
 
 def address_bits(words: int) -> int:
