@@ -19,5 +19,12 @@
 `define NTORC_CYCLES_LO     12'h040
 `define NTORC_CYCLES_HI     12'h044
 `define NTORC_OUTPUTS       12'h048
+`define NTORC_DEADLINE      12'h04C
+`define NTORC_MISSED        12'h050
+`define NTORC_HIST_LOWER    12'h054
+`define NTORC_HIST_SHIFT    12'h058
+`define NTORC_HIST_UNDER    12'h05C
+`define NTORC_HIST_OVER     12'h060
 `define NTORC_RESULT        12'h100
+`define NTORC_HISTOGRAM     12'h200
 `endif

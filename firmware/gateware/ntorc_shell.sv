@@ -1,5 +1,5 @@
-// AXI4-Lite shell around a network: samples in, results out, identity, cycle counter, latency of every
-// estimate.  One register map for every backend and board: board/ntorc_board/registers.json.
+// AXI4-Lite shell around a network: samples in, results out, identity, cycle counter, latency probe.
+// One register map for every backend and board: board/ntorc_board/registers.json.
 `include "ntorc_registers.svh"
 
 module ntorc_shell #(
@@ -50,9 +50,7 @@ module ntorc_shell #(
   // ---- bus: one write and one read under way at a time -------------------------------------------
   logic aw_held, w_held;
   logic [11:0] write_address, read_address;
-  /* verilator lint_off UNUSEDSIGNAL */  // no register uses all bits of what is written
   logic [31:0] write_data;
-  /* verilator lint_on UNUSEDSIGNAL */
   logic [31:0] read_value;
   logic ar_held;
 
@@ -109,12 +107,10 @@ module ntorc_shell #(
       .dropped, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
   );
 
-  // ---- results and their latency ---------------------------------------------------------------------
+  // ---- results ---------------------------------------------------------------------------------------
   logic [OUTPUTS*32-1:0] collected, results;
   logic [OW-1:0] output_at;
-  logic [31:0] sequence_number, since, latency, latency_min, latency_max;
   wire result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
-  wire [31:0] latency_now = since + 1'b1;
   assign out_ready = 1'b1;
 
   always_comb begin
@@ -123,31 +119,27 @@ module ntorc_shell #(
   end
 
   always_ff @(posedge clk) begin
-    since <= frame ? 32'd1 : since + 1'b1;
     if (out_valid) results <= collected;
     if (clear) begin
-      busy            <= 1'b0;
-      overrun         <= 1'b0;
-      output_at       <= '0;
-      sample_count    <= '0;
-      sequence_number <= '0;
-      latency         <= '0;
-      latency_min     <= '1;
-      latency_max     <= '0;
+      busy         <= 1'b0;
+      overrun      <= 1'b0;
+      output_at    <= '0;
+      sample_count <= '0;
     end else begin
       if (frame) busy <= 1'b1;
       else if (result_done) busy <= 1'b0;
       if (dropped) overrun <= 1'b1;
       if (sample_valid) sample_count <= sample_count + 1'b1;
       if (out_valid) output_at <= result_done ? '0 : output_at + 1'b1;
-      if (result_done) begin
-        sequence_number <= sequence_number + 1'b1;
-        latency         <= latency_now;
-        if (latency_now < latency_min) latency_min <= latency_now;
-        if (latency_now > latency_max) latency_max <= latency_now;
-      end
     end
   end
+
+  // ---- their latency: watched, never changed -----------------------------------------------------------
+  logic [31:0] probe_value;
+  ntorc_probe probe (
+      .clk, .rst, .clear, .start(frame), .done(result_done), .write, .write_address, .write_data, .read_address,
+      .read_value(probe_value)
+  );
 
   // ---- reads -------------------------------------------------------------------------------------------
   logic [63:0] cycles;
@@ -164,21 +156,17 @@ module ntorc_shell #(
       `NTORC_MAGIC:         read_value = 32'h4E54_4F52;
       `NTORC_DESIGN_ID_LO:  read_value = DESIGN_ID[31:0];
       `NTORC_DESIGN_ID_HI:  read_value = DESIGN_ID[63:32];
-      `NTORC_SHELL_VERSION: read_value = 32'd1;
+      `NTORC_SHELL_VERSION: read_value = 32'd2;
       `NTORC_CLOCK_HZ:      read_value = CLOCK_HZ;
       `NTORC_WINDOW:        read_value = 32'(WINDOW);
       `NTORC_HOP:           read_value = 32'(hop);
       `NTORC_STATUS:        read_value = {29'd0, filled, overrun, busy};
-      `NTORC_RESULT_SEQ:    read_value = sequence_number;
-      `NTORC_LATENCY:       read_value = latency;
-      `NTORC_LATENCY_MIN:   read_value = latency_min;
-      `NTORC_LATENCY_MAX:   read_value = latency_max;
       `NTORC_SAMPLE_COUNT:  read_value = sample_count;
       `NTORC_CYCLES_LO:     read_value = cycles[31:0];
       `NTORC_CYCLES_HI:     read_value = cycles_hi;
       `NTORC_OUTPUTS:       read_value = 32'(OUTPUTS);
       default:
-      read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : 32'd0;
+      read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : probe_value;
     endcase
   end
 endmodule

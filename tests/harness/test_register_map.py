@@ -35,13 +35,19 @@ def test_header_has_exactly_the_maps_fields() -> None:
     assert found == expected
 
 
-def test_header_has_the_maps_constants_and_result_array() -> None:
-    result = next(item for item in MAP["registers"] if item["name"] == "RESULT")
+def test_header_has_the_maps_constants() -> None:
     assert number(DEFINES["NTORC_MAGIC"]) == MAP["magic"] == 0x4E544F52
     assert number(DEFINES["NTORC_SHELL_VERSION"]) == MAP["shell_version"]
     assert number(DEFINES["NTORC_REGISTERS_SPAN_BYTES"]) == MAP["span_bytes"]
-    assert number(DEFINES["NTORC_RESULT_COUNT"]) == result["count"]
-    assert DEFINES["NTORC_REG_RESULT(i)"] == f"(0x{result['offset']:X}u + {result['stride']}u * (i))"
+
+
+def test_header_has_exactly_the_maps_arrays() -> None:
+    arrays = {item["name"]: item for item in MAP["registers"] if "count" in item}
+    found = {name for text in DEFINES for name in re.findall(r"NTORC_REG_(\w+)\(i\)", text)}
+    assert found == set(arrays) == {"RESULT", "HISTOGRAM"}
+    for name, item in arrays.items():
+        assert number(DEFINES[f"NTORC_{name}_COUNT"]) == item["count"]
+        assert DEFINES[f"NTORC_REG_{name}(i)"] == f"(0x{item['offset']:X}u + {item['stride']}u * (i))"
 
 
 def test_registers_are_aligned_inside_the_span_and_do_not_overlap() -> None:

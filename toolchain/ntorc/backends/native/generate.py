@@ -26,7 +26,7 @@ from ntorc.network.network import (
 from ntorc.network.reference import table_words
 
 _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
-SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_shell.sv")
+SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_probe.sv", "ntorc_shell.sv")
 
 
 def engine_sources(activation: Activation) -> tuple[str, ...]:

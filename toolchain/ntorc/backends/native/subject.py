@@ -37,10 +37,14 @@ def pool_subject(layer: Pool, bits: int) -> str:
 
 
 def shell_subject(network: Network, hop: int) -> str:
-    """Signature of the shell around a network."""
+    """Signature of the shell around a network.
+
+    ``probe=64`` (the histogram's bins) sets it apart from the shell that had no probe: what a store
+    knows about that one says nothing about this one.
+    """
     depth = window_depth(network.input_length, hop)
     return (
-        f"shell window={network.input_length} depth={depth} in={network.input_format.bits}"
+        f"shell probe=64 window={network.input_length} depth={depth} in={network.input_format.bits}"
         f" out={network.output_format.bits} outputs={network.outputs}"
     )
 

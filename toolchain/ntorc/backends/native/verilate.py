@@ -17,8 +17,6 @@ from ntorc.records import digest_of, digest_of_file, storage_errors
 
 _VERILATOR_FLAGS = (
     "--cc",
-    "--top-module",
-    "ntorc_top",
     "-O3",
     "-Wall",
     "-Wno-DECLFILENAME",
@@ -137,13 +135,29 @@ def build_logic(files: Mapping[str, str], cache: Path) -> Path:
     Returns:
         Path of the library (ABI: ``firmware/virtual/pl_abi.h``).
     """
-    wrapper = project_root() / "firmware" / "virtual"
+    folder = project_root() / "firmware" / "virtual"
+    return build_library(files, "ntorc_top", (folder / "verilated_pl.cpp", folder / "pl_abi.h"), cache)
+
+
+def build_library(
+    files: Mapping[str, str], top: str, wrapper: Sequence[Path], cache: Path, flags: Sequence[str] = ()
+) -> Path:
+    """Any Verilated module behind a C interface, as a shared library, cached by content.
+
+    Args:
+        files: sources by name; ``.sv`` files in compilation order.
+        top: the module; the wrapper sees it as the class ``V<top>``.
+        wrapper: the C++ file that implements the interface, then the headers that it reads.
+        cache: folder for compiled libraries.
+        flags: for Verilator, besides those of every build.
+    """
+    verilator_flags = [*_VERILATOR_FLAGS, *flags, "--top-module", top]
     key = digest_of(
         {
             "files": dict(files),
-            "flags": [*_VERILATOR_FLAGS, *_COMPILER_FLAGS],
+            "flags": [*verilator_flags, *_COMPILER_FLAGS],
             "tool": verilator_version(),
-            "wrapper": [digest_of_file(wrapper / name) for name in ("verilated_pl.cpp", "pl_abi.h")],
+            "wrapper": [digest_of_file(path) for path in wrapper],
         }
     )
     target = cache / "logic" / f"{key[:32]}.so"
@@ -156,25 +170,11 @@ def build_logic(files: Mapping[str, str], cache: Path) -> Path:
         for path, text in files.items():
             (folder / path).write_text(text, encoding="utf-8")
         sources = [path for path in files if path.endswith(".sv")]
-        run_verilator([*_VERILATOR_FLAGS, "--Mdir", "model", *sources], folder, log=folder / "verilator.log")
+        run_verilator([*verilator_flags, "--Mdir", "model", *sources], folder, log=folder / "verilator.log")
         generated = sorted(str(path) for path in (folder / "model").glob("*.cpp"))
+        includes = [f"-I{path}" for path in (include, include / "vltstd", folder / "model", wrapper[0].parent)]
+        compiler = [gxx(), *_COMPILER_FLAGS, "-shared", "-pthread", *includes]
         with _private_file(target) as partial:
-            run_tool(
-                [
-                    gxx(),
-                    *_COMPILER_FLAGS,
-                    "-shared",
-                    "-pthread",
-                    f"-I{include}",
-                    f"-I{include / 'vltstd'}",
-                    f"-I{folder / 'model'}",
-                    f"-I{wrapper}",
-                    wrapper / "verilated_pl.cpp",
-                    *generated,
-                    *objects,
-                    "-o",
-                    partial,
-                ]
-            )
+            run_tool([*compiler, wrapper[0], *generated, *objects, "-o", partial])
             os.replace(partial, target)
     return target

@@ -1,0 +1,130 @@
+// Latency probe: the cycles of every estimate, from the acceptance of its last sample to its result, counted
+// beside the data's path, which it only watches.
+//
+// An estimate that starts in cycle s and is done in cycle d has the latency d - s + 1: the clock edges from
+// the one that takes the sample to the one after which the result is readable.  Last value and sequence
+// number change with the result, minimum, maximum and misses one cycle later, the histogram three: the bus
+// cannot deliver two reads closer than that, so who has read a new RESULT_SEQ finds all of them up to date.
+//
+// Histogram: bin i counts latencies in [LOWER + i * 2^SHIFT, LOWER + (i + 1) * 2^SHIFT); what lies below and
+// above has counters of its own.  All counters stop at their largest value, the sequence number wraps.
+// A clear empties everything at once and keeps LOWER, SHIFT and DEADLINE, which only `rst` resets.
+`include "ntorc_registers.svh"
+
+module ntorc_probe #(
+    parameter int CYCLE_BITS = 32,  // of a latency, at least 7; longer ones read as the largest
+    parameter int COUNT_BITS = 32   // of bins, misses and what lies outside the histogram
+) (
+    input  logic        clk,
+    input  logic        rst,    // of the configuration
+    input  logic        clear,  // of everything measured; high with rst
+    input  logic        start,  // the last sample of an estimate is accepted
+    input  logic        done,   // its result is complete, in a later cycle than its start
+    // registers: a write in the cycle of `write`, reads without delay; 0 at addresses of others
+    input  logic        write,
+    input  logic [11:0] write_address,
+    input  logic [CYCLE_BITS-1:0] write_data,
+    input  logic [11:0] read_address,
+    output logic [31:0] read_value
+);
+  localparam int BIN_BITS = 6;
+  localparam int BINS = 1 << BIN_BITS;
+  localparam int SHIFT_BITS = 4;
+
+  // ---- configuration ---------------------------------------------------------------------------------
+  logic [CYCLE_BITS-1:0] deadline, lower;
+  logic [SHIFT_BITS-1:0] shift;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      deadline <= '1;  // no latency exceeds it
+      lower    <= '0;
+      shift    <= '0;
+    end else if (write) begin
+      if (write_address == `NTORC_DEADLINE) deadline <= write_data;
+      if (write_address == `NTORC_HIST_LOWER) lower <= write_data;
+      if (write_address == `NTORC_HIST_SHIFT) shift <= write_data[SHIFT_BITS-1:0];
+    end
+  end
+
+  // ---- last value and sequence number: with the result ---------------------------------------------------
+  logic [CYCLE_BITS-1:0] elapsed, latency;  // elapsed: the latency if the result comes in this cycle
+  logic [31:0] sequence_number;
+  logic measured;
+
+  always_ff @(posedge clk) begin
+    if (start) elapsed <= CYCLE_BITS'(2);
+    else if (elapsed != '1) elapsed <= elapsed + 1'b1;
+    measured <= done && !clear;
+    if (clear) begin
+      sequence_number <= '0;
+      latency         <= '0;
+    end else if (done) begin
+      sequence_number <= sequence_number + 1'b1;
+      latency         <= elapsed;
+    end
+  end
+
+  // ---- extremes, misses, and where in the histogram --------------------------------------------------------
+  logic [CYCLE_BITS-1:0] latency_min, latency_max, above_lower;
+  logic [COUNT_BITS-1:0] missed, under, over;
+  logic placed, counted;
+  logic [BIN_BITS-1:0] bin;
+  wire [CYCLE_BITS-1:0] bin_wide = above_lower >> shift;
+
+  always_ff @(posedge clk) begin
+    above_lower <= latency - lower;
+    bin         <= bin_wide[BIN_BITS-1:0];
+    if (clear) begin
+      latency_min <= '1;
+      latency_max <= '0;
+      missed      <= '0;
+      under       <= '0;
+      over        <= '0;
+      placed      <= 1'b0;
+      counted     <= 1'b0;
+    end else begin
+      if (measured) begin
+        if (latency < latency_min) latency_min <= latency;
+        if (latency > latency_max) latency_max <= latency;
+        if (latency > deadline && missed != '1) missed <= missed + 1'b1;
+        if (latency < lower && under != '1) under <= under + 1'b1;
+      end
+      placed <= measured && latency >= lower;
+      counted <= placed && bin_wide[CYCLE_BITS-1:BIN_BITS] == '0;
+      if (placed && bin_wide[CYCLE_BITS-1:BIN_BITS] != '0 && over != '1) over <= over + 1'b1;
+    end
+  end
+
+  // ---- the bins: a memory that keeps its words, and which of them hold something since the clear -------------
+  (* ram_style = "distributed" *) logic [COUNT_BITS-1:0] counts[BINS];
+  logic [BINS-1:0] used;
+  wire [COUNT_BITS-1:0] count = used[bin] ? counts[bin] : '0;
+  wire [BIN_BITS-1:0] read_bin = read_address[2+:BIN_BITS];
+
+  always_ff @(posedge clk) begin
+    if (counted && count != '1) counts[bin] <= count + 1'b1;
+    if (clear) used <= '0;
+    else if (counted) used[bin] <= 1'b1;
+  end
+
+  // ---- reads -----------------------------------------------------------------------------------------------
+  always_comb begin
+    case (read_address)
+      `NTORC_RESULT_SEQ:  read_value = sequence_number;
+      `NTORC_LATENCY:     read_value = 32'(latency);
+      `NTORC_LATENCY_MIN: read_value = 32'(latency_min);
+      `NTORC_LATENCY_MAX: read_value = 32'(latency_max);
+      `NTORC_DEADLINE:    read_value = 32'(deadline);
+      `NTORC_MISSED:      read_value = 32'(missed);
+      `NTORC_HIST_LOWER:  read_value = 32'(lower);
+      `NTORC_HIST_SHIFT:  read_value = 32'(shift);
+      `NTORC_HIST_UNDER:  read_value = 32'(under);
+      `NTORC_HIST_OVER:   read_value = 32'(over);
+      default: begin
+        read_value = 32'd0;
+        if (read_address[11:8] == 4'(`NTORC_HISTOGRAM >> 8) && used[read_bin]) read_value = 32'(counts[read_bin]);
+      end
+    endcase
+  end
+endmodule
