@@ -80,7 +80,8 @@ class Probe:
         return values.astype(np.int64)
 
     def estimates(self, latencies: IntArray, gaps: IntArray) -> IntArray:
-        """Estimates of these latencies, so many idle cycles after each; the latencies that the probe reports."""
+        """Estimates of these latencies, so many idle cycles after each (-1: the next starts in the cycle of
+        the result); the latencies that the probe reports."""
         starts = np.concatenate([[0], np.cumsum(latencies + gaps)[:-1]])
         ends = starts + latencies - 1
         length = int(ends[-1]) + 1 + PIPELINE_CYCLES
@@ -141,7 +142,7 @@ def test_all_counters_agree_with_numpy(
         for register, value in (("DEADLINE", deadline), ("HIST_LOWER", lower), ("HIST_SHIFT", shift)):
             probe.write(register, value)
             assert probe.read(register) == value
-        observed = probe.estimates(latencies, draw.integers(0, 4, len(latencies)))
+        observed = probe.estimates(latencies, draw.integers(-1, 4, len(latencies)))  # -1: in the cycle of a result
         np.testing.assert_array_equal(observed, latencies)
         assert probe.counts() == counted(observed, deadline, lower, shift)
         assert probe.read("RESULT_SEQ") == len(observed)
