@@ -20,7 +20,8 @@ from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import DataError, InfeasibleError
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Dense, MaxPool1D, Network, random_network
+from ntorc.network.layers import Dense, MaxPool1D
+from ntorc.network.network import Network, random_network
 
 DEVICE = Resources(53200, 106400, 220, 280)
 

@@ -13,7 +13,8 @@ from ntorc.backends.native.generate import bias_words, finish_instance, table_mo
 from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.verilate import gxx, run_verilator, runtime_objects, verilator_root
 from ntorc.network.activations import Table
-from ntorc.network.network import Network, accumulator_bits, rounding_shift
+from ntorc.network.network import Network, accumulator_bits
+from ntorc.network.widths import rounding_shift
 from ntorc.processes import run_tool
 
 

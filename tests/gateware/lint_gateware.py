@@ -19,7 +19,8 @@ from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.activations import LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import AveragePool1D, Conv1D, Dense, MaxPool1D, Network, random_network
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D
+from ntorc.network.network import Network, random_network
 
 CLOCK_HZ = 100e6
 HOP = 16

@@ -23,16 +23,9 @@ from ntorc.cost.native import load_model, structural
 from ntorc.network import reference
 from ntorc.network.activations import Activation, LeakyRelu, Table, table_within
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import (
-    AveragePool1D,
-    Conv1D,
-    Dense,
-    MaxPool1D,
-    Network,
-    accumulator_bits,
-    accumulator_fraction,
-    random_network,
-)
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D
+from ntorc.network.network import Network, accumulator_bits, random_network
+from ntorc.network.widths import accumulator_fraction
 from ntorc.pipeline.make import windows_of
 
 COUNT = 1_000_000

@@ -14,7 +14,8 @@ from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, random_network
+from ntorc.network.layers import Conv1D, Dense, MaxPool1D
+from ntorc.network.network import Network, random_network
 from ntorc.pipeline.bench import compare
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of

@@ -12,7 +12,7 @@ from ntorc.backends.native.cycles import StreamingLatency, latency_cycles
 from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.geometry import engine_of, legal_directives, legal_lanes
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
-from ntorc.network.network import Pool
+from ntorc.network.layers import Pool
 
 
 @settings(max_examples=60)

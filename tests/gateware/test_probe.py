@@ -19,7 +19,8 @@ from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import SimulatedLogic, register_offsets
 from ntorc.backends.native.verilate import build_library, build_logic
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Dense, random_network
+from ntorc.network.layers import Dense
+from ntorc.network.network import random_network
 from ntorc.paths import project_root
 from ntorc_board.programming import SHELL_VERSION
 

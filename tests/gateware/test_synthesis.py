@@ -18,7 +18,8 @@ from ntorc.backends.native.synth import count_cells, synthesise
 from ntorc.cost.native import NativeCost, load_model, structural
 from ntorc.errors import ToolError
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, random_network
+from ntorc.network.layers import Conv1D
+from ntorc.network.network import random_network
 from ntorc.paths import gateware_folder, project_root
 from ntorc.store.base import Observation
 

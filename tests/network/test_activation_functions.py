@@ -15,7 +15,8 @@ from ntorc.errors import DataError
 from ntorc.network import reference
 from ntorc.network.activations import LeakyRelu, Table, leaky_relu, table_within
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Dense, random_network
+from ntorc.network.layers import Dense
+from ntorc.network.network import random_network
 
 tables = st.builds(Table, st.sampled_from(["sigmoid", "tanh"]), st.integers(-2, 5), st.integers(2, 12))
 

@@ -12,7 +12,7 @@ from ntorc.errors import DataError
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import from_keras, import_keras
-from ntorc.network.network import MaxPool1D
+from ntorc.network.layers import MaxPool1D
 from ntorc.network.quantise import Precision, quantise
 
 

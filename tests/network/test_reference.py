@@ -16,16 +16,8 @@ from ntorc.errors import DataError, StorageError
 from ntorc.network import reference
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import (
-    AveragePool1D,
-    Conv1D,
-    Dense,
-    MaxPool1D,
-    Network,
-    Pool,
-    accumulator_bits,
-    random_network,
-)
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D, Pool
+from ntorc.network.network import Network, accumulator_bits, random_network
 
 
 def slow(network: Network, frame: list[list[int]]) -> list[int]:

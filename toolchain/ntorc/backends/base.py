@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.network.network import Layer, Network
+from ntorc.network.layers import Layer
+from ntorc.network.network import Network
 from ntorc.progress import Progress
 
 RESOURCES = ("lut", "ff", "dsp", "bram18")

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ntorc.errors import DataError
 
-TableFunction = Literal["sigmoid", "tanh"]
+TableFunction = Literal["sigmoid", "tanh", "hard_sigmoid"]
 
 HARD_SIGMOID_NUMERATOR = 1365
 """Keras' slope of 1/6 as 1365 / 2**13: .02 % below it, so the function is off by at most 1.3e-4."""
@@ -22,7 +22,7 @@ HARD_SIGMOID_CLIP_BITS = 3
 
 _NUMERATOR_BITS = 8  # of a leaky slope
 _LARGEST_SLOPE_SHIFT = 16
-_STEEPEST: dict[TableFunction, float] = {"sigmoid": 0.25, "tanh": 1.0}
+_STEEPEST: dict[TableFunction, float] = {"sigmoid": 0.25, "tanh": 1.0, "hard_sigmoid": 1 / 6}
 _MOST_ADDRESS_BITS = 14
 
 
@@ -53,7 +53,7 @@ class LeakyRelu:
 
 @dataclass(frozen=True)
 class Table:
-    """A sigmoid or tanh read from ``2**address_bits`` words over ``[-2**range_bits, 2**range_bits)``.
+    """A function read from ``2**address_bits`` words over ``[-2**range_bits, 2**range_bits)``.
 
     The entry of index i is the function at i steps, i = -2**(address_bits-1) .. 2**(address_bits-1)-1,
     one step being ``2**-index_fraction``.  A sum takes the nearest index (half up), saturated.
@@ -89,11 +89,20 @@ class Table:
         """
         step = 2.0**-self.index_fraction
         last = 2.0**self.range_bits - step
-        tail = 1.0 - (math.tanh(last) if self.function == "tanh" else 1.0 / (1.0 + math.exp(-last)))
+        tail = 1.0 - real_function(self.function, last)
         return max(0.5 * step * _STEEPEST[self.function], tail)
 
     def __str__(self) -> str:
         return f"{self.function}({self.entries}@{self.range_bits})"
+
+
+def real_function(name: TableFunction, x: float) -> float:
+    """The function itself; hard_sigmoid as Keras 3 has it: x / 6 + 1/2, clipped to [0, 1]."""
+    if name == "tanh":
+        return math.tanh(x)
+    if name == "sigmoid":
+        return 0.5 * math.tanh(0.5 * x) + 0.5
+    return min(max(x / 6 + 0.5, 0.0), 1.0)
 
 
 Activation = Literal["linear", "relu", "hard_sigmoid"] | LeakyRelu | Table

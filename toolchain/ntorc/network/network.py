@@ -15,152 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import DataError
-from ntorc.network.activations import (
-    HARD_SIGMOID_CLIP_BITS,
-    HARD_SIGMOID_NUMERATOR,
-    HARD_SIGMOID_SHIFT,
-    Activation,
-    LeakyRelu,
-    Table,
-)
+from ntorc.network import widths
+from ntorc.network.activations import HARD_SIGMOID_CLIP_BITS
 from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.network.layers import Conv1D, Feedforward, Layer, Pool, Recurrent, WeightedLayer
 from ntorc.npz import read_arrays
 from ntorc.records import digest_of, load, save, storage_errors
-
-
-@dataclass(frozen=True)
-class Conv1D:
-    """One-dimensional convolution (cross-correlation, as in Keras) with zero padding.
-
-    Weights: ``[kernel, input_channels, filters]`` in ``weight_format``; bias ``[filters]`` in the
-    accumulator's fraction (that of input plus weights).
-    """
-
-    name: str
-    input_length: int
-    input_channels: int
-    filters: int
-    kernel: int
-    weight_format: FixedFormat
-    output_format: FixedFormat
-    stride: int = 1
-    dilation: int = 1
-    padding_left: int = 0
-    padding_right: int = 0
-    activation: Activation = "linear"
-    kind: Literal["conv1d"] = "conv1d"
-
-    @property
-    def span(self) -> int:
-        """Input vectors from a position's first tap to its last."""
-        return (self.kernel - 1) * self.dilation + 1
-
-    @property
-    def output_length(self) -> int:
-        """Output positions."""
-        padded = self.input_length + self.padding_left + self.padding_right
-        return (padded - self.span) // self.stride + 1
-
-    @property
-    def output_channels(self) -> int:
-        """Elements of an output vector."""
-        return self.filters
-
-    @property
-    def inputs(self) -> int:
-        """Products summed for one output element."""
-        return self.kernel * self.input_channels
-
-    @property
-    def weights_shape(self) -> tuple[int, ...]:
-        """Shape of the weights."""
-        return (self.kernel, self.input_channels, self.filters)
-
-    @property
-    def multiplies(self) -> int:
-        """Multiplies for one frame, padding counted."""
-        return self.output_length * self.inputs * self.filters
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Fully connected layer on the flattened frame.  Weights: ``[inputs, units]``; bias ``[units]``."""
-
-    name: str
-    input_length: int
-    input_channels: int
-    units: int
-    weight_format: FixedFormat
-    output_format: FixedFormat
-    activation: Activation = "linear"
-    kind: Literal["dense"] = "dense"
-
-    @property
-    def output_length(self) -> int:
-        """Always one vector."""
-        return 1
-
-    @property
-    def output_channels(self) -> int:
-        """Elements of the output vector."""
-        return self.units
-
-    @property
-    def inputs(self) -> int:
-        """Products summed for one output element."""
-        return self.input_length * self.input_channels
-
-    @property
-    def weights_shape(self) -> tuple[int, ...]:
-        """Shape of the weights."""
-        return (self.inputs, self.units)
-
-    @property
-    def multiplies(self) -> int:
-        """Multiplies for one frame."""
-        return self.inputs * self.units
-
-
-@dataclass(frozen=True)
-class _Pool:
-    name: str
-    input_length: int
-    input_channels: int
-    pool: int
-
-    @property
-    def output_length(self) -> int:
-        """Whole pools."""
-        return self.input_length // self.pool
-
-    @property
-    def output_channels(self) -> int:
-        """Elements of an output vector."""
-        return self.input_channels
-
-    @property
-    def multiplies(self) -> int:
-        """None."""
-        return 0
-
-
-@dataclass(frozen=True)
-class MaxPool1D(_Pool):
-    """Maximum over ``pool`` consecutive vectors, stride ``pool``, no padding; keeps the format."""
-
-    kind: Literal["maxpool1d"] = "maxpool1d"
-
-
-@dataclass(frozen=True)
-class AveragePool1D(_Pool):
-    """Mean of ``pool`` consecutive vectors, stride ``pool``, no padding; keeps the format, rounds half up."""
-
-    kind: Literal["averagepool1d"] = "averagepool1d"
-
-
-WeightedLayer = Conv1D | Dense
-Pool = MaxPool1D | AveragePool1D
-Layer = WeightedLayer | Pool
 
 
 @dataclass(frozen=True)
@@ -213,6 +73,15 @@ class Network:
         for layer in self.layers:
             formats.append(formats[-1] if isinstance(layer, Pool) else layer.output_format)
         return tuple(formats)
+
+    def before(self, layer: Layer) -> FixedFormat:
+        """Format of a layer's input."""
+        return self.formats[self.layers.index(layer)]
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a result depends on earlier frames: some layer keeps its state."""
+        return any(isinstance(layer, Recurrent) and layer.stateful for layer in self.layers)
 
     @property
     def weighted_layers(self) -> tuple[WeightedLayer, ...]:
@@ -271,57 +140,17 @@ class Network:
         )
 
 
-def accumulator_fraction(layer: WeightedLayer, input_format: FixedFormat) -> int:
-    """Fraction bits of a layer's products and sums."""
-    return input_format.fraction + layer.weight_format.fraction
-
-
-def rounding_shift(layer: WeightedLayer, input_format: FixedFormat) -> int:
-    """Bits that are cut from the sum itself, where half of the last of them is added with the bias.
-
-    Down to the output format, or to a table's index; none where the sum is multiplied first.
-    """
-    fraction = accumulator_fraction(layer, input_format)
-    if isinstance(layer.activation, Table):
-        return fraction - layer.activation.index_fraction
-    if layer.activation in ("linear", "relu"):
-        return fraction - layer.output_format.fraction
-    return 0
+def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
+    """See `widths.accumulator_bits`, for a layer of a network."""
+    return widths.accumulator_bits(
+        layer, network.before(layer), network.weights[layer.name], network.biases[layer.name]
+    )
 
 
 def widest_bits(network: Network, layer: WeightedLayer) -> int:
-    """Bits of the widest integer between a layer's products and its output format."""
-    input_format = network.formats[network.layers.index(layer)]
-    fraction, bits = accumulator_fraction(layer, input_format), accumulator_bits(network, layer)
-    if isinstance(layer.activation, Table):
-        return bits + max(-rounding_shift(layer, input_format), 0)
-    if isinstance(layer.activation, LeakyRelu):
-        fraction += layer.activation.shift
-        bits += max(layer.activation.shift, layer.activation.numerator.bit_length())
-    elif layer.activation == "hard_sigmoid":
-        bits = fraction + HARD_SIGMOID_CLIP_BITS + 1 + HARD_SIGMOID_NUMERATOR.bit_length()
-        fraction += HARD_SIGMOID_SHIFT
-        bits = max(bits, fraction + 1) + 1
-    else:
-        return bits
-    return max(bits, fraction - layer.output_format.fraction) + 1  # with the rounding constant
-
-
-def accumulator_bits(network: Network, layer: WeightedLayer) -> int:
-    """Bits that hold every partial sum, bias and rounding constant of a layer exactly.
-
-    From the weights themselves: max over outputs of sum |w| times the largest input, plus |bias|; at
-    least a whole product.
-    """
-    input_format = network.formats[network.layers.index(layer)]
-    weights = network.weights[layer.name].reshape(-1, layer.output_channels)
-    absolute = [int(value) for value in np.abs(weights).sum(axis=0)]
-    largest = max(
-        -input_format.minimum * total + abs(int(bias))
-        for total, bias in zip(absolute, network.biases[layer.name], strict=True)
-    )
-    largest += 1 << max(rounding_shift(layer, input_format) - 1, 0)
-    return max(largest.bit_length() + 1, input_format.bits + layer.weight_format.bits)
+    """See `widths.widest_bits`, for a layer of a network."""
+    weights, bias = network.weights[layer.name], network.biases[layer.name]
+    return widths.widest_bits(layer, network.before(layer), weights, bias)
 
 
 def _check(network: Network) -> None:
@@ -346,15 +175,16 @@ def _check_weights(network: Network, layer: WeightedLayer, where: str) -> None:
     if layer.name not in network.weights or layer.name not in network.biases:
         raise DataError(f"{where} has no weights")
     weights, bias = network.weights[layer.name], network.biases[layer.name]
-    if weights.shape != layer.weights_shape or bias.shape != (layer.output_channels,):
+    if weights.shape != layer.weights_shape or bias.shape != layer.bias_shape:
         raise DataError(f"{where} has weights of shape {weights.shape}, expected {layer.weights_shape}")
     word = layer.weight_format
     if weights.size and not (word.minimum <= int(weights.min()) and int(weights.max()) <= word.maximum):
         raise DataError(f"{where} has weights outside {word}")
     if isinstance(layer, Conv1D) and min(layer.kernel, layer.stride, layer.dilation) < 1:
         raise DataError(f"{where} needs kernel, stride and dilation of at least 1")
-    input_format = network.formats[network.layers.index(layer)]
-    if layer.activation == "hard_sigmoid" and accumulator_fraction(layer, input_format) < 1 - HARD_SIGMOID_CLIP_BITS:
+    fraction = widths.accumulator_fraction(layer, network.before(layer))
+    hard = isinstance(layer, Feedforward) and layer.activation == "hard_sigmoid"
+    if hard and fraction < 1 - HARD_SIGMOID_CLIP_BITS:
         raise DataError(f"{where} has sums too coarse for a hard sigmoid", "give inputs or weights more fraction bits")
     if widest_bits(network, layer) > 62:
         raise DataError(f"{where} needs sums of more than 62 bits", "use narrower formats")
@@ -369,6 +199,6 @@ def random_network(seed: int, input_format: FixedFormat, input_length: int, laye
         if not isinstance(layer, Pool):
             word = layer.weight_format
             weights[layer.name] = generator.integers(word.minimum, word.maximum + 1, layer.weights_shape)
-            biases[layer.name] = generator.integers(-(1 << 20), 1 << 20, layer.output_channels)
+            biases[layer.name] = generator.integers(-(1 << 20), 1 << 20, layer.bias_shape)
     channels = layers[0].input_channels
     return Network(f"random-{seed}", input_format, input_length, channels, layers, weights, biases)

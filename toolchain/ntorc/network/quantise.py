@@ -19,7 +19,8 @@ from ntorc.network.floating import (
     FloatNetwork,
 )
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
-from ntorc.network.network import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Network
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
+from ntorc.network.network import Network
 
 
 @dataclass(frozen=True)

@@ -25,23 +25,19 @@ from ntorc.network.activations import (
     TableFunction,
 )
 from ntorc.network.formats import FixedFormat, IntArray
-from ntorc.network.network import (
-    AveragePool1D,
-    Conv1D,
-    MaxPool1D,
-    Network,
-    WeightedLayer,
-    accumulator_bits,
-    accumulator_fraction,
-)
+from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Feedforward, MaxPool1D, Recurrent
+from ntorc.network.network import Network, accumulator_bits
+from ntorc.network.widths import accumulator_fraction, combined_fraction, gate_matrix
 
 
-def run(network: Network, frames: npt.ArrayLike) -> IntArray:
+def run(network: Network, frames: npt.ArrayLike, streams: int = 1) -> IntArray:
     """Results of a batch of frames.
 
     Args:
         network: the network.
-        frames: integers ``[n, input_length, input_channels]`` within the input format.
+        frames: integers ``[n, input_length, input_channels]`` within the input format; in their order of
+            arrival where the network keeps state.
+        streams: independent sequences of n / streams frames one after another, each from a reset.
 
     Returns:
         Integers ``[n, outputs]`` in the network's output format.
@@ -57,11 +53,15 @@ def run(network: Network, frames: npt.ArrayLike) -> IntArray:
     word = network.input_format
     if values.size and not (word.minimum <= int(values.min()) and int(values.max()) <= word.maximum):
         raise DataError(f"an input element lies outside {word}")
+    if len(values) % streams:
+        raise DataError(f"{len(values)} frames are not {streams} sequences of one length")
     for index, layer in enumerate(network.layers):
         if isinstance(layer, MaxPool1D):
             values = max_pool(layer, values)
         elif isinstance(layer, AveragePool1D):
             values = average_pool(layer, values)
+        elif isinstance(layer, Recurrent):
+            values = recurrent(network, layer, network.formats[index], values, streams)
         else:
             values = weighted(network, layer, network.formats[index], values)
     return values.reshape(len(values), -1)
@@ -82,12 +82,65 @@ def average_pool(layer: AveragePool1D, values: IntArray) -> IntArray:
     return result
 
 
-def weighted(network: Network, layer: WeightedLayer, input_format: FixedFormat, values: IntArray) -> IntArray:
+def weighted(network: Network, layer: Feedforward, input_format: FixedFormat, values: IntArray) -> IntArray:
     """One convolution or dense layer: exact sums, bias, activation, output format."""
     rows = convolution_rows(layer, values) if isinstance(layer, Conv1D) else values.reshape(len(values), 1, -1)
     weights = network.weights[layer.name].reshape(-1, layer.output_channels)
     sums = exact_matmul(rows, weights, accumulator_bits(network, layer)) + network.biases[layer.name]
     return activate(layer.activation, sums, accumulator_fraction(layer, input_format), layer.output_format)
+
+
+def recurrent(
+    network: Network, layer: Recurrent, input_format: FixedFormat, values: IntArray, streams: int = 1
+) -> IntArray:
+    """LSTM or GRU: ``[n, steps, channels]`` to ``[n, output_length, units]``.
+
+    The sums of all gates are exact; a gate is a table's word in the gate format.
+    """
+    frames = len(values)
+    batch = streams if layer.stateful else frames
+    steps = values.reshape(batch, -1, layer.input_channels)
+    gates = gate_matrix(layer, network.weights[layer.name]).reshape(layer.inputs, -1)
+    bits = accumulator_bits(network, layer)
+    driven = exact_matmul(steps, gates[: layer.input_channels], bits) + network.biases[layer.name]
+    output = np.zeros((batch, layer.units), np.int64)
+    inner = np.zeros_like(output)
+    outputs = np.empty((batch, steps.shape[1], layer.units), np.int64)
+    step = _lstm_step if isinstance(layer, LSTM) else _gru_step
+    for index in range(steps.shape[1]):
+        sums = driven[:, index] + exact_matmul(output, gates[layer.input_channels :], bits)
+        output, inner = step(layer, input_format, sums.reshape(batch, 4, layer.units), output, inner)
+        outputs[:, index] = output
+    outputs = outputs.reshape(frames, layer.input_length, layer.units)
+    return outputs if layer.return_sequences else outputs[:, -1:]
+
+
+def _lstm_step(
+    layer: Recurrent, input_format: FixedFormat, sums: IntArray, _: IntArray, state: IntArray
+) -> tuple[IntArray, IntArray]:
+    """c' = f c + i g, rounded once to the state's format; h = o tanh(c'), rounded once to the output's."""
+    fraction, gate, word = accumulator_fraction(layer, input_format), layer.gate_format, layer.inner_format
+    i, f, o = (activate(layer.recurrent_activation, sums[:, column], fraction, gate) for column in (0, 1, 3))
+    g = activate(layer.activation, sums[:, 2], fraction, gate)
+    combined = combined_fraction(layer, input_format)
+    kept = f * state << combined - gate.fraction - word.fraction
+    state = requantise((i * g << combined - 2 * gate.fraction) + kept, combined, word)
+    through = activate(layer.activation, state, word.fraction, gate)
+    return requantise(o * through, 2 * gate.fraction, layer.output_format), state
+
+
+def _gru_step(
+    layer: Recurrent, input_format: FixedFormat, sums: IntArray, output: IntArray, inner: IntArray
+) -> tuple[IntArray, IntArray]:
+    """n = tanh(x + r q), q the recurrent sum in its format; h' = n + z (h - n), rounded once to the output's."""
+    fraction, gate, word = accumulator_fraction(layer, input_format), layer.gate_format, layer.inner_format
+    z, r = (activate(layer.recurrent_activation, sums[:, column], fraction, gate) for column in (0, 1))
+    q = requantise(sums[:, 3], fraction, word)
+    combined = combined_fraction(layer, input_format)
+    total = (sums[:, 2] << combined - fraction) + (r * q << combined - gate.fraction - word.fraction)
+    n = activate(layer.activation, total, combined, layer.output_format)
+    mixed = (n << gate.fraction) + z * (output - n)
+    return requantise(mixed, gate.fraction + layer.output_format.fraction, layer.output_format), inner
 
 
 def activate(activation: Activation, sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
@@ -135,7 +188,9 @@ def table_words(table: Table, word: FixedFormat) -> IntArray:
 
 
 def _function(name: TableFunction, x: Decimal) -> Decimal:
-    """sigmoid(x) = 1 / (1 + exp(-x)), tanh(x) = 2 sigmoid(2x) - 1."""
+    """sigmoid(x) = 1 / (1 + exp(-x)), tanh(x) = 2 sigmoid(2x) - 1, hard_sigmoid(x) = x / 6 + 1/2 in [0, 1]."""
+    if name == "hard_sigmoid":
+        return min(max(x / 6 + Decimal("0.5"), Decimal(0)), Decimal(1))
     if name == "tanh":
         return 2 / (1 + (-2 * x).exp()) - 1
     return 1 / (1 + (-x).exp())

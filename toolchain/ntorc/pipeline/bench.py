@@ -15,7 +15,7 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network import reference
-from ntorc.network.network import Pool
+from ntorc.network.layers import Pool
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of
 

@@ -29,7 +29,8 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_folder, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Layer, MaxPool1D, Network, Pool
+from ntorc.network.layers import Layer, MaxPool1D, Pool
+from ntorc.network.network import Network
 from ntorc.network.reference import run
 from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed

@@ -20,7 +20,8 @@ from ntorc.backends.native.synth import synthesise, yosys_version
 from ntorc.cost.native import FittedModel, fit
 from ntorc.network.activations import Activation
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Conv1D, Dense, MaxPool1D, Network, Pool, random_network
+from ntorc.network.layers import Conv1D, Dense, MaxPool1D, Pool
+from ntorc.network.network import Network, random_network
 from ntorc.progress import Progress
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from ntorc.backends.base import Cut
 from ntorc.backends.native.finish import Quotient
 from ntorc.backends.native.geometry import Engine, engine_of
-from ntorc.network.network import AveragePool1D, MaxPool1D, Network, Pool
+from ntorc.network.layers import AveragePool1D, MaxPool1D, Pool
+from ntorc.network.network import Network
 
 _SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element
 _RESULT_DELAY = 1  # the last output word's acceptance to the visible result

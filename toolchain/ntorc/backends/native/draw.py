@@ -6,7 +6,8 @@ import random
 
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Network, Pool, random_network
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool
+from ntorc.network.network import Network, random_network
 
 
 def draw_network(seed: int) -> Network:

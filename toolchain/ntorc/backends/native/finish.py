@@ -13,14 +13,9 @@ from ntorc.network.activations import (
     Table,
 )
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import (
-    Network,
-    WeightedLayer,
-    accumulator_bits,
-    accumulator_fraction,
-    rounding_shift,
-    widest_bits,
-)
+from ntorc.network.layers import Feedforward
+from ntorc.network.network import Network, accumulator_bits, widest_bits
+from ntorc.network.widths import accumulator_fraction, rounding_shift
 
 TABLE_IN_LOGIC_ENTRIES = 256
 """Tables of up to so many words are put into logic (4 LUTs a bit), larger ones into block RAM."""
@@ -65,7 +60,7 @@ def finish_cycles(activation: Activation) -> int:
     return HARD_SIGMOID_NUMERATOR.bit_count() + 2 if activation == "hard_sigmoid" else 0
 
 
-def finish_parameters(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> dict[str, int | str]:
+def finish_parameters(network: Network, layer: Feedforward, input_format: FixedFormat) -> dict[str, int | str]:
     """The parameters of a layer's finishing module, by name."""
     fraction = accumulator_fraction(layer, input_format)
     word, activation = layer.output_format, layer.activation
@@ -90,7 +85,7 @@ def finish_parameters(network: Network, layer: WeightedLayer, input_format: Fixe
     return stated | {"SLOPE_SHIFT": shift} if isinstance(activation, LeakyRelu) else stated
 
 
-def finish_cost(network: Network, layer: WeightedLayer) -> dict[str, float]:
+def finish_cost(network: Network, layer: Feedforward) -> dict[str, float]:
     """LUTs and flip-flops beyond those of ``ntorc_requantise``, by structure; a table's memory.
 
     Each addition of ``ntorc_scale`` takes a LUT a bit of its factor (the bits below pass by) and registers

@@ -15,15 +15,10 @@ from ntorc.backends.native.finish import (
 from ntorc.backends.native.geometry import Engine, engine_of
 from ntorc.network.activations import Activation, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import (
-    AveragePool1D,
-    Network,
-    Pool,
-    WeightedLayer,
-    accumulator_bits,
-    rounding_shift,
-)
+from ntorc.network.layers import AveragePool1D, Feedforward, Pool
+from ntorc.network.network import Network, accumulator_bits
 from ntorc.network.reference import table_words
+from ntorc.network.widths import rounding_shift
 
 _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_probe.sv", "ntorc_shell.sv")
@@ -66,7 +61,7 @@ def rom_module(name: str, words: Sequence[int], bits: int, style: str, *, regist
     )
 
 
-def weight_words(network: Network, layer: WeightedLayer, engine: Engine) -> list[int]:
+def weight_words(network: Network, layer: Feedforward, engine: Engine) -> list[int]:
     """Words of the weight memory: pass by pass, input by input; lane l in bits [l*W +: W], zero-padded."""
     matrix = network.weights[layer.name].reshape(engine.inputs, engine.filters)
     bits = layer.weight_format.bits
@@ -79,14 +74,14 @@ def weight_words(network: Network, layer: WeightedLayer, engine: Engine) -> list
     return words
 
 
-def bias_words(network: Network, layer: WeightedLayer, shift: int) -> list[int]:
+def bias_words(network: Network, layer: Feedforward, shift: int) -> list[int]:
     """Biases in the accumulator's fraction, with half of the last bit that stays behind ``shift`` added."""
     half_up = isinstance(layer.activation, Table) or layer.output_format.rounding == "half_up"
     half = 1 << (shift - 1) if shift > 0 and half_up else 0
     return [int(value) + half for value in network.biases[layer.name]]
 
 
-def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, input_format: FixedFormat) -> str:
+def layer_modules(network: Network, layer: Feedforward, directive: Directive, input_format: FixedFormat) -> str:
     """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
     engine = engine_of(layer, directive.multipliers)
     accumulator = accumulator_bits(network, layer)
@@ -140,7 +135,7 @@ def _stated(parameters: Mapping[str, int | str]) -> str:
     return ", ".join(f".{key}({value})" for key, value in parameters.items())
 
 
-def finish_instance(network: Network, layer: WeightedLayer, input_format: FixedFormat, table: Table | None) -> str:
+def finish_instance(network: Network, layer: Feedforward, input_format: FixedFormat, table: Table | None) -> str:
     """The finishing stage between the engine's sums and its pushes, with its table."""
     module = finish_module(layer.activation)
     head = (

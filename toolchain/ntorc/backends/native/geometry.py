@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ntorc.backends.base import Directive
 from ntorc.backends.native.finish import finish_cycles
-from ntorc.network.network import Conv1D, WeightedLayer
+from ntorc.network.layers import Conv1D, Feedforward
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Engine:
         return self.groups * self.inputs
 
 
-def engine_of(layer: WeightedLayer, lanes: int) -> Engine:
+def engine_of(layer: Feedforward, lanes: int) -> Engine:
     """The engine of a layer with ``lanes`` multipliers."""
     if isinstance(layer, Conv1D):
         return Engine(
@@ -107,7 +107,7 @@ def legal_lanes(filters: int) -> tuple[int, ...]:
 _LOGIC_ROM_BITS = 32768  # beyond it (about 512 LUTs) weights in logic never pay and synthesise slowly
 
 
-def legal_directives(layer: WeightedLayer) -> tuple[Directive, ...]:
+def legal_directives(layer: Feedforward) -> tuple[Directive, ...]:
     """All directives of a weighted layer: lanes times the storage of the weights."""
     found = []
     for lanes in legal_lanes(layer.output_channels):

@@ -7,7 +7,8 @@ from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, subject
-from ntorc.network.network import Network, Pool
+from ntorc.network.layers import Pool
+from ntorc.network.network import Network
 from ntorc.paths import gateware_folder
 from ntorc.records import digest_of
 

@@ -7,17 +7,12 @@ from ntorc.backends.native.finish import Quotient, finish_cost
 from ntorc.backends.native.generate import address_bits, window_depth
 from ntorc.backends.native.geometry import engine_of
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import (
-    AveragePool1D,
-    Network,
-    Pool,
-    WeightedLayer,
-    accumulator_bits,
-    accumulator_fraction,
-)
+from ntorc.network.layers import AveragePool1D, Feedforward, Pool
+from ntorc.network.network import Network, accumulator_bits
+from ntorc.network.widths import accumulator_fraction
 
 
-def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> str:
+def engine_subject(network: Network, layer: Feedforward, input_format: FixedFormat) -> str:
     """Signature of a weighted layer: everything that its engine's structure depends on, weights aside."""
     engine = engine_of(layer, 1)
     word = layer.output_format
@@ -50,7 +45,7 @@ def shell_subject(network: Network, hop: int) -> str:
 
 
 def engine_features(
-    network: Network, layer: WeightedLayer, input_format: FixedFormat, directive: Directive
+    network: Network, layer: Feedforward, input_format: FixedFormat, directive: Directive
 ) -> dict[str, float]:
     """The physical basis of an engine's LUT and FF counts (see `cost.native`).
 
