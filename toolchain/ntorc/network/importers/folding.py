@@ -15,6 +15,7 @@ from ntorc.network.floating import (
     FloatLayer,
     FloatMaxPool1D,
     FloatPool,
+    FloatRecurrent,
     FloatWeighted,
 )
 
@@ -129,8 +130,12 @@ def _tiled(affine: Affine, length: int) -> Affine:
     return Affine(affine.name, np.tile(affine.scale, times), np.tile(affine.shift, times))
 
 
-def _into_following(affine: Affine, layer: FloatWeighted) -> FloatWeighted:
+def _into_following(affine: Affine, layer: FloatWeighted | FloatRecurrent) -> FloatWeighted | FloatRecurrent:
     """``layer(affine(x))`` as one layer: W (s x + t) + b = (W s) x + (W t + b)."""
+    if isinstance(layer, FloatRecurrent):
+        driven = affine.shift @ layer.kernel
+        bias = layer.bias + np.pad(driven, (0, len(layer.bias) - len(driven)))  # a GRU's recurrent bias stays
+        return replace(layer, kernel=affine.scale[:, None] * layer.kernel, bias=bias)
     if isinstance(layer, FloatDense):
         affine = _tiled(affine, layer.weights.shape[0])
         bias = layer.bias + affine.shift @ layer.weights
