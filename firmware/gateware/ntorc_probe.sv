@@ -13,7 +13,8 @@
 
 module ntorc_probe #(
     parameter int CYCLE_BITS = 32,  // of a latency, at least 7; longer ones read as the largest
-    parameter int COUNT_BITS = 32   // of bins, misses and what lies outside the histogram
+    parameter int COUNT_BITS = 32,  // of bins, misses and what lies outside the histogram
+    parameter int IN_FLIGHT  = 1    // estimates that may have started without a result; their order is kept
 ) (
     input  logic        clk,
     input  logic        rst,    // of the configuration
@@ -52,9 +53,24 @@ module ntorc_probe #(
   logic [31:0] sequence_number;
   logic measured;
 
+  if (IN_FLIGHT == 1) begin : age
+    always_ff @(posedge clk) begin
+      if (start) elapsed <= CYCLE_BITS'(2);
+      else if (elapsed != '1) elapsed <= elapsed + 1'b1;
+    end
+  end else begin : age
+    // when each of them started; a latency is counted modulo 2^CYCLE_BITS
+    logic [CYCLE_BITS-1:0] now, started;
+    wire [CYCLE_BITS-1:0] next = now + 1'b1;
+    logic waiting;
+    ntorc_fifo #(.BITS(CYCLE_BITS), .DEPTH(IN_FLIGHT)) starts (
+        .clk, .rst(clear), .push(start), .push_data(now), .out_valid(waiting), .out_ready(done), .out_data(started)
+    );
+    always_ff @(posedge clk) now <= rst ? '0 : next;
+    assign elapsed = waiting ? next - started : '1;
+  end
+
   always_ff @(posedge clk) begin
-    if (start) elapsed <= CYCLE_BITS'(2);
-    else if (elapsed != '1) elapsed <= elapsed + 1'b1;
     measured <= done && !clear;
     if (clear) begin
       sequence_number <= '0;

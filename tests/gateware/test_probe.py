@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntorc.backends.native import generate
+from ntorc.backends.native import shell
 from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import SimulatedLogic, register_offsets
 from ntorc.backends.native.verilate import build_library, build_logic
@@ -250,10 +250,10 @@ def varying(ntorc_cache: Path) -> Path:
     """The whole top around a network whose latency is its sample."""
     word = FixedFormat(14, 0)
     shaped = random_network(1, word, 1, (Dense("d", 1, 1, 1, FixedFormat(8, 0), word),))
-    files = library_sources(generate.SHELL_SOURCES)
+    files = library_sources(shell.shell_sources())
     files["ntorc_network.sv"] = NETWORK
-    files["ntorc_fitted_shell.sv"] = generate.shell_module(shaped, 1, 4)
-    files["ntorc_top.sv"] = generate.top_module(shaped, f"{7:016x}", 100e6)
+    files["ntorc_fitted_shell.sv"] = shell.shell_module(shaped, 1, 4)
+    files["ntorc_top.sv"] = shell.top_module(shaped, f"{7:016x}", 100e6)
     return build_logic(files, ntorc_cache)
 
 
@@ -292,7 +292,7 @@ def test_who_sees_a_new_result_sees_it_counted(varying: Path) -> None:
 def test_the_simulated_shell_has_the_maps_version(varying: Path) -> None:
     listed = json.loads((project_root() / "board" / "ntorc_board" / "registers.json").read_text(encoding="utf-8"))
     with SimulatedLogic(varying) as logic:
-        assert logic.read("SHELL_VERSION") == listed["shell_version"] == SHELL_VERSION == 2
+        assert logic.read("SHELL_VERSION") == listed["shell_version"] == SHELL_VERSION == 3
 
 
 def test_words_beside_the_map_read_as_zero(varying: Path) -> None:
