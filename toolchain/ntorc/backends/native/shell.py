@@ -31,8 +31,8 @@ _AXI = (
 
 def shell_sources(*, streaming: bool = False) -> tuple[str, ...]:
     """The hand-written files of a shell with these options."""
-    feed = ("ntorc_fifo.sv", "ntorc_samples.sv") if streaming else ("ntorc_window.sv",)
-    return ("ntorc_registers.svh", *feed, "ntorc_probe.sv", "ntorc_shell.sv")
+    feed = "ntorc_samples.sv" if streaming else "ntorc_window.sv"
+    return ("ntorc_registers.svh", "ntorc_fifo.sv", feed, "ntorc_probe.sv", "ntorc_shell.sv")
 
 
 def window_depth(window: int, hop: int) -> int:
