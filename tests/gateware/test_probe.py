@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ntorc.backends.native import shell
@@ -222,6 +222,8 @@ def test_counters_and_latencies_stop_at_their_largest_value(narrow: Path) -> Non
     clears=st.lists(st.integers(0, 3 * BINS), max_size=4),
     lower=st.integers(0, 100),
 )
+@example(results=[True] * 3 * BINS, clears=[0], lower=0)  # fills the queue
+@example(results=[True] * 3 * BINS, clears=[7, 50], lower=0)
 def test_no_result_is_lost_while_bins_are_cleared(
     full: Path, results: list[bool], clears: list[int], lower: int
 ) -> None:
