@@ -54,14 +54,15 @@ def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
     directives = [
         NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(legal_directives(layer)) for layer in network.layers
     ]
-    plan = make_plan(network, directives, 100e6, _HOP)
+    hop = network.input_length if network.stateful else _HOP
+    plan = make_plan(network, directives, 100e6, hop)
+    predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
     word = network.input_format
     generator = np.random.default_rng(seed)
-    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * _HOP)
+    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
     with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
-        results, latencies = logic.estimates(samples, _HOP)
-    wanted = reference.run(network, windows_of(samples, network.input_length, _HOP))
-    predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
+        results, latencies = logic.estimates(samples, hop, pause_cycles=predicted if network.stateful else 0)
+    wanted = reference.run(network, windows_of(samples, network.input_length, hop))
     return len(results), int((results != wanted).any(axis=1).sum()), int((latencies != predicted).sum())
 
 

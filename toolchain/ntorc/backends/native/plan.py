@@ -30,7 +30,6 @@ def make_plan(
     clock_hz: float,
     hop: int,
     *,
-    streaming: bool = False,
     warm_up: int = 0,
 ) -> Plan:
     """Everything a synthesiser or simulator reads.
@@ -39,8 +38,7 @@ def make_plan(
         network: the integer network.
         directives: one for each layer, pools included.
         clock_hz: the clock in Hz that is asked for.
-        hop: samples from frame to frame.
-        streaming: see `shell.shell_module`.
+        hop: samples from frame to frame; of a network that keeps state, its frame.
         warm_up: results after a reset that are not yet valid.
 
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
@@ -50,6 +48,7 @@ def make_plan(
         generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer)
         for layer in network.layers
     ]
+    streaming = network.stateful  # such a network takes samples as they come, each once
     shell_sources = shell.shell_sources(streaming=streaming)
     # each once, in the order of first use: what a design does not use does not change its ID
     files = library_sources(list(dict.fromkeys(chain(shell_sources, *libraries))))
