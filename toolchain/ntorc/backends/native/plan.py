@@ -7,6 +7,7 @@ from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, shell, subject
+from ntorc.errors import DataError
 from ntorc.network.layers import Pool
 from ntorc.network.network import Network
 from ntorc.paths import gateware_folder
@@ -49,6 +50,12 @@ def make_plan(
         for layer in network.layers
     ]
     streaming = network.stateful  # such a network takes samples as they come, each once
+    if streaming and hop != network.input_length:
+        raise DataError(
+            f"'{network.name}' keeps its state, so each sample must reach it once: an estimate each {hop} samples"
+            f" does not fit its frame of {network.input_length}",
+            f"use a hop of {network.input_length} samples",
+        )
     shell_sources = shell.shell_sources(streaming=streaming)
     # each once, in the order of first use: what a design does not use does not change its ID
     files = library_sources(list(dict.fromkeys(chain(shell_sources, *libraries))))
