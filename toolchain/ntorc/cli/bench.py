@@ -10,7 +10,7 @@ from ntorc.cli import options
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="gateware (exactness) or simulator (accuracy).")],
+    name: Annotated[str, typer.Argument(help="gateware, hls4ml (both exactness) or simulator (accuracy).")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
     seed: options.Seed = 1,
     json: options.Json = False,
@@ -19,6 +19,7 @@ def bench(
 
     \b
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
+    ntorc bench hls4ml --count 30      hls4ml mode against hls4ml's C++ emulation, for each granularity
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     """
     from ntorc.errors import GateError, UsageError
@@ -34,6 +35,18 @@ def bench(
         )
         if result["output_mismatches"] or result["latency_mismatches"]:
             raise GateError(text, "keep the seed: it makes the network again", result)
+    elif name == "hls4ml":
+        from ntorc.pipeline.hls4ml_bench import hls4ml_exactness
+
+        result = hls4ml_exactness(flow, seed, count)
+        found = result["granularities"]
+        text = "\n".join(
+            f"granularity '{kind}': {one['networks']} random networks ({one['with_lstm']} with LSTM),"
+            f" {one['windows']} windows: {one['window_mismatches']} differ from {result['tool']}"
+            for kind, one in found.items()
+        )
+        if any(one["window_mismatches"] for one in found.values()):
+            raise GateError(text, "keep the seed: it makes the network again", result)
     elif name == "simulator":
         result = simulator_accuracy(flow, seed)
         text = (
@@ -42,5 +55,5 @@ def bench(
             f" {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
         )
     else:
-        raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware, simulator")
+        raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware, hls4ml, simulator")
     options.show(result, as_json=json, text=text)

@@ -46,6 +46,26 @@ class FloatDense:
 
 
 @dataclass(frozen=True)
+class FloatLSTM:
+    """LSTM as in Keras, sigmoid gates and tanh.
+
+    Weights ``[input_channels + units, 4 * units]``, columns i, f, g, o in turn, the recurrent kernel's rows
+    last; bias ``[4 * units]``.
+    """
+
+    name: str
+    weights: FloatArray
+    bias: FloatArray
+    return_sequences: bool = False
+    stateful: bool = False
+
+    @property
+    def units(self) -> int:
+        """Elements of the output."""
+        return self.bias.size // 4
+
+
+@dataclass(frozen=True)
 class FloatMaxPool1D:
     """Maximum over ``pool`` vectors, stride ``pool``."""
 
@@ -63,7 +83,7 @@ class FloatAveragePool1D:
 
 FloatWeighted = FloatConv1D | FloatDense
 FloatPool = FloatMaxPool1D | FloatAveragePool1D
-FloatLayer = FloatWeighted | FloatPool
+FloatLayer = FloatWeighted | FloatLSTM | FloatPool
 
 
 @dataclass(frozen=True)
@@ -91,6 +111,8 @@ def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
         pools = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1)
         pooled: FloatArray = pools.max(axis=2) if isinstance(layer, FloatMaxPool1D) else pools.mean(axis=2)
         return pooled
+    if isinstance(layer, FloatLSTM):
+        return _lstm(layer, values)
     if isinstance(layer, FloatDense):
         result = (values.reshape(len(values), -1) @ layer.weights + layer.bias)[:, None, :]
     else:
@@ -102,6 +124,20 @@ def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
         flat = taps.reshape(len(values), taps.shape[1], -1)
         result = flat @ layer.weights.reshape(-1, layer.weights.shape[2]) + layer.bias
     return activated(layer.activation, result)
+
+
+def _lstm(layer: FloatLSTM, values: FloatArray) -> FloatArray:
+    output = np.zeros((len(values), layer.units))
+    state = np.zeros_like(output)
+    outputs = []
+    for step in values.swapaxes(0, 1):
+        sums = np.concatenate([step, output], axis=1) @ layer.weights + layer.bias
+        i, f, g, o = np.split(sums, 4, axis=1)
+        i, f, o = (activated("sigmoid", gate) for gate in (i, f, o))
+        state = f * state + i * np.tanh(g)
+        output = o * np.tanh(state)
+        outputs.append(output)
+    return np.stack(outputs if layer.return_sequences else outputs[-1:], axis=1)
 
 
 def activated(activation: FloatActivation, values: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ from ntorc.network.floating import (
     FloatConv1D,
     FloatDense,
     FloatLeakyRelu,
+    FloatLSTM,
     FloatMaxPool1D,
     FloatNetwork,
 )
@@ -77,6 +78,8 @@ def quantise(
             layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
         elif isinstance(source, FloatAveragePool1D):
             layer = AveragePool1D(source.name, length, channels, source.pool)
+        elif isinstance(source, FloatLSTM):
+            raise DataError(f"layer '{source.name}' is an LSTM", "formats of an LSTM cannot be chosen from data yet")
         else:
             if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
                 raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")

@@ -13,6 +13,7 @@ from ntorc.network.floating import (
     FloatConv1D,
     FloatDense,
     FloatLayer,
+    FloatLSTM,
     FloatMaxPool1D,
     FloatPool,
     FloatWeighted,
@@ -49,7 +50,9 @@ class Chain:
         if isinstance(layer, FloatPool):
             self._add_pool(layer)
             return
-        if self._waiting is not None:
+        if isinstance(layer, FloatLSTM):
+            self._refuse_waiting("an LSTM follows it")
+        elif self._waiting is not None:
             layer = _into_following(self._waiting, layer)
             self._waiting = None
         self.layers.append(layer)

@@ -17,6 +17,7 @@ from ntorc.network.floating import (
     FloatDense,
     FloatLayer,
     FloatLeakyRelu,
+    FloatLSTM,
     FloatMaxPool1D,
     FloatNetwork,
     FloatPool,
@@ -86,9 +87,11 @@ def _convert(layer: Any, kind: str, index: int) -> FloatLayer:
         return FloatDense(name, weights, bias, _activation(layer))
     if kind == "Conv1D":
         return _convolution(layer, name)
+    if kind == "LSTM":
+        return _lstm(layer, name)
     raise DataError(
         f"layer '{layer.name}' is a {kind}, which is not supported",
-        "supported: Conv1D, Dense, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
+        "supported: Conv1D, Dense, LSTM, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
         " BatchNormalization, Activation, ReLU, LeakyReLU; Dropout is left out",
     )
 
@@ -124,6 +127,15 @@ def _convolution(layer: Any, name: str) -> FloatConv1D:
         total = max((outputs - 1) * stride + span - length, 0)
         left, right = total // 2, total - total // 2
     return FloatConv1D(name, weights, bias, stride, dilation, left, right, _activation(layer))
+
+
+def _lstm(layer: Any, name: str) -> FloatLSTM:
+    kinds = (_activation(layer), layer.recurrent_activation.__name__)
+    if kinds != ("tanh", "sigmoid") or layer.go_backwards:
+        raise DataError(f"layer '{layer.name}' is an unusual LSTM", "use tanh, sigmoid gates, and forward time")
+    arrays = [np.asarray(array, np.float64) for array in layer.get_weights()]
+    bias = arrays[2] if len(arrays) > 2 else np.zeros(arrays[0].shape[1])
+    return FloatLSTM(name, np.concatenate(arrays[:2]), bias, bool(layer.return_sequences), bool(layer.stateful))
 
 
 def _weights(layer: Any) -> tuple[Any, Any]:
