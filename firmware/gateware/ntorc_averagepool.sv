@@ -25,7 +25,8 @@ module ntorc_averagepool #(
     input  logic signed [BITS-1:0] in_data,
     output logic                   out_valid,
     input  logic                   out_ready,
-    output logic signed [BITS-1:0] out_data
+    output logic signed [BITS-1:0] out_data,
+    output logic                   idle       // no part of a frame is here
 );
   localparam int CHW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam int PW = (POOL > 1) ? $clog2(POOL) : 1;
@@ -49,6 +50,8 @@ module ntorc_averagepool #(
   wire [SUM_BITS-1:0] total = ((phase == '0) ? SUM_BITS'(POOL / 2) : so_far) + SUM_BITS'(element);
 
   assign in_ready = !reserve || (outstanding != 2'd2);
+
+  assign idle = (vector == '0) && (channel == '0) && (outstanding == '0);
 
   always_ff @(posedge clk) if (take) sums[channel] <= total;
 

@@ -13,7 +13,8 @@ module ntorc_maxpool #(
     input  logic signed [BITS-1:0] in_data,
     output logic                   out_valid,
     input  logic                   out_ready,
-    output logic signed [BITS-1:0] out_data
+    output logic signed [BITS-1:0] out_data,
+    output logic                   idle       // no part of a frame is here
 );
   localparam int CHW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam int PW = (POOL > 1) ? $clog2(POOL) : 1;
@@ -31,6 +32,8 @@ module ntorc_maxpool #(
   wire signed [BITS-1:0] larger = (phase == '0 || in_data > so_far) ? in_data : so_far;
 
   assign in_ready = !last_of_pool || !out_valid || out_ready;
+
+  assign idle = (vector == '0) && (channel == '0) && !out_valid;
 
   always_ff @(posedge clk) if (take) largest[channel] <= larger;
 

@@ -3,11 +3,14 @@
 // multipliers, one input element a cycle, in GROUPS = ceil(FILTERS / LANES) passes.
 //
 // Reuse factor (hls4ml's meaning: uses of one multiplier for one output vector) = GROUPS * INPUTS.
-// Dense is the case of one position whose kernel spans the whole input.
+// Dense is the case of one position whose kernel spans the whole input.  A recurrent layer is a convolution
+// with a kernel of one vector whose window is continued by STATE elements, the last position's output: they
+// come back over `state_write`, one after another, while later passes may still read the old ones (two banks).
 //
 // Timing, with start in cycle s (see backends/native/cycles.py, which states the same in Python):
 // reads of pass g are issued in cycles s+1+g*INTERVAL .. +INPUTS-1; the next start is at the earliest in
-// s + GROUPS*INTERVAL; a word that was read in cycle u as a pass's last reaches `hold` in u+4.
+// s + GROUPS*INTERVAL, or s + STEP for a recurrent layer, whose next position reads the new state behind
+// its CHANNELS inputs; a word that was read in cycle u as a pass's last reaches `hold` in u+4.
 module ntorc_mvm #(
     parameter int IN_BITS   = 16,
     parameter int W_BITS    = 16,
@@ -22,8 +25,13 @@ module ntorc_mvm #(
     parameter int FILTERS   = 4,
     parameter int LANES     = 2,
     parameter int SLOTS     = 4,   // vectors that the input buffer holds
+    parameter int STATE      = 0,  // recurrent layers: elements that are fed back
+    parameter int STATE_BITS = 16,
+    parameter int STEP       = 0,  // recurrent layers: the fewest cycles from start to start
+    parameter bit LAST_ONLY  = 1'b0,  // only the last position's vector goes out
+    parameter bit STATEFUL   = 1'b0,  // the state goes on from frame to frame
     // derived
-    parameter int INPUTS    = KERNEL * CHANNELS,
+    parameter int INPUTS    = KERNEL * CHANNELS + STATE,
     parameter int GROUPS    = (FILTERS + LANES - 1) / LANES,
     parameter int ROM_WORDS = INPUTS * GROUPS,
     parameter int ROM_AW    = (ROM_WORDS > 1) ? $clog2(ROM_WORDS) : 1
@@ -40,13 +48,21 @@ module ntorc_mvm #(
     // exact sums out, FILTERS a position, one a cycle; the receiver has room for `credit` positions
     output logic                        sum_valid,
     output logic signed [ACC_BITS-1:0]  sum_data,
-    input  logic                        vector_taken   // a whole output vector has left the receiver
+    input  logic                        vector_taken,  // a whole output vector has left the receiver
+    // the fed back output, element by element; unused without STATE
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic                         state_write,
+    input  logic signed [STATE_BITS-1:0] state_data,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic                         idle           // no part of a frame is here
 );
   localparam int DEPTH    = SLOTS * CHANNELS;
   localparam int INTERVAL = (INPUTS > LANES) ? INPUTS : LANES;
   localparam int REST     = FILTERS - (GROUPS - 1) * LANES;  // lanes in use in the last pass
   localparam int AW = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   localparam int VW = $clog2(LENGTH + POSITIONS * STRIDE + SLOTS + KERNEL * DILATION + PAD_LEFT + 2) + 1;
+  localparam int OPERAND_BITS = (STATE > 0 && STATE_BITS > IN_BITS) ? STATE_BITS : IN_BITS;
+  localparam int SW = $clog2(STEP + 2);
   localparam int CHW = (CHANNELS > 1) ? $clog2(CHANNELS) : 1;
   localparam int TW = $clog2(INTERVAL + 1);
   localparam int GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
@@ -105,8 +121,12 @@ module ntorc_mvm #(
   wire pass_end = active && (element == TW'(INTERVAL - 1));
   wire position_end = pass_end && (group == GW'(GROUPS - 1));
   wire all_started = (started == PW'(POSITIONS));
-  wire start = (!active || position_end) && !all_started && (written >= need) && (outstanding < 2'd2);
+  wire emits = !LAST_ONLY || (started == PW'(POSITIONS - 1));
+  logic [SW-1:0] step_left;          // cycles before the state is there
+  wire start = (!active || position_end) && !all_started && (written >= need) && (outstanding < 2'd2)
+      && (step_left == '0);
   wire reading = active && (element < TW'(INPUTS));
+  wire from_state;                   // this element is of the state
   wire last_read = active && (element == TW'(INPUTS - 1));
   assign frame_end = !active && all_started && (written == VW'(LENGTH));
 
@@ -137,6 +157,13 @@ module ntorc_mvm #(
     end
   end
 
+  // Kept over a frame's end: the next frame's first position waits as well, so the elementwise part is free again.
+  always_ff @(posedge clk) begin
+    if (rst) step_left <= '0;
+    else if (start) step_left <= (STEP > 0) ? SW'(STEP - 1) : '0;
+    else if (step_left != '0) step_left <= step_left - 1'b1;
+  end
+
   // Where the current pass reads; `row` remembers the position's first element for the next pass.
   always_ff @(posedge clk) begin
     if (start) begin
@@ -149,7 +176,7 @@ module ntorc_mvm #(
       read_vector  <= row_vector;
       read_at      <= row_at;
       read_channel <= '0;
-    end else if (reading) begin
+    end else if (reading && !from_state) begin
       if (read_channel == CHW'(CHANNELS - 1)) begin
         read_channel <= '0;
         read_vector  <= read_vector + VW'(DILATION);
@@ -163,19 +190,67 @@ module ntorc_mvm #(
 
   always_ff @(posedge clk) begin
     if (rst) outstanding <= '0;
-    else if (start && !vector_taken) outstanding <= outstanding + 1'b1;
-    else if (!start && vector_taken) outstanding <= outstanding - 1'b1;
+    else if (start && emits && !vector_taken) outstanding <= outstanding + 1'b1;
+    else if (!(start && emits) && vector_taken) outstanding <= outstanding - 1'b1;
+  end
+
+  assign idle = (written == '0) && (write_channel == '0) && (started == '0) && (outstanding == '0);
+
+  // ---- the state -----------------------------------------------------------------------------------
+  logic signed [OPERAND_BITS-1:0] state_word;
+  if (STATE > 0) begin : recurrent
+    localparam int STW = $clog2(STATE + 1);
+    (* ram_style = "distributed" *)
+    logic signed [STATE_BITS-1:0] state_words[2 << STW];
+    logic [STW-1:0] state_at, state_write_at;
+    logic read_bank, write_bank, in_state, fresh, first_step;
+
+    assign from_state = in_state;
+    assign state_word = first_step ? '0 : OPERAND_BITS'(state_words[{read_bank, state_at}]);
+
+    always_ff @(posedge clk) if (state_write) state_words[{write_bank, state_write_at}] <= state_data;
+
+    always_ff @(posedge clk) begin
+      if (start || pass_end) begin
+        in_state <= 1'b0;
+        state_at <= '0;
+      end else if (reading) begin
+        if (read_channel == CHW'(CHANNELS - 1)) in_state <= 1'b1;
+        if (in_state) state_at <= state_at + 1'b1;
+      end
+      if (rst) begin
+        fresh          <= 1'b1;
+        first_step     <= 1'b1;
+        read_bank      <= 1'b0;
+        write_bank     <= 1'b0;
+        state_write_at <= '0;
+      end else begin
+        if (start) begin
+          fresh      <= 1'b0;
+          first_step <= fresh;
+          read_bank  <= !read_bank;
+        end else if (frame_end && !STATEFUL) fresh <= 1'b1;
+        if (state_write) begin
+          state_write_at <= (state_write_at == STW'(STATE - 1)) ? '0 : state_write_at + 1'b1;
+          if (state_write_at == STW'(STATE - 1)) write_bank <= !write_bank;
+        end
+      end
+    end
+  end else begin : feedforward
+    assign from_state = 1'b0;
+    assign state_word = '0;
   end
 
   // ---- multiply and accumulate: read, product, sum, hold ------------------------------------------
   wire outside = MASKED && (read_vector[VW-1] || read_vector >= VW'(LENGTH));
-  logic signed [IN_BITS-1:0] operand;
+  logic signed [OPERAND_BITS-1:0] operand;
   logic [1:0] valid_pipe, first_pipe;
   logic [2:0] last_pipe, rest_pipe;  // rest: the pass is the last of its position
 
   always_ff @(posedge clk) begin
-    if (outside) operand <= '0;
-    else operand <= buffer_words[read_at];
+    if (from_state) operand <= state_word;
+    else if (outside) operand <= '0;
+    else operand <= OPERAND_BITS'(buffer_words[read_at]);
   end
 
   always_ff @(posedge clk) begin
@@ -192,7 +267,7 @@ module ntorc_mvm #(
 
   logic [LANES*ACC_BITS-1:0] sums;
   for (genvar lane = 0; lane < LANES; lane++) begin : lanes
-    logic signed [IN_BITS+W_BITS-1:0] product;
+    logic signed [OPERAND_BITS+W_BITS-1:0] product;
     logic signed [ACC_BITS-1:0] sum;
     wire signed [W_BITS-1:0] weight = rom_data[lane*W_BITS+:W_BITS];
     always_ff @(posedge clk) begin

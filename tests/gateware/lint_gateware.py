@@ -19,7 +19,7 @@ from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.activations import LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D
+from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 
 CLOCK_HZ = 100e6
@@ -29,7 +29,8 @@ RANDOM_NETWORKS = 6
 
 def representative_network() -> Network:
     """A window network as they are deployed, with every engine and every way of padding."""
-    weights, word = FixedFormat(8, 6), FixedFormat(14, 8)
+    weights, word, unit = FixedFormat(8, 6), FixedFormat(14, 8), FixedFormat(16, 15)
+    gates, tanh = Table("sigmoid", 3, 10), Table("tanh", 2, 8)
     layers = (
         Conv1D("conv1", 256, 1, 8, 5, weights, word, stride=2, padding_left=2, padding_right=2, activation="relu"),
         MaxPool1D("pool1", 128, 8, 4),
@@ -37,7 +38,9 @@ def representative_network() -> Network:
         AveragePool1D("pool2", 32, 12, 3),
         Conv1D("conv3", 10, 12, 6, 3, weights, word, activation="hard_sigmoid"),
         Conv1D("conv4", 8, 6, 6, 1, weights, word, activation=Table("sigmoid", 3, 6)),
-        Dense("dense1", 8, 6, 16, weights, word, activation=Table("tanh", 2, 10)),
+        LSTM("lstm", 8, 6, 5, weights, unit, unit, FixedFormat(18, 13), gates, tanh, return_sequences=True),
+        GRU("gru", 8, 5, 6, weights, unit, unit, FixedFormat(18, 12), gates, tanh, stateful=True),
+        Dense("dense1", 1, 6, 16, weights, word, activation=Table("tanh", 2, 10)),
         Dense("dense2", 1, 16, 1, weights, FixedFormat(18, 12)),
     )
     return random_network(1, FixedFormat(14, 10), 256, layers)

@@ -99,9 +99,10 @@ def test_the_inferred_type_never_overflows() -> None:
     assert largest <= word.maximum
 
 
-def lstm_network(word: FixedFormat = WORD) -> Network:
+def lstm_network() -> Network:
     weights = np.random.default_rng(1).normal(size=(2 + 3, 12))
-    return hls4ml_network(FloatNetwork("n", 6, 2, (FloatLSTM("l", weights, np.zeros(12)),)), Hls4mlMode(precision=word))
+    layer = FloatLSTM("l", weights[:2], weights[2:], np.zeros(12))
+    return hls4ml_network(FloatNetwork("n", 6, 2, (layer,)), Hls4mlMode())
 
 
 def test_a_network_with_accumulators_is_stored_whole(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_a_network_with_accumulators_is_stored_whole(tmp_path: Path) -> None:
 def test_an_lstm_follows_its_real_network() -> None:
     """With 10 fraction bits and tables of 1,024 words the outputs stay near; a wrong gate would not."""
     weights, bias = np.random.default_rng(3).normal(0, 0.5, (2 + 3, 12)), np.linspace(-1, 1, 12)
-    floating = FloatNetwork("n", 6, 2, (FloatLSTM("l", weights, bias, return_sequences=True),))
+    floating = FloatNetwork("n", 6, 2, (FloatLSTM("l", weights[:2], weights[2:], bias, return_sequences=True),))
     network = hls4ml_network(floating, Hls4mlMode())
     frames = np.random.default_rng(4).integers(-2000, 2000, (30, 6, 2))
     wanted = floating.run(WORD.values(frames))[-1].reshape(30, -1)
@@ -142,12 +143,13 @@ def test_what_hls4ml_computes_otherwise_is_refused() -> None:
         FloatAveragePool1D("p", 2),
         FloatConv1D("c", np.ones((2, 1, 1)), np.zeros(1), dilation=2),
         FloatDense("d", np.ones((4, 1)), np.zeros(1), "hard_sigmoid"),
-        FloatLSTM("l", np.ones((2, 4)), np.zeros(4), stateful=True),
+        FloatLSTM("l", np.ones((1, 4)), np.ones((1, 4)), np.zeros(4), stateful=True),
+        FloatLSTM("l", np.ones((1, 4)), np.ones((1, 4)), np.zeros(4), activation="sigmoid"),
     ]
     for layer in refused:
         with pytest.raises(DataError, match=f"'{layer.name}'"):
             hls4ml_network(FloatNetwork("n", 4, 1, (layer,)), Hls4mlMode())
-    wide = (FloatConv1D("c", one[None], np.zeros(1)), FloatLSTM("l", np.ones((2, 4)), np.zeros(4)))
+    wide = (FloatConv1D("c", one[None], np.zeros(1)), FloatLSTM("l", np.ones((1, 4)), np.ones((1, 4)), np.zeros(4)))
     with pytest.raises(DataError, match="result precision"):
         hls4ml_network(FloatNetwork("n", 4, 1, wide), Hls4mlMode("name"))
     assert hls4ml_network(FloatNetwork("n", 4, 1, wide), Hls4mlMode("name", result=WORD)).output_format == WORD

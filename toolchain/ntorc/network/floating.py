@@ -46,26 +46,6 @@ class FloatDense:
 
 
 @dataclass(frozen=True)
-class FloatLSTM:
-    """LSTM as in Keras, sigmoid gates and tanh.
-
-    Weights ``[input_channels + units, 4 * units]``, columns i, f, g, o in turn, the recurrent kernel's rows
-    last; bias ``[4 * units]``.
-    """
-
-    name: str
-    weights: FloatArray
-    bias: FloatArray
-    return_sequences: bool = False
-    stateful: bool = False
-
-    @property
-    def units(self) -> int:
-        """Elements of the output."""
-        return self.bias.size // 4
-
-
-@dataclass(frozen=True)
 class FloatMaxPool1D:
     """Maximum over ``pool`` vectors, stride ``pool``."""
 
@@ -81,9 +61,42 @@ class FloatAveragePool1D:
     pool: int
 
 
+RecurrentActivation = Literal["hard_sigmoid", "sigmoid", "tanh"]
+
+
+@dataclass(frozen=True)
+class _FloatRecurrent:
+    """Kernel ``[channels, gates * units]``, recurrent kernel ``[units, gates * units]``, bias ``[4 * units]``."""
+
+    name: str
+    kernel: FloatArray
+    recurrent_kernel: FloatArray
+    bias: FloatArray
+    return_sequences: bool = False
+    stateful: bool = False
+    recurrent_activation: RecurrentActivation = "sigmoid"
+    activation: RecurrentActivation = "tanh"
+
+    @property
+    def units(self) -> int:
+        """Elements of the output."""
+        return int(self.recurrent_kernel.shape[0])
+
+
+@dataclass(frozen=True)
+class FloatLSTM(_FloatRecurrent):
+    """Gates i, f, o and candidate g in the columns' order i, f, g, o, as in Keras."""
+
+
+@dataclass(frozen=True)
+class FloatGRU(_FloatRecurrent):
+    """Gates z, r and candidate in this order; bias: z, r (Keras' two added), candidate's input and recurrent one."""
+
+
 FloatWeighted = FloatConv1D | FloatDense
+FloatRecurrent = FloatLSTM | FloatGRU
 FloatPool = FloatMaxPool1D | FloatAveragePool1D
-FloatLayer = FloatWeighted | FloatLSTM | FloatPool
+FloatLayer = FloatWeighted | FloatRecurrent | FloatPool
 
 
 @dataclass(frozen=True)
@@ -95,24 +108,58 @@ class FloatNetwork:
     input_channels: int
     layers: tuple[FloatLayer, ...]
 
-    def run(self, frames: npt.ArrayLike) -> list[FloatArray]:
-        """Every layer's output for frames ``[n, input_length, input_channels]``, in double precision."""
+    def run(self, frames: npt.ArrayLike, streams: int = 1) -> list[FloatArray]:
+        """Every layer's output for frames ``[n, input_length, input_channels]``, in double precision.
+
+        ``streams``: see `ntorc.network.reference.run`.
+        """
         values = np.asarray(frames, np.float64)
         outputs = []
         for layer in self.layers:
-            values = _apply(layer, values)
+            values = _apply(layer, values, streams)
             outputs.append(values)
         return outputs
 
 
-def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
+def recurrent_steps(layer: FloatRecurrent, values: FloatArray, streams: int = 1) -> tuple[FloatArray, float]:
+    """Outputs ``[n, steps, units]`` of a recurrent layer, and its inner value's largest magnitude.
+
+    The inner value is an LSTM's cell state, a GRU's recurrent sum of the candidate.
+    """
+    batch = streams if layer.stateful else len(values)
+    steps = values.reshape(batch, -1, layer.kernel.shape[0])
+    output, state = np.zeros((batch, layer.units)), np.zeros((batch, layer.units))
+    outputs, largest = np.empty((batch, steps.shape[1], layer.units)), 0.0
+    for index in range(steps.shape[1]):
+        driven, fed_back = steps[:, index] @ layer.kernel, output @ layer.recurrent_kernel
+        if isinstance(layer, FloatLSTM):
+            i, f, g, o = np.split(driven + fed_back + layer.bias, 4, axis=1)
+            i, f, o = (activated(layer.recurrent_activation, gate) for gate in (i, f, o))
+            inner = state = f * state + i * activated(layer.activation, g)
+            output = o * activated(layer.activation, state)
+        else:
+            z_bias, r_bias, x_bias, n_bias = np.split(layer.bias, 4)
+            z_sum, r_sum, x = np.split(driven, 3, axis=1)
+            z_fed, r_fed, n = np.split(fed_back, 3, axis=1)
+            z = activated(layer.recurrent_activation, z_sum + z_fed + z_bias)
+            inner = n + n_bias
+            r = activated(layer.recurrent_activation, r_sum + r_fed + r_bias)
+            candidate = activated(layer.activation, x + x_bias + r * inner)
+            output = candidate + z * (output - candidate)
+        largest = max(largest, float(np.abs(inner).max()))
+        outputs[:, index] = output
+    return outputs.reshape(len(values), -1, layer.units), largest
+
+
+def _apply(layer: FloatLayer, values: FloatArray, streams: int) -> FloatArray:
+    if isinstance(layer, FloatRecurrent):
+        outputs, _ = recurrent_steps(layer, values, streams)
+        return outputs if layer.return_sequences else outputs[:, -1:]
     if isinstance(layer, FloatPool):
         length = values.shape[1] // layer.pool
         pools = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1)
         pooled: FloatArray = pools.max(axis=2) if isinstance(layer, FloatMaxPool1D) else pools.mean(axis=2)
         return pooled
-    if isinstance(layer, FloatLSTM):
-        return _lstm(layer, values)
     if isinstance(layer, FloatDense):
         result = (values.reshape(len(values), -1) @ layer.weights + layer.bias)[:, None, :]
     else:
@@ -124,20 +171,6 @@ def _apply(layer: FloatLayer, values: FloatArray) -> FloatArray:
         flat = taps.reshape(len(values), taps.shape[1], -1)
         result = flat @ layer.weights.reshape(-1, layer.weights.shape[2]) + layer.bias
     return activated(layer.activation, result)
-
-
-def _lstm(layer: FloatLSTM, values: FloatArray) -> FloatArray:
-    output = np.zeros((len(values), layer.units))
-    state = np.zeros_like(output)
-    outputs = []
-    for step in values.swapaxes(0, 1):
-        sums = np.concatenate([step, output], axis=1) @ layer.weights + layer.bias
-        i, f, g, o = np.split(sums, 4, axis=1)
-        i, f, o = (activated("sigmoid", gate) for gate in (i, f, o))
-        state = f * state + i * np.tanh(g)
-        output = o * np.tanh(state)
-        outputs.append(output)
-    return np.stack(outputs if layer.return_sequences else outputs[-1:], axis=1)
 
 
 def activated(activation: FloatActivation, values: FloatArray) -> FloatArray:

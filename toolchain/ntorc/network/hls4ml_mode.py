@@ -127,20 +127,22 @@ class _Conversion:
         if isinstance(source, FloatLSTM):
             return self._lstm(source, length, channels, before)
         if not isinstance(source, FloatWeighted):
-            raise DataError(f"layer '{source.name}' rounds in another way in hls4ml", "use MaxPooling1D")
+            raise DataError(
+                f"layer '{source.name}' has no equal in hls4ml mode", "it has Conv1D, Dense, LSTM and MaxPooling1D"
+            )
         return self._weighted(source, length, channels, before)
 
-    def _put(self, source: FloatWeighted | FloatLSTM, bias_shift: int) -> None:
+    def _put(self, name: str, weights: FloatArray, bias: FloatArray, bias_shift: int = 0) -> None:
         word = self.mode.precision
-        self.weights[source.name] = written_weights(source.weights, word)
-        self.biases[source.name] = written_weights(source.bias, word) << bias_shift
+        self.weights[name] = written_weights(weights, word)
+        self.biases[name] = written_weights(bias, word) << bias_shift
 
     def _weighted(self, source: FloatWeighted, length: int, channels: int, before: FixedFormat) -> Layer:
         word = self.mode.precision
         activation = _activation(source.activation, source.name)
         accumulator, output = word, word
         exact = self.mode.granularity == "name"
-        self._put(source, before.fraction if exact else 0)
+        self._put(source.name, source.weights, source.bias, before.fraction if exact else 0)
         if exact and activation == "linear":
             products = int(np.prod(source.weights.shape[:-1]))
             output = self.mode.result or inferred_result(products, before, word)
@@ -170,9 +172,11 @@ class _Conversion:
                 f"LSTM '{source.name}' gets {before}, its recurrent input is {word}",
                 "give the layer before it an activation, or a result precision",
             )
+        if (source.recurrent_activation, source.activation) != ("sigmoid", "tanh"):
+            raise DataError(f"LSTM '{source.name}' has unusual activations", "use sigmoid gates and tanh")
         if source.stateful:
             raise DataError(f"LSTM '{source.name}' is stateful, which hls4ml does not emulate", "use stateful=False")
-        self._put(source, 0)
+        self._put(source.name, np.concatenate([source.kernel, source.recurrent_kernel]), source.bias)
         return LSTM(
             source.name,
             length,

@@ -180,6 +180,10 @@ def _check_weights(network: Network, layer: WeightedLayer, where: str) -> None:
     word = layer.weight_format
     if weights.size and not (word.minimum <= int(weights.min()) and int(weights.max()) <= word.maximum):
         raise DataError(f"{where} has weights outside {word}")
+    if isinstance(layer, Recurrent) and not 0 < layer.gate_format.fraction < layer.gate_format.bits:
+        raise DataError(
+            f"{where} has gates of {layer.gate_format}", "gates lie between -1 and 1: use most bits as fraction"
+        )
     if isinstance(layer, Conv1D) and min(layer.kernel, layer.stride, layer.dilation) < 1:
         raise DataError(f"{where} needs kernel, stride and dilation of at least 1")
     fraction = widths.accumulator_fraction(layer, network.before(layer))

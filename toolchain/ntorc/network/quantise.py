@@ -14,14 +14,18 @@ from ntorc.network.floating import (
     FloatAveragePool1D,
     FloatConv1D,
     FloatDense,
+    FloatGRU,
     FloatLeakyRelu,
-    FloatLSTM,
     FloatMaxPool1D,
     FloatNetwork,
+    FloatRecurrent,
+    recurrent_steps,
 )
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
-from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
+from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Recurrent
 from ntorc.network.network import Network
+
+_NARROW_BITS = 18  # of a DSP48E1's narrower operand
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,11 @@ class _Built:
 
 
 def quantise(
-    network: FloatNetwork, input_format: FixedFormat, calibration: npt.ArrayLike, precision: Precision | None = None
+    network: FloatNetwork,
+    input_format: FixedFormat,
+    calibration: npt.ArrayLike,
+    precision: Precision | None = None,
+    streams: int = 1,
 ) -> Network:
     """Choose every format and round the weights.
 
@@ -62,6 +70,7 @@ def quantise(
         input_format: the format in which frames arrive; fixed by the sensor.
         calibration: integer frames ``[n, input_length, input_channels]`` from the training data.
         precision: widths.
+        streams: independent sequences among the calibration frames, where the network keeps state.
 
     Raises:
         DataError: no calibration frames, or weights that are not finite.
@@ -70,7 +79,8 @@ def quantise(
     frames = np.asarray(calibration)
     if frames.ndim != 3 or not len(frames):
         raise DataError("formats cannot be chosen without calibration frames", "give training windows")
-    outputs = network.run(input_format.values(frames))
+    values = input_format.values(frames)
+    outputs = network.run(values, streams)
     built = _Built()
     length, channels, word = network.input_length, network.input_channels, input_format
     for source, output in zip(network.layers, outputs, strict=True):
@@ -78,8 +88,9 @@ def quantise(
             layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
         elif isinstance(source, FloatAveragePool1D):
             layer = AveragePool1D(source.name, length, channels, source.pool)
-        elif isinstance(source, FloatLSTM):
-            raise DataError(f"layer '{source.name}' is an LSTM", "formats of an LSTM cannot be chosen from data yet")
+        elif isinstance(source, FloatRecurrent):
+            layer = _recurrent(source, values, word, precision, streams, built)
+            word = layer.output_format
         else:
             if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
                 raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")
@@ -87,6 +98,7 @@ def quantise(
             after = _output_format(activation, output, precision)
             layer = _weighted(source, activation, length, channels, word, after, precision.weight_bits, built)
             word = after
+        values = output
         built.layers.append(layer)
         length, channels = layer.output_length, layer.output_channels
     return Network(
@@ -98,6 +110,57 @@ def quantise(
         built.weights,
         built.biases,
     )
+
+
+def _recurrent(
+    source: FloatRecurrent,
+    values: npt.NDArray[np.float64],
+    before: FixedFormat,
+    precision: Precision,
+    streams: int,
+    built: _Built,
+) -> Recurrent:
+    """Gates and output take all bits but the sign as fraction; both kernels share the sum's fraction.
+
+    The kernel that would lose fraction bits by that keeps them: the weights get wider instead, up to what
+    a DSP48E1 multiplies.
+    """
+    if not all(np.isfinite(array).all() for array in (source.kernel, source.recurrent_kernel, source.bias)):
+        raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")
+    unit = FixedFormat(precision.activation_bits, precision.activation_bits - 1)
+    _, largest = recurrent_steps(source, values, streams)
+    inner = format_for_range(min(precision.activation_bits + 2, _NARROW_BITS), largest, precision.headroom)
+    own = format_for_range(precision.weight_bits, float(np.abs(source.kernel).max())).fraction
+    fed_back = format_for_range(precision.weight_bits, float(np.abs(source.recurrent_kernel).max())).fraction
+    fed_back += unit.fraction - before.fraction  # as a fraction of the kernel
+    bits = min(precision.weight_bits + abs(own - fed_back), _NARROW_BITS)
+    weight = FixedFormat(bits, min(own, fed_back) + bits - precision.weight_bits)
+    kind = GRU if isinstance(source, FloatGRU) else LSTM
+    layer = kind(
+        source.name,
+        values.shape[1],
+        values.shape[2],
+        source.units,
+        weight,
+        unit,
+        unit,
+        inner,
+        table_within(source.recurrent_activation, precision.table_error),
+        table_within(source.activation, precision.table_error),
+        source.return_sequences,
+        source.stateful,
+    )
+    recurrent_weight = layer.recurrent_format(before)
+    rows = [weight.quantise(source.kernel), recurrent_weight.quantise(source.recurrent_kernel)]
+    built.weights[source.name] = np.concatenate(rows)
+    built.biases[source.name] = _bias(source.bias, before, weight)
+    return layer
+
+
+def _bias(bias: npt.NDArray[np.float64], before: FixedFormat, weight: FixedFormat) -> IntArray:
+    """In the accumulator's fraction, nearest."""
+    rounded: IntArray = np.floor(bias * 2.0 ** (before.fraction + weight.fraction) + 0.5).astype(np.int64)
+    return rounded
 
 
 def integer_activation(activation: FloatActivation, table_error: float) -> Activation:
@@ -128,8 +191,7 @@ def _weighted(
 ) -> Layer:
     weight = format_for_range(weight_bits, float(np.abs(source.weights).max()))
     built.weights[source.name] = weight.quantise(source.weights)
-    scale = 2.0 ** (before.fraction + weight.fraction)
-    built.biases[source.name] = np.floor(source.bias * scale + 0.5).astype(np.int64)
+    built.biases[source.name] = _bias(source.bias, before, weight)
     if isinstance(source, FloatDense):
         return Dense(source.name, length, channels, source.weights.shape[1], weight, after, activation)
     kernel, _, filters = source.weights.shape

@@ -8,6 +8,7 @@ hls4ml's version.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import tempfile
 import zipfile
@@ -81,12 +82,14 @@ def hls4ml_version() -> str:
 
 
 def _digest_of_model(model: Path) -> str:
-    """Of what the file holds; a .keras archive and its metadata also hold the time."""
+    """Of what the file holds: a .keras archive also states when it was written, and numbers of that process."""
     if not zipfile.is_zipfile(model):
         return digest_of_file(model)
     with zipfile.ZipFile(model) as archive:
-        members = sorted(set(archive.namelist()) - {"metadata.json"})
-        return digest_of([[name, hashlib.sha256(archive.read(name)).hexdigest()] for name in members])
+        members = {name: archive.read(name) for name in archive.namelist() if name != "metadata.json"}
+    stripped = re.sub(rb'"shared_object_id": \d+', b"", members.get("config.json", b""))
+    members["config.json"] = stripped
+    return digest_of({name: hashlib.sha256(content).hexdigest() for name, content in members.items()})
 
 
 def emulate(

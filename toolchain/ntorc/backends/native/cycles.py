@@ -29,10 +29,16 @@ _T, _R, _A = 0, 1, 2
 
 
 def engine_weights(engine: Engine) -> tuple[int, int, int]:
-    """T, R, A in cycles: position to position, start to last read, start to last word available."""
+    """T, R, A in cycles: position to position, start to last read, start to last word available.
+
+    A recurrent layer's next position reads the last word of the state as its last input: from ``inputs``
+    cycles before that word is there it may start.
+    """
     last_pass = (engine.groups - 1) * engine.interval_cycles
     last_read = last_pass + engine.inputs
-    return engine.groups * engine.interval_cycles, last_read, last_read + _PIPELINE + engine.finish_cycles + engine.rest
+    last_word = last_read + _PIPELINE + engine.finish_cycles + engine.rest
+    interval = engine.groups * engine.interval_cycles
+    return max(interval, last_word - engine.inputs) if engine.state else interval, last_read, last_word
 
 
 @dataclass
@@ -119,7 +125,9 @@ class _Walk:
         if isinstance(before, AveragePool1D):
             delay = Quotient(self.formats[index - 1].bits, before.pool).cycles
             return (self.accept(index - 1, (vector + 1) * before.pool - 1), delay)
-        return (self.start(index - 1, vector), 0, index - 1, _A)
+        engine = self.engines[index - 1]
+        position = engine.positions - 1 if engine is not None and engine.last_only else vector
+        return (self.start(index - 1, position), 0, index - 1, _A)
 
     def room(self, index: int, vector: int, size: int) -> list[tuple[int, int] | tuple[int, int, int, int]]:
         """Arcs for the room that an input vector needs, counted to its last element."""
@@ -180,7 +188,7 @@ class _Walk:
             arcs.append((self.accept(index, need - 1), 1))
         if position:
             arcs.append((self.started[index][position - 1], 0, index, _T))
-        if position >= 2:  # the output buffer holds two vectors
+        if position >= 2 and not engine.last_only:  # the output buffer holds two vectors
             arcs.append((self.accept(index + 1, position - 2), 1))
         self.started[index].append(self.graph.event(*arcs))
 

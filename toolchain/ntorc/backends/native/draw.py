@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from ntorc.network.activations import Activation, LeakyRelu, Table
-from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool
+from ntorc.network.formats import FixedFormat, Overflow, Rounding
+from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool, Recurrent
 from ntorc.network.network import Network, random_network
 
 
@@ -14,17 +15,22 @@ def draw_network(seed: int) -> Network:
     """Convolutions, pools and dense layers of random shapes, formats and order; never two maxima in a row."""
     draw = random.Random(seed)
     variant = random.Random(f"variants {seed}")  # kinds within a shape; shapes stay when a kind is added
+    recurrent = random.Random(f"recurrent {seed}")
     start = length = draw.randint(4, 48)
+    word = before = FixedFormat(recurrent.randint(8, 16), recurrent.randint(0, 8))
     channels = 1
     layers: list[Layer] = []
     for index in range(draw.randint(1, 5)):
-        layers.append(_draw_layer(draw, variant, f"l{index}", length, channels, layers))
+        if recurrent.random() < 0.2:
+            layers.append(_draw_recurrent(recurrent, f"l{index}", length, channels, before))
+        else:
+            layers.append(_draw_layer(draw, variant, f"l{index}", length, channels, layers))
+        before = before if isinstance(layers[-1], Pool) else layers[-1].output_format
         length, channels = layers[-1].output_length, layers[-1].output_channels
         if length * channels > 600 or (isinstance(layers[-1], Dense) and draw.random() < 0.4):
             break
     if all(isinstance(layer, Pool) for layer in layers) or length * channels > 64:
         layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
-    word = FixedFormat(draw.randint(8, 16), draw.randint(0, 8))
     return random_network(seed, word, start, tuple(layers))
 
 
@@ -34,6 +40,37 @@ def _draw_output(draw: random.Random) -> FixedFormat:
         draw.randint(-6, 4),
         draw.choice(["truncate", "half_up"]),
         draw.choice(["wrap", "saturate"]),
+    )
+
+
+def _draw_recurrent(draw: random.Random, name: str, length: int, channels: int, before: FixedFormat) -> Recurrent:
+    """An LSTM or GRU whose gates are mostly within their tables' range."""
+    units, bits = draw.randint(1, 7), draw.randint(4, 16)
+    roundings: list[Rounding] = ["truncate", "half_up"]
+    overflows: list[Overflow] = ["wrap", "saturate"]
+    output = FixedFormat(draw.randint(6, 16), draw.randint(4, 14), draw.choice(roundings), draw.choice(overflows))
+    largest = before.bits - 1 + bits - 1 + math.log2(channels + units) / 2  # of a sum, as an integer
+    weight = FixedFormat(bits, round(largest) - before.fraction - draw.randint(0, 4))
+    gate_bits = draw.randint(6, 16)
+    gate = FixedFormat(gate_bits, gate_bits - draw.randint(1, 2))
+    inner_bits = draw.randint(8, 20)
+    inner = FixedFormat(inner_bits, inner_bits - draw.randint(1, 5), draw.choice(roundings), draw.choice(overflows))
+    gates = Table(draw.choice(["sigmoid", "hard_sigmoid"]), draw.randint(1, 3), draw.randint(4, 10))
+    activation = Table("tanh", draw.randint(1, 3), draw.randint(4, 10))
+    kinds: list[type[LSTM] | type[GRU]] = [LSTM, GRU]
+    return draw.choice(kinds)(
+        name,
+        length,
+        channels,
+        units,
+        weight,
+        output,
+        gate,
+        inner,
+        gates,
+        activation,
+        return_sequences=draw.random() < 0.5,
+        stateful=False,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.cells import cell_parameters, cell_sources, cell_tables, gate_biases, gate_columns
+from ntorc.backends.native.cycles import engine_weights
 from ntorc.backends.native.finish import (
     TABLE_IN_LOGIC_ENTRIES,
     Quotient,
@@ -13,9 +15,9 @@ from ntorc.backends.native.finish import (
     finish_sources,
 )
 from ntorc.backends.native.geometry import Engine, engine_of
-from ntorc.network.activations import Activation, Table
+from ntorc.network.activations import Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import AveragePool1D, Feedforward, Pool
+from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
 from ntorc.network.reference import table_words
 from ntorc.network.widths import rounding_shift
@@ -24,9 +26,9 @@ _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_probe.sv", "ntorc_shell.sv")
 
 
-def engine_sources(activation: Activation) -> tuple[str, ...]:
+def engine_sources(layer: WeightedLayer) -> tuple[str, ...]:
     """The hand-written files of a weighted layer."""
-    return (*_ENGINE, *finish_sources(activation))
+    return (*_ENGINE, *(cell_sources(layer) if isinstance(layer, Recurrent) else finish_sources(layer.activation)))
 
 
 def pool_sources(layer: Pool) -> tuple[str, ...]:
@@ -61,9 +63,10 @@ def rom_module(name: str, words: Sequence[int], bits: int, style: str, *, regist
     )
 
 
-def weight_words(network: Network, layer: Feedforward, engine: Engine) -> list[int]:
+def weight_words(network: Network, layer: WeightedLayer, engine: Engine) -> list[int]:
     """Words of the weight memory: pass by pass, input by input; lane l in bits [l*W +: W], zero-padded."""
-    matrix = network.weights[layer.name].reshape(engine.inputs, engine.filters)
+    weights = network.weights[layer.name]
+    matrix = gate_columns(layer, weights) if isinstance(layer, Recurrent) else weights.reshape(engine.inputs, -1)
     bits = layer.weight_format.bits
     mask = (1 << bits) - 1
     words = []
@@ -74,25 +77,22 @@ def weight_words(network: Network, layer: Feedforward, engine: Engine) -> list[i
     return words
 
 
-def bias_words(network: Network, layer: Feedforward, shift: int) -> list[int]:
-    """Biases in the accumulator's fraction, with half of the last bit that stays behind ``shift`` added."""
+def bias_words(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> list[int]:
+    """Biases in the accumulator's fraction, with half of the last bit that is cut from the sum added."""
+    if isinstance(layer, Recurrent):
+        return gate_biases(layer, input_format, network.biases[layer.name])
+    shift = rounding_shift(layer, input_format)
     half_up = isinstance(layer.activation, Table) or layer.output_format.rounding == "half_up"
     half = 1 << (shift - 1) if shift > 0 and half_up else 0
     return [int(value) + half for value in network.biases[layer.name]]
 
 
-def layer_modules(network: Network, layer: Feedforward, directive: Directive, input_format: FixedFormat) -> str:
-    """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
-    engine = engine_of(layer, directive.multipliers)
-    accumulator = accumulator_bits(network, layer)
-    shift = rounding_shift(layer, input_format)
-    width, rom_bits = layer.weight_format.bits, layer.weight_format.bits * engine.lanes
-    style = "block" if directive.weight_storage == "block" else "logic"
-    name = f"layer_{layer.name}"
-    parameters = {
-        "IN_BITS": input_format.bits,
-        "W_BITS": width,
-        "ACC_BITS": accumulator,
+def engine_parameters(network: Network, layer: WeightedLayer, engine: Engine, in_bits: int) -> dict[str, int | str]:
+    """The parameters of ``ntorc_conv1d``."""
+    parameters: dict[str, int | str] = {
+        "IN_BITS": in_bits,
+        "W_BITS": layer.weight_format.bits,
+        "ACC_BITS": accumulator_bits(network, layer),
         "OUT_BITS": layer.output_format.bits,
         "LENGTH": engine.length,
         "CHANNELS": engine.channels,
@@ -107,17 +107,32 @@ def layer_modules(network: Network, layer: Feedforward, directive: Directive, in
         "ROM_AW": address_bits(engine.rom_words),
         "BIAS_AW": address_bits(engine.filters),
     }
-    table = layer.activation if isinstance(layer.activation, Table) else None
+    if engine.state:
+        flags = {"LAST_ONLY": int(engine.last_only), "STATEFUL": int(engine.stateful)}
+        recurrent = {"OUTPUTS": engine.outputs, "STATE": engine.state, "STEP": engine_weights(engine)[0]}
+        return parameters | recurrent | flags
+    return parameters
+
+
+def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, input_format: FixedFormat) -> str:
+    """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
+    engine = engine_of(layer, directive.multipliers)
+    accumulator = accumulator_bits(network, layer)
+    rom_bits = layer.weight_format.bits * engine.lanes
+    style = "block" if directive.weight_storage == "block" else "logic"
+    name = f"layer_{layer.name}"
+    parameters = engine_parameters(network, layer, engine, input_format.bits)
+    tables, finish = finish_text(network, layer, input_format)
     return (
         rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)
         + "\n"
-        + rom_module(f"{name}_bias", bias_words(network, layer, shift), accumulator, "logic", registered=False)
-        + ("" if table is None else "\n" + table_module(f"{name}_table", table, layer.output_format))
+        + rom_module(f"{name}_bias", bias_words(network, layer, input_format), accumulator, "logic", registered=False)
+        + tables
         + f"\n// {layer.kind} {layer.name}: {directive}\n"
         + _stream_header(name, input_format.bits, layer.output_format.bits)
-        + f"  logic [{parameters['ROM_AW'] - 1}:0] rom_address;\n"
+        + f"  logic [{address_bits(engine.rom_words) - 1}:0] rom_address;\n"
         f"  logic [{rom_bits - 1}:0] rom_data;\n"
-        f"  logic [{parameters['BIAS_AW'] - 1}:0] bias_address;\n"
+        f"  logic [{address_bits(engine.filters) - 1}:0] bias_address;\n"
         f"  logic signed [{accumulator - 1}:0] bias_data;\n"
         f"  {name}_weights weights (.clk, .address(rom_address), .data(rom_data));\n"
         f"  {name}_bias bias (.address(bias_address), .data(bias_data));\n"
@@ -126,8 +141,8 @@ def layer_modules(network: Network, layer: Feedforward, directive: Directive, in
         f"  logic signed [{layer.output_format.bits - 1}:0] push_data;\n"
         f"  ntorc_conv1d #({_stated(parameters)}) engine (\n"
         "      .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .sum_valid, .sum_data,\n"
-        "      .bias_address, .push, .push_data, .out_valid, .out_ready, .out_data\n  );\n"
-        f"{finish_instance(network, layer, input_format, table)}endmodule\n"
+        "      .bias_address, .push, .push_data, .out_valid, .out_ready, .out_data, .idle\n  );\n"
+        f"{finish}endmodule\n"
     )
 
 
@@ -135,18 +150,39 @@ def _stated(parameters: Mapping[str, int | str]) -> str:
     return ", ".join(f".{key}({value})" for key, value in parameters.items())
 
 
-def finish_instance(network: Network, layer: Feedforward, input_format: FixedFormat, table: Table | None) -> str:
-    """The finishing stage between the engine's sums and its pushes, with its table."""
-    module = finish_module(layer.activation)
+def finish_text(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> tuple[str, str]:
+    """The stage between the engine's sums and its pushes: its tables as modules, and its instances."""
+    if isinstance(layer, Recurrent):
+        return _cell_text(network, layer, input_format)
     head = (
-        f"  {module} #({_stated(finish_parameters(network, layer, input_format))}) finish (\n"
+        f"  {finish_module(layer.activation)} #({_stated(finish_parameters(network, layer, input_format))}) finish (\n"
         "      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data), .out_valid(push),"
     )
-    if table is None:
-        return f"{head} .out_data(push_data)\n  );\n"
-    return (
-        f"  logic [{table.address_bits - 1}:0] table_address;\n{head} .table_address\n  );\n"
-        f"  layer_{layer.name}_table entries (.clk, .address(table_address), .data(push_data));\n"
+    if not isinstance(layer.activation, Table):
+        return "", f"{head} .out_data(push_data)\n  );\n"
+    name = f"layer_{layer.name}_table"
+    return "\n" + table_module(name, layer.activation, layer.output_format), (
+        f"  logic [{layer.activation.address_bits - 1}:0] table_address;\n{head} .table_address\n  );\n"
+        f"  {name} entries (.clk, .address(table_address), .data(push_data));\n"
+    )
+
+
+def _cell_text(network: Network, layer: Recurrent, input_format: FixedFormat) -> tuple[str, str]:
+    name, words = f"layer_{layer.name}", cell_tables(layer)
+    tables = (layer.recurrent_activation, layer.activation)
+    modules = "".join(
+        "\n" + table_module(f"{name}_{kind}", table, word)
+        for kind, table, word in zip(("gates", "table"), tables, words, strict=True)
+    )
+    return modules, (
+        f"  logic [{tables[0].address_bits - 1}:0] gate_address;\n"
+        f"  logic [{tables[1].address_bits - 1}:0] table_address;\n"
+        f"  logic signed [{words[0].bits - 1}:0] gate_word;\n  logic signed [{words[1].bits - 1}:0] table_word;\n"
+        f"  {name}_gates gates (.clk, .address(gate_address), .data(gate_word));\n"
+        f"  {name}_table entries (.clk, .address(table_address), .data(table_word));\n"
+        f"  ntorc_{layer.kind} #({_stated(cell_parameters(network, layer, input_format))}) cell_part (\n"
+        "      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data), .gate_address, .gate_word,\n"
+        "      .table_address, .table_word, .out_valid(push), .out_data(push_data)\n  );\n"
     )
 
 
@@ -168,7 +204,7 @@ def pool_module(layer: Pool, bits: int) -> str:
         module, parameters = "ntorc_averagepool", parameters | Quotient(bits, layer.pool).parameters
     return _stream_header(f"layer_{layer.name}", bits, bits) + (
         f"  {module} #({_stated(parameters)}) engine (\n"
-        "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+        "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
     )
 
 
@@ -177,7 +213,7 @@ def _stream_header(name: str, in_bits: int, out_bits: int) -> str:
         f"module {name} (\n    input  logic clk,\n    input  logic rst,\n    input  logic in_valid,\n"
         f"    output logic in_ready,\n    input  logic signed [{in_bits - 1}:0] in_data,\n"
         f"    output logic out_valid,\n    input  logic out_ready,\n"
-        f"    output logic signed [{out_bits - 1}:0] out_data\n);\n"
+        f"    output logic signed [{out_bits - 1}:0] out_data,\n    output logic idle\n);\n"
     )
 
 
@@ -191,9 +227,11 @@ def network_module(network: Network) -> str:
         lines.append(
             f"  layer_{layer.name} u_{layer.name} (\n      .clk, .rst, .in_valid(valid_{index}),"
             f" .in_ready(ready_{index}), .in_data(data_{index}),\n      .out_valid(valid_{index + 1}),"
-            f" .out_ready(ready_{index + 1}), .out_data(data_{index + 1})\n  );\n"
+            f" .out_ready(ready_{index + 1}), .out_data(data_{index + 1}), .idle(idle_{index})\n  );\n"
         )
     last = len(network.layers)
+    idles = [f"idle_{index}" for index in range(last)]
+    lines.insert(1, f"  logic {', '.join(idles)};\n  assign idle = {' && '.join(idles)};\n")
     lines.append(
         "  assign valid_0 = in_valid;\n  assign in_ready = ready_0;\n  assign data_0 = in_data;\n"
         f"  assign out_valid = valid_{last};\n  assign ready_{last} = out_ready;\n"
@@ -248,12 +286,13 @@ def top_module(network: Network, design_id: str, clock_hz: float) -> str:
     return (
         f"module ntorc_top (\n    input  logic clk,\n    input  logic aresetn,\n{ports}\n);\n"
         "  logic network_rst, in_valid, in_ready, out_valid, out_ready;\n"
+        "  /* verilator lint_off UNUSEDSIGNAL */\n  logic idle;\n  /* verilator lint_on UNUSEDSIGNAL */\n"
         f"  logic signed [{in_bits - 1}:0] in_data;\n  logic signed [{out_bits - 1}:0] out_data;\n"
         f"  ntorc_fitted_shell #(.DESIGN_ID(64'h{design_id}), .CLOCK_HZ(32'd{round(clock_hz)})) shell (\n"
         f"      .clk, .aresetn, {wires},\n"
         "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\n"
         "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"
-        " .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
+        " .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
     )
 
 

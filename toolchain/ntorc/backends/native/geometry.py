@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.cells import cell_cycles
 from ntorc.backends.native.finish import finish_cycles
-from ntorc.network.layers import Conv1D, Feedforward
+from ntorc.network.layers import Conv1D, Recurrent, WeightedLayer
 
 
 @dataclass(frozen=True)
 class Engine:
     """Parameters of ``ntorc_conv1d`` (see ``firmware/gateware/ntorc_mvm.sv`` for their meaning).
 
-    Dense is the case of one position whose kernel spans the whole input.
+    Dense is the case of one position whose kernel spans the whole input.  A recurrent layer has a position for
+    each step, a kernel of one vector, ``state`` elements of its last output behind it, and four columns a unit.
     """
 
     length: int
@@ -25,12 +27,20 @@ class Engine:
     positions: int
     filters: int
     lanes: int
-    finish_cycles: int = 0  # of the activation, beyond a rectifier's
+    finish_cycles: int = 0  # of the activation or the elementwise part, beyond a rectifier's
+    state: int = 0
+    last_only: bool = False  # only the last position's vector goes out
+    stateful: bool = False
 
     @property
     def inputs(self) -> int:
         """Products summed for one output element; also cycles of reading for one pass."""
-        return self.kernel * self.channels
+        return self.kernel * self.channels + self.state
+
+    @property
+    def outputs(self) -> int:
+        """Elements of an output vector."""
+        return self.state or self.filters
 
     @property
     def span(self) -> int:
@@ -70,8 +80,12 @@ class Engine:
         return self.groups * self.inputs
 
 
-def engine_of(layer: Feedforward, lanes: int) -> Engine:
+def engine_of(layer: WeightedLayer, lanes: int) -> Engine:
     """The engine of a layer with ``lanes`` multipliers."""
+    if isinstance(layer, Recurrent):
+        steps, channels, units = layer.input_length, layer.input_channels, layer.units
+        cycles, last_only = cell_cycles(layer), not layer.return_sequences
+        return Engine(steps, channels, 1, 1, 1, 0, steps, 4 * units, lanes, cycles, units, last_only, layer.stateful)
     if isinstance(layer, Conv1D):
         return Engine(
             layer.input_length,
@@ -107,10 +121,10 @@ def legal_lanes(filters: int) -> tuple[int, ...]:
 _LOGIC_ROM_BITS = 32768  # beyond it (about 512 LUTs) weights in logic never pay and synthesise slowly
 
 
-def legal_directives(layer: Feedforward) -> tuple[Directive, ...]:
+def legal_directives(layer: WeightedLayer) -> tuple[Directive, ...]:
     """All directives of a weighted layer: lanes times the storage of the weights."""
     found = []
-    for lanes in legal_lanes(layer.output_channels):
+    for lanes in legal_lanes(engine_of(layer, 1).filters):
         engine = engine_of(layer, lanes)
         small = engine.rom_words * lanes * layer.weight_format.bits <= _LOGIC_ROM_BITS
         for storage in ("lut", "block") if small else ("block",):

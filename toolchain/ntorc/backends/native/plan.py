@@ -30,7 +30,7 @@ def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float
     ID are the same design.
     """
     libraries = [
-        generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer.activation)
+        generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer)
         for layer in network.layers
     ]
     # each once, in the order of first use: what a design does not use does not change its ID

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.cells import cell_cost
 from ntorc.backends.native.finish import Quotient, finish_cost
 from ntorc.backends.native.generate import address_bits, window_depth
 from ntorc.backends.native.geometry import engine_of
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import AveragePool1D, Feedforward, Pool
+from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
 from ntorc.network.widths import accumulator_fraction
 
 
-def engine_subject(network: Network, layer: Feedforward, input_format: FixedFormat) -> str:
+def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> str:
     """Signature of a weighted layer: everything that its engine's structure depends on, weights aside."""
     engine = engine_of(layer, 1)
     word = layer.output_format
+    if isinstance(layer, Recurrent):
+        return (
+            f"{layer.kind} steps={engine.length} channels={engine.channels} units={layer.units} in={input_format.bits}"
+            f" w={layer.weight_format.bits} acc={accumulator_bits(network, layer)} out={word.bits}"
+            f" gate={layer.gate_format.bits} inner={layer.inner_format.bits} last={int(engine.last_only)}"
+            f" {layer.recurrent_activation} {layer.activation}"
+        )
     shift = accumulator_fraction(layer, input_format) - word.fraction
     return (
         f"engine length={engine.length} channels={engine.channels} kernel={engine.kernel} stride={engine.stride}"
@@ -45,7 +53,7 @@ def shell_subject(network: Network, hop: int) -> str:
 
 
 def engine_features(
-    network: Network, layer: Feedforward, input_format: FixedFormat, directive: Directive
+    network: Network, layer: WeightedLayer, input_format: FixedFormat, directive: Directive
 ) -> dict[str, float]:
     """The physical basis of an engine's LUT and FF counts (see `cost.native`).
 
@@ -69,7 +77,7 @@ def engine_features(
         "in_bits": float(input_format.bits),
         "out_bits": float(layer.output_format.bits),
         "buffer_luts": float(input_format.bits * -(-depth // 64)) if small_buffer else 0.0,
-        "fifo_luts": float(layer.output_format.bits * -(-2 * engine.filters // 32)),
+        "fifo_luts": float(layer.output_format.bits * -(-2 * engine.outputs // 32)),
         "bias_luts": float(accumulator * -(-engine.filters // 64)),
         "rom_luts": float(rom_bits * -(-engine.rom_words // 64)) if in_logic else 0.0,
         "rom_bits_small": float(rom_bits) if in_logic else 0.0,
@@ -85,7 +93,7 @@ def engine_features(
         "weight_block_bits": 0.0 if in_logic else float(rom_bits),
         "buffer_block_bits": 0.0 if small_buffer else float(depth * input_format.bits),
         "buffer_block_words": 0.0 if small_buffer else float(depth),
-        **finish_cost(network, layer),
+        **(cell_cost(network, layer) if isinstance(layer, Recurrent) else finish_cost(network, layer)),
     }
 
 

@@ -13,9 +13,9 @@ from ntorc.network.floating import (
     FloatConv1D,
     FloatDense,
     FloatLayer,
-    FloatLSTM,
     FloatMaxPool1D,
     FloatPool,
+    FloatRecurrent,
     FloatWeighted,
 )
 
@@ -50,9 +50,7 @@ class Chain:
         if isinstance(layer, FloatPool):
             self._add_pool(layer)
             return
-        if isinstance(layer, FloatLSTM):
-            self._refuse_waiting("an LSTM follows it")
-        elif self._waiting is not None:
+        if self._waiting is not None:
             layer = _into_following(self._waiting, layer)
             self._waiting = None
         self.layers.append(layer)
@@ -132,8 +130,12 @@ def _tiled(affine: Affine, length: int) -> Affine:
     return Affine(affine.name, np.tile(affine.scale, times), np.tile(affine.shift, times))
 
 
-def _into_following(affine: Affine, layer: FloatWeighted) -> FloatWeighted:
+def _into_following(affine: Affine, layer: FloatWeighted | FloatRecurrent) -> FloatWeighted | FloatRecurrent:
     """``layer(affine(x))`` as one layer: W (s x + t) + b = (W s) x + (W t + b)."""
+    if isinstance(layer, FloatRecurrent):
+        driven = affine.shift @ layer.kernel
+        bias = layer.bias + np.pad(driven, (0, len(layer.bias) - len(driven)))  # a GRU's recurrent bias stays
+        return replace(layer, kernel=affine.scale[:, None] * layer.kernel, bias=bias)
     if isinstance(layer, FloatDense):
         affine = _tiled(affine, layer.weights.shape[0])
         bias = layer.bias + affine.shift @ layer.weights

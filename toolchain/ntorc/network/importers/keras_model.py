@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from ntorc.network.floating import (
     FloatAveragePool1D,
     FloatConv1D,
     FloatDense,
+    FloatGRU,
     FloatLayer,
     FloatLeakyRelu,
     FloatLSTM,
     FloatMaxPool1D,
     FloatNetwork,
     FloatPool,
+    FloatRecurrent,
+    RecurrentActivation,
 )
 from ntorc.network.importers.folding import Affine, Chain
 
@@ -87,11 +90,11 @@ def _convert(layer: Any, kind: str, index: int) -> FloatLayer:
         return FloatDense(name, weights, bias, _activation(layer))
     if kind == "Conv1D":
         return _convolution(layer, name)
-    if kind == "LSTM":
-        return _lstm(layer, name)
+    if kind in ("LSTM", "GRU"):
+        return _recurrent(layer, kind, name)
     raise DataError(
         f"layer '{layer.name}' is a {kind}, which is not supported",
-        "supported: Conv1D, Dense, LSTM, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
+        "supported: Conv1D, LSTM, GRU, Dense, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
         " BatchNormalization, Activation, ReLU, LeakyReLU; Dropout is left out",
     )
 
@@ -129,13 +132,42 @@ def _convolution(layer: Any, name: str) -> FloatConv1D:
     return FloatConv1D(name, weights, bias, stride, dilation, left, right, _activation(layer))
 
 
-def _lstm(layer: Any, name: str) -> FloatLSTM:
-    kinds = (_activation(layer), layer.recurrent_activation.__name__)
-    if kinds != ("tanh", "sigmoid") or layer.go_backwards:
-        raise DataError(f"layer '{layer.name}' is an unusual LSTM", "use tanh, sigmoid gates, and forward time")
+def _recurrent(layer: Any, kind: str, name: str) -> FloatRecurrent:
+    if layer.go_backwards or layer.return_state:
+        raise DataError(
+            f"layer '{layer.name}' has go_backwards={layer.go_backwards}, return_state={layer.return_state}",
+            "an estimator sees its samples in order and keeps its state to itself: set both to False",
+        )
+    if kind == "GRU" and not layer.reset_after:
+        raise DataError(f"layer '{layer.name}' has reset_after=False", "use reset_after=True, Keras' default")
+    gates, inner = (_gate_activation(layer, what) for what in (layer.recurrent_activation, layer.activation))
+    kernel, recurrent_kernel, bias = _recurrent_weights(layer)
+    sequences, stateful = bool(layer.return_sequences), bool(layer.stateful)
+    if kind == "LSTM":
+        return FloatLSTM(name, kernel, recurrent_kernel, bias.reshape(-1), sequences, stateful, gates, inner)
+    split, rows = 2 * recurrent_kernel.shape[0], bias.reshape(2, -1)
+    # z and r add both biases; the candidate's recurrent one meets r first
+    merged = np.concatenate([rows.sum(axis=0)[:split], rows[0, split:], rows[1, split:]])
+    return FloatGRU(name, kernel, recurrent_kernel, merged, sequences, stateful, gates, inner)
+
+
+def _recurrent_weights(layer: Any) -> tuple[Any, Any, Any]:
     arrays = [np.asarray(array, np.float64) for array in layer.get_weights()]
-    bias = arrays[2] if len(arrays) > 2 else np.zeros(arrays[0].shape[1])
-    return FloatLSTM(name, np.concatenate(arrays[:2]), bias, bool(layer.return_sequences), bool(layer.stateful))
+    if not arrays:
+        raise DataError(f"layer '{layer.name}' has no weights", "train or load the model first")
+    if len(arrays) == 2:
+        arrays.append(np.zeros((1 if type(layer).__name__ == "LSTM" else 2, arrays[0].shape[1])))
+    return arrays[0], arrays[1], arrays[2]
+
+
+def _gate_activation(layer: Any, function: Any) -> RecurrentActivation:
+    name = getattr(function, "__name__", str(function))
+    for known in get_args(RecurrentActivation):
+        if name == known:
+            return cast(RecurrentActivation, known)
+    raise DataError(
+        f"layer '{layer.name}' has activation '{name}'", "in a recurrent layer: sigmoid, hard_sigmoid, tanh"
+    )
 
 
 def _weights(layer: Any) -> tuple[Any, Any]:
