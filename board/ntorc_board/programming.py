@@ -21,7 +21,7 @@ from ntorc_board.registers import load_registers
 
 MAGIC = 0x4E544F52
 """The MAGIC register of every shell: ``NTOR``."""
-SHELL_VERSION = 2
+SHELL_VERSION = 3
 SHELL_INSTANCE = "ntorc_0"
 RESULT_TIMEOUT_S = 5.0
 """How long the self-test waits for one result; a simulated logic needs milliseconds."""

@@ -8,12 +8,14 @@
 //
 // Histogram: bin i counts latencies in [LOWER + i * 2^SHIFT, LOWER + (i + 1) * 2^SHIFT); what lies below and
 // above has counters of its own.  All counters stop at their largest value, the sequence number wraps.
-// A clear empties everything at once and keeps LOWER, SHIFT and DEADLINE, which only `rst` resets.
+// A clear empties everything and keeps LOWER, SHIFT and DEADLINE, which only `rst` resets.  The histogram reads as
+// empty at once; its bins are cleared within 64 cycles, and results of that time appear in it after them.
 `include "ntorc_registers.svh"
 
 module ntorc_probe #(
     parameter int CYCLE_BITS = 32,  // of a latency, at least 7; longer ones read as the largest
-    parameter int COUNT_BITS = 32   // of bins, misses and what lies outside the histogram
+    parameter int COUNT_BITS = 32,  // of bins, misses and what lies outside the histogram
+    parameter int IN_FLIGHT  = 1    // estimates that may have started without a result; their order is kept
 ) (
     input  logic        clk,
     input  logic        rst,    // of the configuration
@@ -52,9 +54,24 @@ module ntorc_probe #(
   logic [31:0] sequence_number;
   logic measured;
 
+  if (IN_FLIGHT == 1) begin : age
+    always_ff @(posedge clk) begin
+      if (start) elapsed <= CYCLE_BITS'(2);
+      else if (elapsed != '1) elapsed <= elapsed + 1'b1;
+    end
+  end else begin : age
+    // when each of them started; a latency is counted modulo 2^CYCLE_BITS
+    logic [CYCLE_BITS-1:0] now, started;
+    wire [CYCLE_BITS-1:0] next = now + 1'b1;
+    logic waiting;
+    ntorc_fifo #(.BITS(CYCLE_BITS), .DEPTH(IN_FLIGHT)) starts (
+        .clk, .rst(clear), .push(start), .push_data(now), .out_valid(waiting), .out_ready(done), .out_data(started)
+    );
+    always_ff @(posedge clk) now <= rst ? '0 : next;
+    assign elapsed = waiting ? next - started : '1;
+  end
+
   always_ff @(posedge clk) begin
-    if (start) elapsed <= CYCLE_BITS'(2);
-    else if (elapsed != '1) elapsed <= elapsed + 1'b1;
     measured <= done && !clear;
     if (clear) begin
       sequence_number <= '0;
@@ -68,13 +85,12 @@ module ntorc_probe #(
   // ---- extremes, misses, and where in the histogram --------------------------------------------------------
   logic [CYCLE_BITS-1:0] latency_min, latency_max, above_lower;
   logic [COUNT_BITS-1:0] missed, under, over;
-  logic placed, counted;
-  logic [BIN_BITS-1:0] bin;
+  logic placed;
   wire [CYCLE_BITS-1:0] bin_wide = above_lower >> shift;
+  wire counted = placed && bin_wide[CYCLE_BITS-1:BIN_BITS] == '0;
 
   always_ff @(posedge clk) begin
     above_lower <= latency - lower;
-    bin         <= bin_wide[BIN_BITS-1:0];
     if (clear) begin
       latency_min <= '1;
       latency_max <= '0;
@@ -82,7 +98,6 @@ module ntorc_probe #(
       under       <= '0;
       over        <= '0;
       placed      <= 1'b0;
-      counted     <= 1'b0;
     end else begin
       if (measured) begin
         if (latency < latency_min) latency_min <= latency;
@@ -91,21 +106,28 @@ module ntorc_probe #(
         if (latency < lower && under != '1) under <= under + 1'b1;
       end
       placed <= measured && latency >= lower;
-      counted <= placed && bin_wide[CYCLE_BITS-1:BIN_BITS] == '0;
-      if (placed && bin_wide[CYCLE_BITS-1:BIN_BITS] != '0 && over != '1) over <= over + 1'b1;
+      if (placed && !counted && over != '1) over <= over + 1'b1;
     end
   end
 
-  // ---- the bins: a memory that keeps its words, and which of them hold something since the clear -------------
+  // ---- the bins: a memory that a sweep clears, one a cycle -------------------------------------------------
+  // What is counted meanwhile waits: at most one a cycle, so the queue holds as many as a sweep takes cycles.
   (* ram_style = "distributed" *) logic [COUNT_BITS-1:0] counts[BINS];
-  logic [BINS-1:0] used;
-  wire [COUNT_BITS-1:0] count = used[bin] ? counts[bin] : '0;
+  logic sweeping, waiting;
+  logic [BIN_BITS-1:0] sweep_at, counted_bin;
+  wire [BIN_BITS-1:0] count_at = sweeping ? sweep_at : counted_bin;
+  wire [COUNT_BITS-1:0] count = counts[count_at];
   wire [BIN_BITS-1:0] read_bin = read_address[2+:BIN_BITS];
 
+  ntorc_fifo #(.BITS(BIN_BITS), .DEPTH(BINS)) counted_bins (
+      .clk, .rst(clear), .push(counted), .push_data(bin_wide[BIN_BITS-1:0]), .out_valid(waiting), .out_ready(!sweeping),
+      .out_data(counted_bin)
+  );
+
   always_ff @(posedge clk) begin
-    if (counted && count != '1) counts[bin] <= count + 1'b1;
-    if (clear) used <= '0;
-    else if (counted) used[bin] <= 1'b1;
+    if (sweeping || (waiting && count != '1)) counts[count_at] <= sweeping ? '0 : count + 1'b1;
+    sweep_at <= clear ? '0 : sweep_at + 1'b1;
+    sweeping <= clear || (sweeping && sweep_at != '1);
   end
 
   // ---- reads -----------------------------------------------------------------------------------------------
@@ -123,7 +145,7 @@ module ntorc_probe #(
       `NTORC_HIST_OVER:   read_value = 32'(over);
       default: begin
         read_value = 32'd0;
-        if (read_address[11:8] == 4'(`NTORC_HISTOGRAM >> 8) && used[read_bin]) read_value = 32'(counts[read_bin]);
+        if (read_address[11:8] == 4'(`NTORC_HISTOGRAM >> 8) && !sweeping) read_value = 32'(counts[read_bin]);
       end
     endcase
   end

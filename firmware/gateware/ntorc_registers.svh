@@ -25,6 +25,9 @@
 `define NTORC_HIST_SHIFT    12'h058
 `define NTORC_HIST_UNDER    12'h05C
 `define NTORC_HIST_OVER     12'h060
+`define NTORC_LOST          12'h064
+`define NTORC_WARM_UP       12'h068
+`define NTORC_FEATURES      12'h06C
 `define NTORC_RESULT        12'h100
 `define NTORC_HISTOGRAM     12'h200
 `endif

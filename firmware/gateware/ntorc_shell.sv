@@ -1,5 +1,11 @@
 // AXI4-Lite shell around a network: samples in, results out, identity, cycle counter, latency probe.
 // One register map for every backend and board: board/ntorc_board/registers.json.
+//
+// Two ways from samples to the network, chosen by STREAMING:
+// - window: the last WINDOW samples each HOP samples.  From the clock edge that accepts the frame's last sample
+//   to the first element's in_valid: 2 cycles (ntorc_window).
+// - streaming: each sample as it comes, to a network that keeps its state; a frame is WINDOW samples.  From the
+//   clock edge that accepts a sample to its in_valid, while the buffer is empty: 1 cycle (ntorc_samples).
 `include "ntorc_registers.svh"
 
 module ntorc_shell #(
@@ -9,8 +15,10 @@ module ntorc_shell #(
     parameter int OUT_BITS  = 16,
     parameter int WINDOW    = 128,
     parameter int HOP       = 16,
-    parameter int DEPTH     = 256,
-    parameter int OUTPUTS   = 1
+    parameter int DEPTH     = 256,   // of the window's memory; streaming: of the buffer
+    parameter int OUTPUTS   = 1,
+    parameter bit STREAMING = 1'b0,
+    parameter int WARM_UP   = 0      // results after a reset that are not yet valid
 ) (
     input  logic        clk,
     input  logic        aresetn,
@@ -38,8 +46,10 @@ module ntorc_shell #(
     output logic signed [IN_BITS-1:0]  in_data,
     input  logic                       out_valid,
     output logic                       out_ready,
-    input  logic signed [OUT_BITS-1:0] out_data
+    input  logic signed [OUT_BITS-1:0] out_data,
+    input  logic                       network_idle  // no layer holds work of a frame
 );
+  localparam int FRAMES = STREAMING ? 32 : 1;  // that may be under way
   localparam int OW = (OUTPUTS > 1) ? $clog2(OUTPUTS) : 1;
 
   logic soft_reset;
@@ -87,30 +97,41 @@ module ntorc_shell #(
 
   // ---- samples to frames ---------------------------------------------------------------------------
   logic [15:0] hop;
-  logic filled, frame, dropped, busy, overrun;
-  logic [31:0] sample_count;
+  logic ready, filled, frame, lost, busy, overrun;
+  logic [31:0] sample_count, lost_count;
+  logic result_done;
   wire sample_valid = write && (write_address == `NTORC_SAMPLE);
   wire write_control = write && (write_address == `NTORC_CONTROL);
 
   always_ff @(posedge clk) begin
-    if (rst) begin
-      hop        <= 16'(HOP);
-      soft_reset <= 1'b1;
-    end else begin
-      soft_reset <= write_control && write_data[0];
-      if (write && write_address == `NTORC_HOP && write_data[15:0] != '0) hop <= write_data[15:0];
-    end
+    if (rst) soft_reset <= 1'b1;
+    else soft_reset <= write_control && write_data[0];
   end
 
-  ntorc_window #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH)) window (
-      .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .hop, .busy, .filled, .frame,
-      .dropped, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
-  );
+  if (STREAMING) begin : feed
+    ntorc_samples #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH), .FRAMES(FRAMES)) samples (
+        .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .result_done, .ready, .lost, .busy,
+        .filled, .frame, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
+    );
+    assign hop = 16'(WINDOW);
+    wire unused = &{1'b0, network_idle};
+  end else begin : feed
+    ntorc_window #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH)) window (
+        .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .hop, .result_done, .network_idle,
+        .ready, .lost, .busy, .filled, .frame, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
+    );
+    always_ff @(posedge clk) begin
+      if (rst) hop <= 16'(HOP);
+      else if (write && write_address == `NTORC_HOP && write_data[15:0] != '0) hop <= write_data[15:0];
+    end
+  end
 
   // ---- results ---------------------------------------------------------------------------------------
   logic [OUTPUTS*32-1:0] collected, results;
   logic [OW-1:0] output_at;
-  wire result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
+  logic valid;
+  logic [15:0] warming;  // results that are not yet valid
+  assign result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
   assign out_ready = 1'b1;
 
   always_comb begin
@@ -121,22 +142,25 @@ module ntorc_shell #(
   always_ff @(posedge clk) begin
     if (out_valid) results <= collected;
     if (clear) begin
-      busy         <= 1'b0;
       overrun      <= 1'b0;
+      valid        <= 1'b0;
+      warming      <= 16'(WARM_UP);
       output_at    <= '0;
       sample_count <= '0;
+      lost_count   <= '0;
     end else begin
-      if (frame) busy <= 1'b1;
-      else if (result_done) busy <= 1'b0;
-      if (dropped) overrun <= 1'b1;
-      if (sample_valid) sample_count <= sample_count + 1'b1;
+      if (lost) overrun <= 1'b1;
+      if (lost && lost_count != '1) lost_count <= lost_count + 1'b1;
+      if (sample_valid && (ready || !STREAMING)) sample_count <= sample_count + 1'b1;
       if (out_valid) output_at <= result_done ? '0 : output_at + 1'b1;
+      if (result_done && warming == '0) valid <= 1'b1;
+      if (result_done && warming != '0) warming <= warming - 1'b1;
     end
   end
 
   // ---- their latency: watched, never changed -----------------------------------------------------------
   logic [31:0] probe_value;
-  ntorc_probe probe (
+  ntorc_probe #(.IN_FLIGHT(FRAMES)) probe (
       .clk, .rst, .clear, .start(frame), .done(result_done), .write, .write_address, .write_data, .read_address,
       .read_value(probe_value)
   );
@@ -156,15 +180,18 @@ module ntorc_shell #(
       `NTORC_MAGIC:         read_value = 32'h4E54_4F52;
       `NTORC_DESIGN_ID_LO:  read_value = DESIGN_ID[31:0];
       `NTORC_DESIGN_ID_HI:  read_value = DESIGN_ID[63:32];
-      `NTORC_SHELL_VERSION: read_value = 32'd2;
+      `NTORC_SHELL_VERSION: read_value = 32'd3;
       `NTORC_CLOCK_HZ:      read_value = CLOCK_HZ;
       `NTORC_WINDOW:        read_value = 32'(WINDOW);
       `NTORC_HOP:           read_value = 32'(hop);
-      `NTORC_STATUS:        read_value = {29'd0, filled, overrun, busy};
+      `NTORC_STATUS:        read_value = {28'd0, valid, filled, overrun, busy};
       `NTORC_SAMPLE_COUNT:  read_value = sample_count;
       `NTORC_CYCLES_LO:     read_value = cycles[31:0];
       `NTORC_CYCLES_HI:     read_value = cycles_hi;
       `NTORC_OUTPUTS:       read_value = 32'(OUTPUTS);
+      `NTORC_LOST:          read_value = lost_count;
+      `NTORC_WARM_UP:       read_value = 32'(WARM_UP);
+      `NTORC_FEATURES:      read_value = {31'd0, STREAMING};
       default:
       read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : probe_value;
     endcase

@@ -29,18 +29,24 @@
 #define NTORC_REG_HIST_SHIFT 0x58u
 #define NTORC_REG_HIST_UNDER 0x5Cu
 #define NTORC_REG_HIST_OVER 0x60u
+#define NTORC_REG_LOST 0x64u
+#define NTORC_REG_WARM_UP 0x68u
+#define NTORC_REG_FEATURES 0x6Cu
 #define NTORC_REG_RESULT(i) (0x100u + 4u * (i))
 #define NTORC_RESULT_COUNT 64u
 #define NTORC_REG_HISTOGRAM(i) (0x200u + 4u * (i))
 #define NTORC_HISTOGRAM_COUNT 64u
 
 #define NTORC_MAGIC 0x4E544F52u
-#define NTORC_SHELL_VERSION 2u
+#define NTORC_SHELL_VERSION 3u
 
 #define NTORC_CONTROL_SOFT_RESET (1u << 0)
 
 #define NTORC_STATUS_BUSY (1u << 0)
 #define NTORC_STATUS_OVERRUN (1u << 1)
 #define NTORC_STATUS_FILLED (1u << 2)
+#define NTORC_STATUS_VALID (1u << 3)
+
+#define NTORC_FEATURES_STREAMING (1u << 0)
 
 #endif

@@ -85,6 +85,7 @@ EXPORT uint32_t bench_traffic(void *handle, uint32_t writes, const uint32_t *wri
     top->in_ready = b.chance(50);
     top->out_valid = b.chance(20);
     top->out_data = b.draw();
+    top->network_idle = b.chance(80);
     top->clk = 0;
     top->eval();
     const bool aw_taken = top->s_axi_awvalid && top->s_axi_awready;

@@ -15,6 +15,7 @@ from pathlib import Path
 from ntorc.backends.base import Plan
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
+from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.activations import LeakyRelu, Table
@@ -58,6 +59,8 @@ def designs() -> Iterator[tuple[str, Plan]]:
         for where, share in (("fewest", 0.0), ("middle", 0.5), ("most", 1.0)):
             directives = [row[round(share * (len(row) - 1))] for row in legal]
             yield f"{name}, {where} multipliers", backend.plan(network, directives, CLOCK_HZ, HOP)
+    window = network.input_length
+    yield "streaming", make_plan(network, directives, CLOCK_HZ, window, streaming=True, warm_up=3)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ import pytest
 from axi_mutants import MUTANTS, RULES, Mutant, with_mutants
 from formal_runs import check, write_model
 
-from ntorc.backends.native import generate
+from ntorc.backends.native import shell
 from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import register_offsets
 from ntorc.backends.native.verilate import build_library, lint
@@ -26,7 +26,7 @@ KEPT = {"HOP": 0xFFFF, "DEADLINE": 0xFFFFFFFF, "HIST_LOWER": 0xFFFFFFFF, "HIST_S
 
 def checked_sources() -> dict[str, str]:
     """The shell, the checker, and what holds both."""
-    files = library_sources(generate.SHELL_SOURCES)
+    files = library_sources(shell.shell_sources())
     for name in ("axi_lite_checker.sv", f"{TOP}.sv"):
         files[name] = (gateware_folder() / "checks" / name).read_text(encoding="utf-8")
     return files

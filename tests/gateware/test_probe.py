@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ntorc.backends.native import generate
+from ntorc.backends.native import shell
 from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import SimulatedLogic, register_offsets
 from ntorc.backends.native.verilate import build_library, build_logic
@@ -27,6 +27,7 @@ from ntorc_board.programming import SHELL_VERSION
 IntArray = npt.NDArray[np.int64]
 BINS = 64
 PIPELINE_CYCLES = 3  # from the latency's register to the histogram's
+SWEEP_CYCLES = BINS  # that a clear takes to reach every bin
 OFFSETS = register_offsets()
 
 
@@ -67,7 +68,9 @@ class Probe:
     def read(self, register: str, index: int = 0) -> int:
         return int(ctypes.c_uint32(self.library.bench_read(self.handle, OFFSETS[register] + 4 * index)).value)
 
-    def run(self, start: IntArray, done: IntArray, clear: IntArray, watched: str = "LATENCY") -> IntArray:
+    def run(
+        self, start: IntArray, done: IntArray, clear: IntArray, watched: str = "LATENCY", index: int = 0
+    ) -> IntArray:
         """Drive the ports cycle by cycle; the watched register after each cycle."""
         values = np.zeros(len(start), np.uint32)
         byte_ports = [np.ascontiguousarray(port, np.uint8) for port in (start, done, clear)]
@@ -75,7 +78,7 @@ class Probe:
             self.handle,
             len(start),
             *(port.ctypes.data_as(ctypes.c_void_p) for port in byte_ports),
-            OFFSETS[watched],
+            OFFSETS[watched] + 4 * index,
             values.ctypes.data_as(ctypes.c_void_p),
         )
         return values.astype(np.int64)
@@ -95,13 +98,18 @@ class Probe:
         one = np.ones(1, np.int64)
         self.run(0 * one, 0 * one, one)
 
+    def settle(self) -> None:
+        """Idle cycles in which what waited for the end of a sweep reaches the histogram."""
+        nothing = np.zeros(SWEEP_CYCLES, np.int64)
+        self.run(nothing, nothing, nothing)
+
     def counts(self) -> Counts:
         bins = [self.read("HISTOGRAM", i) for i in range(BINS)]
         return Counts(self.read("MISSED"), self.read("HIST_UNDER"), self.read("HIST_OVER"), bins)
 
 
 def library(cache: Path, *parameters: str) -> Path:
-    files = library_sources(("ntorc_registers.svh", "ntorc_probe.sv"))
+    files = library_sources(("ntorc_registers.svh", "ntorc_fifo.sv", "ntorc_probe.sv"))
     bench = Path(__file__).with_name("probe_bench.cpp")
     return build_library(files, "ntorc_probe", (bench,), cache, [f"-G{text}" for text in parameters])
 
@@ -145,6 +153,7 @@ def test_all_counters_agree_with_numpy(
             assert probe.read(register) == value
         observed = probe.estimates(latencies, draw.integers(-1, 4, len(latencies)))  # -1: in the cycle of a result
         np.testing.assert_array_equal(observed, latencies)
+        probe.settle()
         assert probe.counts() == counted(observed, deadline, lower, shift)
         assert probe.read("RESULT_SEQ") == len(observed)
         assert (probe.read("LATENCY_MIN"), probe.read("LATENCY_MAX")) == (observed.min(), observed.max())
@@ -159,6 +168,7 @@ def test_edges_fall_into_the_upper_bin(probe: Probe) -> None:
     end = lower + (BINS << shift)
     latencies = np.array([lower - 1, lower, lower + 7, lower + 8, end - 1, end], np.int64)
     probe.estimates(latencies, np.zeros(len(latencies), np.int64))
+    probe.settle()
     assert probe.counts() == Counts(0, 1, 1, [2, 1, *[0] * 61, 1])
 
 
@@ -187,6 +197,7 @@ def test_a_clear_empties_everything_at_once_and_keeps_the_configuration(probe: P
     assert [probe.read(name) for name in ("DEADLINE", "HIST_LOWER", "HIST_SHIFT")] == [5, 4, 1]
     latencies = np.arange(2, 90, dtype=np.int64)
     probe.estimates(latencies, np.zeros(len(latencies), np.int64))
+    probe.settle()
     assert probe.counts() == counted(latencies, 5, 4, 1)
 
 
@@ -206,6 +217,55 @@ def test_counters_and_latencies_stop_at_their_largest_value(narrow: Path) -> Non
     probe.close()
 
 
+@settings(max_examples=60)
+@given(
+    results=st.lists(st.booleans(), min_size=1, max_size=3 * BINS),
+    clears=st.lists(st.integers(0, 3 * BINS), max_size=4),
+    lower=st.integers(0, 100),
+)
+@example(results=[True] * 3 * BINS, clears=[0], lower=0)  # fills the queue
+@example(results=[True] * 3 * BINS, clears=[7, 50], lower=0)
+def test_no_result_is_lost_while_bins_are_cleared(
+    full: Path, results: list[bool], clears: list[int], lower: int
+) -> None:
+    """Up to a result a cycle, from the last clear on, whatever was counted or cleared before."""
+    probe = Probe(full)
+    try:
+        probe.write("HIST_LOWER", lower)
+        length = 3 * BINS + 1
+        start, done, clear = np.zeros((3, length), np.int64)
+        start[0] = 1
+        done[1 : 1 + len(results)] = results
+        clear[clears] = 1
+        observed = probe.run(start, done, clear)
+        first = max(clears, default=-1) + 1
+        since = observed[first:][done[first:] == 1]
+        probe.settle()
+        assert probe.counts() == counted(since, 0xFFFFFFFF, lower, 0)
+        assert probe.read("RESULT_SEQ") == len(since)
+    finally:
+        probe.close()
+
+
+def test_the_histogram_reads_as_empty_from_the_clear_on(probe: Probe) -> None:
+    probe.estimates(np.arange(2, 60, dtype=np.int64), np.zeros(58, np.int64))
+    probe.settle()
+    assert sum(probe.counts().bins) == 58
+    probe.clear()
+    nothing = np.zeros(1, np.int64)
+    for _ in range(SWEEP_CYCLES + 3):
+        assert probe.counts().bins == [0] * BINS
+        probe.run(nothing, nothing, nothing)
+
+
+def test_away_from_a_clear_the_histogram_is_behind_by_the_pipeline(probe: Probe) -> None:
+    probe.settle()
+    start, done, clear = np.zeros((3, 1 + 9 + PIPELINE_CYCLES), np.int64)
+    start[0] = done[8] = 1
+    seen = probe.run(start, done, clear, "HISTOGRAM", 9)
+    assert seen.tolist() == [*[0] * (8 + PIPELINE_CYCLES), 1, 1]
+
+
 def test_results_in_successive_cycles_are_all_counted(probe: Probe) -> None:
     """The memory's read, addition and write take one cycle: none is lost between two of the same bin."""
     start, done, clear = np.zeros((3, 40), np.int64)
@@ -216,6 +276,7 @@ def test_results_in_successive_cycles_are_all_counted(probe: Probe) -> None:
     probe.write("HIST_SHIFT", 3)
     probe.clear()
     again = probe.run(start, done, clear)[2:30]
+    probe.settle()
     assert probe.counts() == counted(again, 0xFFFFFFFF, 0, 3)
 
 
@@ -251,10 +312,10 @@ def varying(ntorc_cache: Path) -> Path:
     """The whole top around a network whose latency is its sample."""
     word = FixedFormat(14, 0)
     shaped = random_network(1, word, 1, (Dense("d", 1, 1, 1, FixedFormat(8, 0), word),))
-    files = library_sources(generate.SHELL_SOURCES)
+    files = library_sources(shell.shell_sources())
     files["ntorc_network.sv"] = NETWORK
-    files["ntorc_fitted_shell.sv"] = generate.shell_module(shaped, 1, 4)
-    files["ntorc_top.sv"] = generate.top_module(shaped, f"{7:016x}", 100e6)
+    files["ntorc_fitted_shell.sv"] = shell.shell_module(shaped, 1, 4)
+    files["ntorc_top.sv"] = shell.top_module(shaped, f"{7:016x}", 100e6)
     return build_logic(files, ntorc_cache)
 
 
@@ -282,6 +343,7 @@ def test_over_the_bus_with_latencies_that_vary(varying: Path) -> None:
 def test_who_sees_a_new_result_sees_it_counted(varying: Path) -> None:
     """The histogram is behind the sequence number by less than the bus can tell."""
     with SimulatedLogic(varying) as logic:
+        logic.step(SWEEP_CYCLES)  # of the reset
         for number in range(1, 40):
             logic.write("SAMPLE", number)
             while logic.read("RESULT_SEQ") != number:
@@ -293,7 +355,7 @@ def test_who_sees_a_new_result_sees_it_counted(varying: Path) -> None:
 def test_the_simulated_shell_has_the_maps_version(varying: Path) -> None:
     listed = json.loads((project_root() / "board" / "ntorc_board" / "registers.json").read_text(encoding="utf-8"))
     with SimulatedLogic(varying) as logic:
-        assert logic.read("SHELL_VERSION") == listed["shell_version"] == SHELL_VERSION == 2
+        assert logic.read("SHELL_VERSION") == listed["shell_version"] == SHELL_VERSION == 3
 
 
 def test_words_beside_the_map_read_as_zero(varying: Path) -> None:

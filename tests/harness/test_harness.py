@@ -88,7 +88,7 @@ class TestEstimates:
         report = run.report
         assert report is not None
         assert (report.estimates, report.requested, report.hop, report.window) == (7, 7, 3, WINDOW)
-        assert (report.design_id, report.shell_version, report.outputs) == ("0123456789abcdef", 2, 1)
+        assert (report.design_id, report.shell_version, report.outputs) == ("0123456789abcdef", 3, 1)
         assert (report.clock, report.clock_hz, report.period_ns) == ("CLOCK_MONOTONIC", 100_000_000, 0)
         assert (report.torn, report.timeouts, report.skipped, report.overruns) == (0, 0, 0, 0)
         assert (report.scheduler_text, report.cpu, report.interrupted) == ("SCHED_OTHER", None, False)

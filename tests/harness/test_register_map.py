@@ -31,7 +31,9 @@ def test_header_has_exactly_the_maps_fields() -> None:
         for item in MAP["registers"]
         for field in item.get("fields", [])
     }
-    found = {name: number(value) for name, value in DEFINES.items() if re.match(r"NTORC_(STATUS|CONTROL)_", name)}
+    found = {
+        name: number(value) for name, value in DEFINES.items() if re.match(r"NTORC_(STATUS|CONTROL|FEATURES)_", name)
+    }
     assert found == expected
 
 

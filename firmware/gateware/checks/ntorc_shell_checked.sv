@@ -29,6 +29,7 @@ module ntorc_shell_checked (
     input  logic        out_valid,
     output logic        out_ready,
     input  logic signed [7:0] out_data,
+    input  logic        network_idle,
     output logic [10:0] broken
 );
   /* verilator lint_off UNUSEDSIGNAL */  // read by the proof alone
@@ -41,7 +42,7 @@ module ntorc_shell_checked (
       .clk, .aresetn, .s_axi_awvalid, .s_axi_awready, .s_axi_awaddr, .s_axi_wvalid, .s_axi_wready, .s_axi_wdata,
       .s_axi_bvalid, .s_axi_bready, .s_axi_bresp, .s_axi_arvalid, .s_axi_arready, .s_axi_araddr, .s_axi_rvalid,
       .s_axi_rready, .s_axi_rdata, .s_axi_rresp, .network_rst, .in_valid, .in_ready, .in_data, .out_valid,
-      .out_ready, .out_data
+      .out_ready, .out_data, .network_idle
   );
 
   axi_lite_checker rules (

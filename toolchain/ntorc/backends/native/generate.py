@@ -23,7 +23,6 @@ from ntorc.network.reference import table_words
 from ntorc.network.widths import rounding_shift
 
 _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
-SHELL_SOURCES = ("ntorc_registers.svh", "ntorc_window.sv", "ntorc_probe.sv", "ntorc_shell.sv")
 
 
 def engine_sources(layer: WeightedLayer) -> tuple[str, ...]:
@@ -238,64 +237,3 @@ def network_module(network: Network) -> str:
         f"  assign out_data = data_{last};\nendmodule\n"
     )
     return "".join(lines)
-
-
-_AXI = (
-    ("input", 1, "s_axi_awvalid"),
-    ("output", 1, "s_axi_awready"),
-    ("input", 12, "s_axi_awaddr"),
-    ("input", 1, "s_axi_wvalid"),
-    ("output", 1, "s_axi_wready"),
-    ("input", 32, "s_axi_wdata"),
-    ("output", 1, "s_axi_bvalid"),
-    ("input", 1, "s_axi_bready"),
-    ("output", 2, "s_axi_bresp"),
-    ("input", 1, "s_axi_arvalid"),
-    ("output", 1, "s_axi_arready"),
-    ("input", 12, "s_axi_araddr"),
-    ("output", 1, "s_axi_rvalid"),
-    ("input", 1, "s_axi_rready"),
-    ("output", 32, "s_axi_rdata"),
-    ("output", 2, "s_axi_rresp"),
-)
-
-
-def shell_module(network: Network, hop: int, depth: int) -> str:
-    """The shell with this network's widths; identity and clock are set by the top."""
-    in_bits, out_bits = network.input_format.bits, network.output_format.bits
-    ports = "".join(f"    {way:6} logic [{bits - 1}:0] {name},\n" for way, bits, name in _AXI)
-    wires = ", ".join(f".{name}" for _, _, name in _AXI)
-    return (
-        "module ntorc_fitted_shell #(\n    parameter logic [63:0] DESIGN_ID = 64'h0,\n"
-        "    parameter logic [31:0] CLOCK_HZ = 32'd0\n) (\n    input  logic clk,\n    input  logic aresetn,\n"
-        f"{ports}    output logic network_rst,\n    output logic in_valid,\n    input  logic in_ready,\n"
-        f"    output logic signed [{in_bits - 1}:0] in_data,\n    input  logic out_valid,\n"
-        f"    output logic out_ready,\n    input  logic signed [{out_bits - 1}:0] out_data\n);\n"
-        f"  ntorc_shell #(.DESIGN_ID(DESIGN_ID), .CLOCK_HZ(CLOCK_HZ), .IN_BITS({in_bits}), .OUT_BITS({out_bits}),"
-        f" .WINDOW({network.input_length}), .HOP({hop}), .DEPTH({depth}), .OUTPUTS({network.outputs})) shell (\n"
-        f"      .clk, .aresetn, {wires},\n"
-        "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\nendmodule\n"
-    )
-
-
-def top_module(network: Network, design_id: str, clock_hz: float) -> str:
-    """Shell and network together, with the design ID and the requested clock."""
-    in_bits, out_bits = network.input_format.bits, network.output_format.bits
-    ports = ",\n".join(f"    {way:6} logic [{bits - 1}:0] {name}" for way, bits, name in _AXI)
-    wires = ", ".join(f".{name}" for _, _, name in _AXI)
-    return (
-        f"module ntorc_top (\n    input  logic clk,\n    input  logic aresetn,\n{ports}\n);\n"
-        "  logic network_rst, in_valid, in_ready, out_valid, out_ready;\n"
-        "  /* verilator lint_off UNUSEDSIGNAL */\n  logic idle;\n  /* verilator lint_on UNUSEDSIGNAL */\n"
-        f"  logic signed [{in_bits - 1}:0] in_data;\n  logic signed [{out_bits - 1}:0] out_data;\n"
-        f"  ntorc_fitted_shell #(.DESIGN_ID(64'h{design_id}), .CLOCK_HZ(32'd{round(clock_hz)})) shell (\n"
-        f"      .clk, .aresetn, {wires},\n"
-        "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data\n  );\n"
-        "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"
-        " .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
-    )
-
-
-def window_depth(window: int, hop: int) -> int:
-    """Words of the sample memory: a frame and a hop, as a power of two."""
-    return 1 << (window + hop - 1).bit_length()

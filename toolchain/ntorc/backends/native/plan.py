@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
-from ntorc.backends.native import generate, subject
+from ntorc.backends.native import generate, shell, subject
 from ntorc.network.layers import Pool
 from ntorc.network.network import Network
 from ntorc.paths import gateware_folder
 from ntorc.records import digest_of
 
 TOP = "ntorc_top"
+SHELL = "ntorc_fitted_shell"
 
 
 def library_sources(names: Sequence[str]) -> dict[str, str]:
@@ -23,8 +24,24 @@ def library_sources(names: Sequence[str]) -> dict[str, str]:
 NO_DIRECTIVE = Directive(0, 0, "none")
 
 
-def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
-    """Everything a synthesiser or simulator reads.  ``directives``: one for each layer, pools included.
+def make_plan(
+    network: Network,
+    directives: Sequence[Directive],
+    clock_hz: float,
+    hop: int,
+    *,
+    streaming: bool = False,
+    warm_up: int = 0,
+) -> Plan:
+    """Everything a synthesiser or simulator reads.
+
+    Args:
+        network: the integer network.
+        directives: one for each layer, pools included.
+        clock_hz: the clock in Hz that is asked for.
+        hop: samples from frame to frame.
+        streaming: see `shell.shell_module`.
+        warm_up: results after a reset that are not yet valid.
 
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
     ID are the same design.
@@ -33,8 +50,9 @@ def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float
         generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer)
         for layer in network.layers
     ]
+    shell_sources = shell.shell_sources(streaming=streaming)
     # each once, in the order of first use: what a design does not use does not change its ID
-    files = library_sources(list(dict.fromkeys(chain(generate.SHELL_SOURCES, *libraries))))
+    files = library_sources(list(dict.fromkeys(chain(shell_sources, *libraries))))
     parts = []
     for layer, word, directive, sources in zip(network.layers, network.formats, directives, libraries, strict=False):
         name = f"layer_{layer.name}"
@@ -46,12 +64,10 @@ def make_plan(network: Network, directives: Sequence[Directive], clock_hz: float
             text = subject.engine_subject(network, layer, word)
         parts.append(Part(name, (*sources, f"{name}.sv"), text, str(directive)))
     files["ntorc_network.sv"] = generate.network_module(network)
-    depth = generate.window_depth(network.input_length, hop)
-    shell = "ntorc_fitted_shell"
-    files[f"{shell}.sv"] = generate.shell_module(network, hop, depth)
-    parts.append(
-        Part(shell, (*generate.SHELL_SOURCES, f"{shell}.sv"), subject.shell_subject(network, hop), str(NO_DIRECTIVE))
-    )
+    depth = shell.STREAM_DEPTH if streaming else shell.window_depth(network.input_length, hop)
+    files[f"{SHELL}.sv"] = shell.shell_module(network, hop, depth, streaming=streaming, warm_up=warm_up)
+    text = subject.shell_subject(network, hop, streaming=streaming)
+    parts.append(Part(SHELL, (*shell_sources, f"{SHELL}.sv"), text, str(NO_DIRECTIVE)))
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]
-    files["ntorc_top.sv"] = generate.top_module(network, design_id, clock_hz)
+    files["ntorc_top.sv"] = shell.top_module(network, design_id, clock_hz)
     return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ntorc.backends.base import Directive
 from ntorc.backends.native.cells import cell_cost
 from ntorc.backends.native.finish import Quotient, finish_cost
-from ntorc.backends.native.generate import address_bits, window_depth
+from ntorc.backends.native.generate import address_bits
 from ntorc.backends.native.geometry import engine_of
+from ntorc.backends.native.shell import STREAM_DEPTH, window_depth
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
@@ -39,16 +40,16 @@ def pool_subject(layer: Pool, bits: int) -> str:
     return f"{kind} length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
 
 
-def shell_subject(network: Network, hop: int) -> str:
+def shell_subject(network: Network, hop: int, *, streaming: bool = False) -> str:
     """Signature of the shell around a network.
 
-    ``probe=64`` (the histogram's bins) sets it apart from the shell that had no probe: what a store
-    knows about that one says nothing about this one.
+    ``version=3`` (of the register map) sets it apart from earlier shells: what a store knows about those says
+    nothing about this one.
     """
-    depth = window_depth(network.input_length, hop)
+    depth = STREAM_DEPTH if streaming else window_depth(network.input_length, hop)
     return (
-        f"shell probe=64 window={network.input_length} depth={depth} in={network.input_format.bits}"
-        f" out={network.output_format.bits} outputs={network.outputs}"
+        f"shell version=3{' streaming' if streaming else ''} window={network.input_length} depth={depth}"
+        f" in={network.input_format.bits} out={network.output_format.bits} outputs={network.outputs}"
     )
 
 
