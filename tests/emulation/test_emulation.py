@@ -12,12 +12,11 @@ from ntorc.backends.hls4ml.draw import draw_model, draw_windows
 from ntorc.backends.hls4ml.emulate import Strategy, emulate
 from ntorc.errors import DataError, ToolError
 from ntorc.network import reference
-from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
+from ntorc.network.hls4ml_mode import Granularity, Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.importers.keras_model import import_keras
-from ntorc.paths import home
-from ntorc.pipeline.hls4ml_bench import compare
-
-CACHE = home() / "cache"
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.hls4ml_bench import Compared, compare_with_emulation
+from ntorc.store.local import LocalStore
 
 
 def recurrent_model(folder: Path) -> Path:
@@ -56,11 +55,13 @@ def recurrent_model(folder: Path) -> Path:
     ],
     ids=["model", "name", "name with a result precision, latency strategy"],
 )
-def test_every_output_bit_is_the_emulations(tmp_path: Path, mode: Hls4mlMode, strategy: Strategy) -> None:
+def test_every_output_bit_is_the_emulations(
+    tmp_path: Path, mode: Hls4mlMode, strategy: Strategy, ntorc_cache: Path
+) -> None:
     model = recurrent_model(tmp_path)
     network = hls4ml_network(import_keras(model), mode)
     windows = draw_windows(1, mode, (12, 2), 40)
-    emulated, word = emulate(model, windows, mode, CACHE, strategy)
+    emulated, word = emulate(model, windows, mode, ntorc_cache, strategy)
     assert word == network.output_format
     np.testing.assert_array_equal(emulated, reference.run(network, windows))
     assert len(np.unique(emulated[:, 0])) >= 10  # the network tells windows apart
@@ -85,9 +86,12 @@ def test_a_drawn_network_is_drawn_the_same_again(tmp_path: Path) -> None:
     assert emulation._digest_of_model(first) != emulation._digest_of_model(draw_model(3, tmp_path))
 
 
-def test_a_drawn_network_equals_its_emulation() -> None:
-    found = compare(CACHE, 1, "model")
-    assert (found.windows, found.differences) == (20, 0)
+@pytest.mark.parametrize("seed, granularity", [(3, "model"), (2, "name")])
+def test_emulation_reference_and_gateware_are_equal(
+    seed: int, granularity: Granularity, ntorc_cache: Path, tmp_path: Path
+) -> None:
+    found = compare_with_emulation(Flow(LocalStore(tmp_path), ntorc_cache, tmp_path), seed, granularity)
+    assert found == Compared(20, 0, True, True, 0, 0)
 
 
 def test_an_aborting_emulation_is_an_error(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def bench(
 
     \b
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
-    ntorc bench hls4ml --count 30      hls4ml mode against hls4ml's C++ emulation, for each granularity
+    ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     """
     from ntorc.errors import GateError, UsageError
@@ -42,10 +42,12 @@ def bench(
         found = result["granularities"]
         text = "\n".join(
             f"granularity '{kind}': {one['networks']} random networks ({one['with_lstm']} with LSTM),"
-            f" {one['windows']} windows: {one['window_mismatches']} differ from {result['tool']}"
+            f" {one['windows']} windows: {one['window_mismatches']} of the reference differ from {result['tool']};"
+            f" {one['in_gateware']} networks in gateware: {one['gateware_mismatches']} outputs and"
+            f" {one['latency_mismatches']} latencies differ"
             for kind, one in found.items()
         )
-        if any(one["window_mismatches"] for one in found.values()):
+        if any(value for one in found.values() for key, value in one.items() if key.endswith("mismatches")):
             raise GateError(text, "keep the seed: it makes the network again", result)
     elif name == "simulator":
         result = simulator_accuracy(flow, seed)

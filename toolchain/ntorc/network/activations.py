@@ -107,7 +107,8 @@ class Table:
         return max(reach * step * _STEEPEST[self.function], tail)
 
     def __str__(self) -> str:
-        return f"{self.function}({self.entries}@{self.range_bits})"
+        toward_zero = "" if self.index_rounding == "half_up" else " toward zero"
+        return f"{self.function}({self.entries}@{self.range_bits}{toward_zero})"
 
 
 def real_function(name: TableFunction, x: float) -> float:

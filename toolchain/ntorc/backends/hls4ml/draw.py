@@ -38,7 +38,7 @@ def draw_model(seed: int, folder: Path, *, linear_inside: bool = True) -> Path:
     keras.utils.clear_session()  # layers are numbered from 1 again: the same file whenever it is drawn
     draw = random.Random(f"model {seed}")
     activations = [*_CURVES, "linear"] if linear_inside else _CURVES
-    stack = _Stack(keras.Input((draw.randint(8, 20), draw.randint(1, 3))))
+    stack = _Stack(keras.Input((draw.randint(8, 20), 1)))  # one channel, as the shell of the gateware takes it
     for _ in range(draw.randint(1, 2)):
         _add_convolution(draw, stack, draw.choice(activations))
     if stack.activation != "linear" and stack.length > 1:
