@@ -8,6 +8,7 @@ module ntorc_conv1d #(
     parameter int W_BITS    = 16,
     parameter int ACC_BITS  = 40,
     parameter int OUT_BITS  = 16,
+    parameter int PRODUCT_SHIFT = 0,  // see ntorc_mvm
     parameter int LENGTH    = 8,
     parameter int CHANNELS  = 1,
     parameter int KERNEL    = 3,
@@ -57,7 +58,7 @@ module ntorc_conv1d #(
   /* verilator lint_on UNSIGNED */
 
   ntorc_mvm #(
-      .IN_BITS(IN_BITS), .W_BITS(W_BITS), .ACC_BITS(ACC_BITS), .LENGTH(LENGTH), .CHANNELS(CHANNELS),
+      .IN_BITS(IN_BITS), .W_BITS(W_BITS), .ACC_BITS(ACC_BITS), .PRODUCT_SHIFT(PRODUCT_SHIFT), .LENGTH(LENGTH), .CHANNELS(CHANNELS),
       .KERNEL(KERNEL), .STRIDE(STRIDE), .DILATION(DILATION), .PAD_LEFT(PAD_LEFT), .POSITIONS(POSITIONS),
       .FILTERS(FILTERS), .LANES(LANES), .SLOTS(SLOTS), .STATE(STATE), .STATE_BITS(OUT_BITS), .STEP(STEP),
       .LAST_ONLY(LAST_ONLY), .STATEFUL(STATEFUL), .ROM_AW(ROM_AW)

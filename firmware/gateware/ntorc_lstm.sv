@@ -6,7 +6,7 @@
 //   t+7      its index to the table          t+8  operands o, tanh(c)          t+12  h, rounded once
 // The second use of table and multiplier gives way to the sums' own: by a few cycles, never for the last unit of
 // a step, since then no sums arrive.  A unit's columns take at least four cycles, so nothing is lost
-// (tests/gateware/test_recurrent.py checks it for every order of gaps).
+// (tests/gateware/test_recurrent_engines.py checks it for every order of gaps).
 // No path leads through both a table and a multiplier, nor through an index's clip and a table.
 module ntorc_lstm #(
     parameter int ACC_BITS        = 40,
@@ -20,6 +20,8 @@ module ntorc_lstm #(
     parameter int GATE_SHIFT      = 8,    // fraction bits of the sums minus those of the gates' table index
     parameter int INDEX_BITS      = 11,
     parameter int SHIFT           = 8,    // fraction bits of the sums minus those of the activation's index
+    parameter bit GATE_TOWARD_ZERO = 1'b0,  // how tables are indexed (see ntorc_table)
+    parameter bit TOWARD_ZERO     = 1'b0,
     parameter int COMBINED_BITS   = 40,   // i*g + f*c, exactly
     parameter int NEW_LEFT        = 0,    // zeros appended to i*g
     parameter int KEPT_LEFT       = 0,    // zeros appended to f*c
@@ -55,10 +57,14 @@ module ntorc_lstm #(
   logic gate_valid, own_valid;
   /* verilator lint_on UNUSEDSIGNAL */
 
-  ntorc_table #(.ACC_BITS(ACC_BITS), .INDEX_BITS(GATE_INDEX_BITS), .SHIFT(GATE_SHIFT)) gate (
+  ntorc_table #(
+      .ACC_BITS(ACC_BITS), .INDEX_BITS(GATE_INDEX_BITS), .SHIFT(GATE_SHIFT), .TOWARD_ZERO(GATE_TOWARD_ZERO)
+  ) gate (
       .clk, .rst, .in_valid, .in_data, .in_bias, .table_address(gate_address), .out_valid(gate_valid)
   );
-  ntorc_table #(.ACC_BITS(ACC_BITS), .INDEX_BITS(INDEX_BITS), .SHIFT(SHIFT)) candidate (
+  ntorc_table #(
+      .ACC_BITS(ACC_BITS), .INDEX_BITS(INDEX_BITS), .SHIFT(SHIFT), .TOWARD_ZERO(TOWARD_ZERO)
+  ) candidate (
       .clk, .rst, .in_valid, .in_data, .in_bias, .table_address(own_address), .out_valid(own_valid)
   );
 
@@ -134,8 +140,10 @@ module ntorc_lstm #(
   localparam int LEFT  = (STATE_SHIFT < 0) ? -STATE_SHIFT : 0;
   localparam int RIGHT = (STATE_SHIFT > 0) ? STATE_SHIFT : 0;
   localparam int WIDE  = (INNER_BITS + 1 + LEFT > RIGHT) ? INNER_BITS + 1 + LEFT - RIGHT : 1;
-  localparam logic signed [INNER_BITS:0] STATE_HALF =
-      (STATE_SHIFT > 0) ? (INNER_BITS + 1)'(1) <<< (STATE_SHIFT - 1) : '0;
+  localparam logic signed [INNER_BITS:0] STATE_STEP = (INNER_BITS + 1)'(1) <<< RIGHT;
+  // down, a negative c with all of the cut bits added goes toward zero
+  localparam logic signed [INNER_BITS:0] STATE_HALF = TOWARD_ZERO ? '0 : STATE_STEP >>> 1;
+  localparam logic signed [INNER_BITS:0] STATE_NEGATIVE = TOWARD_ZERO ? STATE_STEP - 1'b1 : STATE_HALF;
   localparam logic signed [GATE_BITS+B_BITS-1:0] OUT_HALF =
       (OUT_HALF_UP && OUT_SHIFT > 0) ? (GATE_BITS + B_BITS)'(1) <<< (OUT_SHIFT - 1) : '0;
   logic signed [INNER_BITS:0] rounded;
@@ -152,7 +160,7 @@ module ntorc_lstm #(
 
   always_ff @(posedge clk) begin
     if (state_valid) begin
-      rounded <= (INNER_BITS + 1)'(state) + STATE_HALF;
+      rounded <= (INNER_BITS + 1)'(state) + (state[INNER_BITS-1] ? STATE_NEGATIVE : STATE_HALF);
       o_state <= o_word;
     end
     if (enter) begin

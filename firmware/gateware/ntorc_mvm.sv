@@ -15,6 +15,7 @@ module ntorc_mvm #(
     parameter int IN_BITS   = 16,
     parameter int W_BITS    = 16,
     parameter int ACC_BITS  = 40,
+    parameter int PRODUCT_SHIFT = 0,  // bits cut from each product; then sums may wrap in ACC_BITS
     parameter int LENGTH    = 8,   // vectors in a frame
     parameter int CHANNELS  = 1,   // elements in a vector
     parameter int KERNEL    = 3,
@@ -45,7 +46,7 @@ module ntorc_mvm #(
     // weights: LANES words a cycle, in the cycle after the address
     output logic [ROM_AW-1:0]           rom_address,
     input  logic [LANES*W_BITS-1:0]     rom_data,
-    // exact sums out, FILTERS a position, one a cycle; the receiver has room for `credit` positions
+    // sums out, FILTERS a position, one a cycle; the receiver has room for `credit` positions
     output logic                        sum_valid,
     output logic signed [ACC_BITS-1:0]  sum_data,
     input  logic                        vector_taken,  // a whole output vector has left the receiver
@@ -272,7 +273,7 @@ module ntorc_mvm #(
     wire signed [W_BITS-1:0] weight = rom_data[lane*W_BITS+:W_BITS];
     always_ff @(posedge clk) begin
       product <= operand * weight;
-      if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product);
+      if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product >>> PRODUCT_SHIFT);
     end
     assign sums[lane*ACC_BITS+:ACC_BITS] = sum;
   end

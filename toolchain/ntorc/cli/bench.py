@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ntorc.cli import options
 
+if TYPE_CHECKING:
+    from ntorc.pipeline.flow import Flow
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user gave."""
+
+    count: int
+    seed: int
+    only: tuple[str, ...]
+
+
+Outcome = tuple[dict[str, Any], str]
+"""The result, and the same in words."""
+
 
 def bench(
-    name: Annotated[str, typer.Argument(help="gateware, published or simulator.")],
+    name: Annotated[str, typer.Argument(help="Which one; see below.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
     only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks, by name.")] = None,
     seed: options.Seed = 1,
@@ -20,40 +38,55 @@ def bench(
 
     \b
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
-    ntorc bench published              the paper's networks: LUTs and DSPs against its own (takes long)
+    ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
+    ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     """
     from ntorc.errors import GateError, UsageError
-    from ntorc.pipeline.bench import gateware_exactness, simulator_accuracy
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.published import published_sizes
 
-    flow = open_flow(options.progress())
-    if name == "gateware":
-        result = gateware_exactness(flow, seed, count)
-        text = (
-            f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs"
-            f" and {result['latency_mismatches']} latencies differ from reference and closed form"
-        )
-        if result["output_mismatches"] or result["latency_mismatches"]:
-            raise GateError(text, "keep the seed: it makes the network again", result)
-    elif name == "published":
-        result = published_sizes(flow, only or ())
-        text = published_text(result)
-    elif name == "simulator":
-        result = simulator_accuracy(flow, seed)
-        text = (
-            f"{result['dwells']} dwells: f1 off by {result['f1_rms_percent']} %, f2 by {result['f2_rms_percent']} %"
-            f" (RMS), at most {result['worst_percent']} %;"
-            f" {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
-        )
-    else:
-        raise UsageError(f"there is no benchmark '{name}'", "known benchmarks: gateware, published, simulator")
+    if name not in _BENCHMARKS:
+        raise UsageError(f"there is no benchmark '{name}'", f"known benchmarks: {', '.join(_BENCHMARKS)}")
+    result, text = _BENCHMARKS[name](open_flow(options.progress()), Asked(count, seed, tuple(only or ())))
+    if _mismatches(result):
+        raise GateError(text, "keep the seed: it makes the network again", result)
     options.show(result, as_json=json, text=text)
 
 
-def published_text(result: dict[str, Any]) -> str:
-    """The rows as a table, and what they say together."""
+def _mismatches(value: Any) -> int:
+    """The sum of every count of that name, however deep."""
+    if isinstance(value, dict):
+        return sum(int(item) if key.endswith("mismatches") else _mismatches(item) for key, item in value.items())
+    return sum(map(_mismatches, value)) if isinstance(value, list) else 0
+
+
+def _gateware(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.bench import gateware_exactness
+
+    result = gateware_exactness(flow, asked.seed, asked.count)
+    return result, (
+        f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs"
+        f" and {result['latency_mismatches']} latencies differ from reference and closed form"
+    )
+
+
+def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.hls4ml_bench import hls4ml_exactness
+
+    result = hls4ml_exactness(flow, asked.seed, asked.count)
+    return result, "\n".join(
+        f"granularity '{kind}': {one['networks']} random networks ({one['with_lstm']} with LSTM),"
+        f" {one['windows']} windows: {one['window_mismatches']} of the reference differ from {result['tool']};"
+        f" {one['in_gateware']} networks in gateware: {one['gateware_mismatches']} outputs and"
+        f" {one['latency_mismatches']} latencies differ"
+        for kind, one in result["granularities"].items()
+    )
+
+
+def _published(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.published import published_sizes
+
+    result = published_sizes(flow, asked.only)
     lines = ["network               budget  cycles    LUT (paper, ratio)      DSP (paper)  BRAM18  FF"]
     for row in result["rows"]:
         lut = f"{row['lut']:5} ({row['paper_lut']}, {row['lut_ratio']:5.1f})"
@@ -65,6 +98,26 @@ def published_text(result: dict[str, Any]) -> str:
         lines.append(
             f"{part['budget_cycles']} cycles: {part['lut_ratio_geometric_mean']} times fewer LUTs in the geometric"
             f" mean, at least {part['lut_ratio_least']}; {len(part['more_dsp_than_paper'])} of {part['networks']} with"
-            f" more DSPs than the paper's; {part['outputs_off']} outputs and {part['latencies_off']} latencies differ"
+            f" more DSPs than the paper's; {part['output_mismatches']} outputs and {part['latency_mismatches']}"
+            " latencies differ"
         )
-    return "\n".join(lines)
+    return result, "\n".join(lines)
+
+
+def _simulator(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.bench import simulator_accuracy
+
+    result = simulator_accuracy(flow, asked.seed)
+    return result, (
+        f"{result['dwells']} dwells: f1 off by {result['f1_rms_percent']} %, f2 by {result['f2_rms_percent']} %"
+        f" (RMS), at most {result['worst_percent']} %;"
+        f" {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
+    )
+
+
+_BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
+    "gateware": _gateware,
+    "hls4ml": _hls4ml,
+    "published": _published,
+    "simulator": _simulator,
+}

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ntorc.errors import DataError
+from ntorc.network.formats import FixedFormat
 
 TableFunction = Literal["sigmoid", "tanh", "hard_sigmoid"]
+IndexRounding = Literal["half_up", "toward_zero"]
 
 HARD_SIGMOID_NUMERATOR = 1365
 """Keras' slope of 1/6 as 1365 / 2**13: .02 % below it, so the function is off by at most 1.3e-4."""
@@ -56,12 +58,22 @@ class Table:
     """A function read from ``2**address_bits`` words over ``[-2**range_bits, 2**range_bits)``.
 
     The entry of index i is the function at i steps, i = -2**(address_bits-1) .. 2**(address_bits-1)-1,
-    one step being ``2**-index_fraction``.  A sum takes the nearest index (half up), saturated.
+    one step being ``2**-index_fraction``.  A sum takes the nearest index (half up), or the next one
+    toward zero, saturated.
+
+    Attributes:
+        function: what is tabulated.
+        range_bits, address_bits: range and size.
+        index_rounding: how a sum becomes an index.
+        entry_format: the word in which entries are kept, before they are brought to the layer's own; None:
+            straight in the layer's own.
     """
 
     function: TableFunction
     range_bits: int
     address_bits: int
+    index_rounding: IndexRounding = "half_up"
+    entry_format: FixedFormat | None = None
     kind: Literal["table"] = "table"
 
     def __post_init__(self) -> None:
@@ -83,17 +95,20 @@ class Table:
 
     @property
     def largest_error(self) -> float:
-        """Bound on |table - function| over all sums, the output format's own rounding left out.
+        """Bound on |table - function| over all sums, the rounding of words left out.
 
-        Half a step times the steepest slope within the range; beyond it, what the function still grows.
+        Half a step (toward zero: a whole one) times the steepest slope within the range; beyond it, what
+        the function still grows.
         """
         step = 2.0**-self.index_fraction
         last = 2.0**self.range_bits - step
         tail = 1.0 - real_function(self.function, last)
-        return max(0.5 * step * _STEEPEST[self.function], tail)
+        reach = 0.5 if self.index_rounding == "half_up" else 1.0
+        return max(reach * step * _STEEPEST[self.function], tail)
 
     def __str__(self) -> str:
-        return f"{self.function}({self.entries}@{self.range_bits})"
+        toward_zero = "" if self.index_rounding == "half_up" else " toward zero"
+        return f"{self.function}({self.entries}@{self.range_bits}{toward_zero})"
 
 
 def real_function(name: TableFunction, x: float) -> float:

@@ -21,7 +21,7 @@ class FixedFormat:
     """A signed fixed-point format.
 
     Attributes:
-        bits: width of the word, sign included, 2..32.
+        bits: width of the word, sign included, 2..62.  (Words between layers of gateware: at most 32.)
         fraction: fraction bits; may be negative or exceed ``bits``.
         rounding: how bits below the last are removed: toward minus infinity, or half up (floor(x+.5)).
         overflow: what happens outside the range.
@@ -33,8 +33,8 @@ class FixedFormat:
     overflow: Overflow = "saturate"
 
     def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 32:
-            raise DataError(f"a fixed-point word of {self.bits} bits is not supported", "use 2 to 32 bits")
+        if not 2 <= self.bits <= 62:
+            raise DataError(f"a fixed-point word of {self.bits} bits is not supported", "use 2 to 62 bits")
 
     @property
     def minimum(self) -> int:

@@ -1,4 +1,9 @@
-"""The layers of the integer network: shapes, formats, and what they cost in multiplies."""
+"""The layers of the integer network: shapes, formats, and what they cost in multiplies.
+
+A weighted layer's ``accumulator`` is None where its sums are exact.  Else every product is cut to that word
+before it is added, and the sums wrap in it, as in HLS code whose accumulator is narrower than its products;
+modulo the word the order of the additions makes no difference.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ class Conv1D:
     """One-dimensional convolution (cross-correlation, as in Keras) with zero padding.
 
     Weights: ``[kernel, input_channels, filters]`` in ``weight_format``; bias ``[filters]`` in the
-    accumulator's fraction (that of input plus weights).
+    accumulator's fraction (that of input plus weights, unless ``accumulator`` says another).
     """
 
     name: str
@@ -29,6 +34,7 @@ class Conv1D:
     padding_left: int = 0
     padding_right: int = 0
     activation: Activation = "linear"
+    accumulator: FixedFormat | None = None
     kind: Literal["conv1d"] = "conv1d"
 
     @property
@@ -79,6 +85,7 @@ class Dense:
     weight_format: FixedFormat
     output_format: FixedFormat
     activation: Activation = "linear"
+    accumulator: FixedFormat | None = None
     kind: Literal["dense"] = "dense"
 
     @property
@@ -176,6 +183,7 @@ class _Recurrent:
     activation: Table
     return_sequences: bool = False
     stateful: bool = False
+    accumulator: FixedFormat | None = None
 
     @property
     def output_length(self) -> int:

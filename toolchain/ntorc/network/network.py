@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ntorc.errors import DataError
 from ntorc.network import widths
-from ntorc.network.activations import HARD_SIGMOID_CLIP_BITS
+from ntorc.network.activations import HARD_SIGMOID_CLIP_BITS, Table
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.layers import Conv1D, Feedforward, Layer, Pool, Recurrent, WeightedLayer
 from ntorc.npz import read_arrays
@@ -190,8 +190,30 @@ def _check_weights(network: Network, layer: WeightedLayer, where: str) -> None:
     hard = isinstance(layer, Feedforward) and layer.activation == "hard_sigmoid"
     if hard and fraction < 1 - HARD_SIGMOID_CLIP_BITS:
         raise DataError(f"{where} has sums too coarse for a hard sigmoid", "give inputs or weights more fraction bits")
+    _check_accumulator(network, layer, where)
     if widest_bits(network, layer) > 62:
         raise DataError(f"{where} needs sums of more than 62 bits", "use narrower formats")
+
+
+def _check_accumulator(network: Network, layer: WeightedLayer, where: str) -> None:
+    """A wrapping accumulator takes no rounding constants: they would wrap with the sum."""
+    word = layer.accumulator
+    if word is None:
+        return
+    if (word.rounding, word.overflow) != ("truncate", "wrap"):
+        raise DataError(f"{where} has an accumulator that does not truncate and wrap")
+    if widths.product_shift(layer, network.before(layer)) < 0:
+        raise DataError(f"{where} has an accumulator finer than its products", "give it fewer fraction bits")
+    if isinstance(layer, Recurrent):
+        tables, words = [layer.recurrent_activation, layer.activation], [layer.inner_format, layer.output_format]
+    else:
+        if not (isinstance(layer.activation, Table) or layer.activation in ("linear", "relu")):
+            raise DataError(f"{where} has activation {layer.activation} behind a wrapping accumulator")
+        tables = [layer.activation] if isinstance(layer.activation, Table) else []
+        words = [] if tables else [layer.output_format]
+    rounded = any(found.rounding != "truncate" for found in words)
+    if rounded or any(table.index_rounding == "half_up" for table in tables):
+        raise DataError(f"{where} rounds half up behind a wrapping accumulator", "truncate, or accumulate exactly")
 
 
 def random_network(seed: int, input_format: FixedFormat, input_length: int, layers: tuple[Layer, ...]) -> Network:

@@ -1,8 +1,9 @@
 """The ONE definition of the network's arithmetic, in integers.
 
-Products are accumulated exactly, the bias is added in the accumulator's fraction, the activation is
-applied to the exact sum, then the result is brought to the output format by that format's rounding and
-overflow.  Gateware, emulations of other backends and board outputs are all gated against this module.
+Products are accumulated exactly (or, in a layer with an ``accumulator``, each one cut to that word and the
+sums wrapped in it), the bias is added in the accumulator's fraction, the activation is applied to the sum,
+then the result is brought to the output format by that format's rounding and overflow.  Gateware, emulations
+of other backends and board outputs are all gated against this module.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from ntorc.network.activations import (
     TableFunction,
 )
 from ntorc.network.formats import FixedFormat, IntArray
-from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Feedforward, MaxPool1D, Recurrent
+from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Feedforward, MaxPool1D, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
-from ntorc.network.widths import accumulator_fraction, combined_fraction, gate_matrix
+from ntorc.network.widths import accumulator_fraction, combined_fraction, gate_matrix, product_shift
 
 
 def run(network: Network, frames: npt.ArrayLike, streams: int = 1) -> IntArray:
@@ -83,10 +84,11 @@ def average_pool(layer: AveragePool1D, values: IntArray) -> IntArray:
 
 
 def weighted(network: Network, layer: Feedforward, input_format: FixedFormat, values: IntArray) -> IntArray:
-    """One convolution or dense layer: exact sums, bias, activation, output format."""
+    """One convolution or dense layer: sums, bias, activation, output format."""
     rows = convolution_rows(layer, values) if isinstance(layer, Conv1D) else values.reshape(len(values), 1, -1)
     weights = network.weights[layer.name].reshape(-1, layer.output_channels)
-    sums = exact_matmul(rows, weights, accumulator_bits(network, layer)) + network.biases[layer.name]
+    sums = summed(layer, input_format, rows, weights, accumulator_bits(network, layer))
+    sums = wrapped(layer, sums + network.biases[layer.name])
     return activate(layer.activation, sums, accumulator_fraction(layer, input_format), layer.output_format)
 
 
@@ -95,20 +97,22 @@ def recurrent(
 ) -> IntArray:
     """LSTM or GRU: ``[n, steps, channels]`` to ``[n, output_length, units]``.
 
-    The sums of all gates are exact; a gate is a table's word in the gate format.
+    The sums of all gates are exact, or wrap in the layer's accumulator; a gate is a table's word in the
+    gate format.
     """
     frames = len(values)
     batch = streams if layer.stateful else frames
     steps = values.reshape(batch, -1, layer.input_channels)
     gates = gate_matrix(layer, network.weights[layer.name]).reshape(layer.inputs, -1)
     bits = accumulator_bits(network, layer)
-    driven = exact_matmul(steps, gates[: layer.input_channels], bits) + network.biases[layer.name]
+    driven = summed(layer, input_format, steps, gates[: layer.input_channels], bits) + network.biases[layer.name]
     output = np.zeros((batch, layer.units), np.int64)
     inner = np.zeros_like(output)
     outputs = np.empty((batch, steps.shape[1], layer.units), np.int64)
     step = _lstm_step if isinstance(layer, LSTM) else _gru_step
     for index in range(steps.shape[1]):
-        sums = driven[:, index] + exact_matmul(output, gates[layer.input_channels :], bits)
+        sums = driven[:, index] + summed(layer, input_format, output, gates[layer.input_channels :], bits)
+        sums = wrapped(layer, sums)
         output, inner = step(layer, input_format, sums.reshape(batch, 4, layer.units), output, inner)
         outputs[:, index] = output
     outputs = outputs.reshape(frames, layer.input_length, layer.units)
@@ -151,11 +155,11 @@ def activate(activation: Activation, sums: IntArray, fraction: int, word: FixedF
       fraction bits: exact until `requantise`.
     - hard sigmoid: the sum clipped to +-8, times 1365 / 2**13 with 13 more fraction bits, plus 1/2,
       clipped to [0, 1]: exact until `requantise`.
-    - sigmoid, tanh: the sum rounded half up to the table's step, saturated to its range, gives the index
-      into `table_words`.
+    - sigmoid, tanh: the sum rounded half up (or toward zero) to the table's step, saturated to its range,
+      gives the index into `table_words`.
     """
     if isinstance(activation, Table):
-        index = requantise(sums, fraction, FixedFormat(activation.address_bits, activation.index_fraction))
+        index = table_index(activation, sums, fraction)
         found: IntArray = table_words(activation, word)[index + activation.entries // 2]
         return found
     if isinstance(activation, LeakyRelu):
@@ -169,20 +173,32 @@ def activate(activation: Activation, sums: IntArray, fraction: int, word: FixedF
     return requantise(np.maximum(sums, 0) if activation == "relu" else sums, fraction, word)
 
 
+def table_index(table: Table, sums: IntArray, fraction: int) -> IntArray:
+    """The index of the entry that a sum takes, ``-entries / 2 .. entries / 2 - 1``."""
+    if table.index_rounding == "half_up":
+        return requantise(sums, fraction, FixedFormat(table.address_bits, table.index_fraction))
+    below = (1 << max(fraction - table.index_fraction, 0)) - 1  # floor(x + below) is the ceiling of a negative sum
+    towards = np.where(sums < 0, sums + below, sums)
+    return requantise(towards, fraction, FixedFormat(table.address_bits, table.index_fraction, "truncate"))
+
+
 @cache
 def table_words(table: Table, word: FixedFormat) -> IntArray:
     """The table's integers in the format ``word``, from the most negative index to the largest.
+
+    Where the table has an entry format, first in that, then brought to ``word``.
 
     By decimal arithmetic of 60 digits, whose exponential is correctly rounded: the same on every
     machine, unlike a C library's.
     """
     with localcontext() as context:
         context.prec = 60
-        step, scale = Decimal(2) ** -table.index_fraction, Decimal(2) ** word.fraction
-        half = Decimal("0.5") if word.rounding == "half_up" else Decimal(0)
+        entry = table.entry_format or word
+        step, scale = Decimal(2) ** -table.index_fraction, Decimal(2) ** entry.fraction
+        half = Decimal("0.5") if entry.rounding == "half_up" else Decimal(0)
         indices = range(-table.entries // 2, table.entries // 2)
         words = [math.floor(_function(table.function, index * step) * scale + half) for index in indices]
-    result = word.fit(np.array(words, np.int64))
+    result = requantise(entry.fit(np.array(words, np.int64)), entry.fraction, word)
     result.flags.writeable = False
     return result
 
@@ -203,6 +219,25 @@ def convolution_rows(layer: Conv1D, values: IntArray) -> IntArray:
     taps = windows[:, :: layer.stride, :, :: layer.dilation].swapaxes(2, 3)  # [n, position, kernel, channel]
     result: IntArray = taps.reshape(len(values), layer.output_length, layer.inputs)
     return result
+
+
+def summed(layer: WeightedLayer, input_format: FixedFormat, rows: IntArray, weights: IntArray, bits: int) -> IntArray:
+    """The products of ``rows @ weights`` added up: exactly, or each one floored to the accumulator's fraction.
+
+    Sums are not wrapped yet: `wrapped` once at the end gives the same as wrapping after every step.
+    """
+    if layer.accumulator is None:
+        return exact_matmul(rows, weights, bits)
+    shift = product_shift(layer, input_format)
+    total = np.zeros((*rows.shape[:-1], weights.shape[1]), np.int64)
+    for index, row in enumerate(weights):
+        total += rows[..., index, None] * row >> shift
+    return total
+
+
+def wrapped(layer: WeightedLayer, sums: IntArray) -> IntArray:
+    """Sums with their bias, in the layer's accumulator where it has one."""
+    return sums if layer.accumulator is None else layer.accumulator.fit(sums)
 
 
 def exact_matmul(rows: IntArray, weights: IntArray, bits: int) -> IntArray:

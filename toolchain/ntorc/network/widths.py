@@ -16,8 +16,20 @@ from ntorc.network.layers import LSTM, Feedforward, Recurrent, WeightedLayer
 
 
 def accumulator_fraction(layer: WeightedLayer, input_format: FixedFormat) -> int:
-    """Fraction bits of a layer's products and sums."""
+    """Fraction bits of a layer's sums and bias."""
+    if layer.accumulator is not None:
+        return layer.accumulator.fraction
+    return product_fraction(layer, input_format)
+
+
+def product_fraction(layer: WeightedLayer, input_format: FixedFormat) -> int:
+    """Fraction bits of a layer's exact products."""
     return input_format.fraction + layer.weight_format.fraction
+
+
+def product_shift(layer: WeightedLayer, input_format: FixedFormat) -> int:
+    """Bits cut from every product before it is added; 0 where products are exact."""
+    return product_fraction(layer, input_format) - accumulator_fraction(layer, input_format)
 
 
 def rounding_shift(layer: Feedforward, input_format: FixedFormat) -> int:
@@ -78,6 +90,8 @@ def combined_bits(layer: Recurrent, input_format: FixedFormat, accumulator: int)
 def widest_bits(layer: WeightedLayer, input_format: FixedFormat, weights: IntArray, bias: IntArray) -> int:
     """Bits of the widest integer between a layer's products and its output format."""
     fraction, bits = accumulator_fraction(layer, input_format), accumulator_bits(layer, input_format, weights, bias)
+    if layer.accumulator is not None:
+        bits = max(bits, exact_bits(layer, input_format, weights, bias))
     if isinstance(layer, Recurrent):
         left = max(0, *(-shift for shift in gate_shifts(layer, input_format)))
         after = layer.gate_format.bits + max(layer.gate_format.bits, layer.output_format.bits + 1) + 1
@@ -97,6 +111,13 @@ def widest_bits(layer: WeightedLayer, input_format: FixedFormat, weights: IntArr
 
 
 def accumulator_bits(layer: WeightedLayer, input_format: FixedFormat, weights: IntArray, bias: IntArray) -> int:
+    """Bits of a layer's sums: those of its accumulator, or what holds every sum exactly."""
+    if layer.accumulator is not None:
+        return layer.accumulator.bits
+    return exact_bits(layer, input_format, weights, bias)
+
+
+def exact_bits(layer: WeightedLayer, input_format: FixedFormat, weights: IntArray, bias: IntArray) -> int:
     """Bits that hold every partial sum, bias and rounding constant of a layer exactly.
 
     From the weights themselves: max over outputs of sum |w| times the largest input, plus |bias|; at

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ntorc.backends.native.cycles import latency_cycles
 from ntorc.backends.native.draw import draw_network
@@ -16,6 +17,7 @@ from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network import reference
 from ntorc.network.layers import Pool
+from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of
 
@@ -49,17 +51,28 @@ def gateware_exactness(flow: Flow, seed: int, count: int) -> dict[str, Any]:
 
 
 def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
-    """One network: frames, frames with wrong outputs, frames with another latency than predicted."""
-    network, draw = draw_network(seed), random.Random(seed)
+    """One random network, see `compare_network`."""
+    return compare_network(flow, draw_network(seed), seed)
+
+
+def compare_network(flow: Flow, network: Network, seed: int) -> tuple[int, int, int]:
+    """One network under random directives and samples: frames, those with wrong outputs, with another latency."""
+    word, generator = network.input_format, np.random.default_rng(seed)
+    hop = network.input_length if network.stateful else _HOP
+    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
+    return compare_samples(flow, network, samples, hop, seed)
+
+
+def compare_samples(
+    flow: Flow, network: Network, samples: npt.NDArray[np.int64], hop: int, seed: int
+) -> tuple[int, int, int]:
+    """One network on a stream of samples, with directives drawn from ``seed``; see `compare_network`."""
+    draw = random.Random(seed)
     directives = [
         NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(legal_directives(layer)) for layer in network.layers
     ]
-    hop = network.input_length if network.stateful else _HOP
     plan = make_plan(network, directives, 100e6, hop)
     predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
-    word = network.input_format
-    generator = np.random.default_rng(seed)
-    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
     with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
         results, latencies = logic.estimates(samples, hop, pause_cycles=predicted if network.stateful else 0)
     wanted = reference.run(network, windows_of(samples, network.input_length, hop))

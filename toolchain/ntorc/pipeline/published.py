@@ -73,8 +73,8 @@ def _row(flow: Flow, item: Published, network: Network, budget: int) -> dict[str
         "network": item.name,
         "budget_cycles": budget,
         "latency_cycles": allocation.latency_cycles,
-        "outputs_off": int((results != reference.run(network, frames)).any(axis=1).sum()),
-        "latencies_off": int((latencies != allocation.latency_cycles).sum()),
+        "output_mismatches": int((results != reference.run(network, frames)).any(axis=1).sum()),
+        "latency_mismatches": int((latencies != allocation.latency_cycles).sum()),
         **products.total.as_dict(),
         "predicted": allocation.predicted.as_dict(),
         "paper_lut": item.lut,
@@ -99,8 +99,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "dsp": [min(row["dsp"] for row in here), max(row["dsp"] for row in here)],
                 "more_dsp_than_paper": [row["network"] for row in here if row["dsp"] > row["paper_dsp"]],
                 "do_not_fit": [row["network"] for row in here if not row["fits"]],
-                "outputs_off": sum(row["outputs_off"] for row in here),
-                "latencies_off": sum(row["latencies_off"] for row in here),
+                "output_mismatches": sum(row["output_mismatches"] for row in here),
+                "latency_mismatches": sum(row["latency_mismatches"] for row in here),
             }
         )
     return found

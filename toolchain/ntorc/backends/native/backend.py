@@ -29,13 +29,14 @@ from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.synth import synthesise, yosys_folder, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import Layer, MaxPool1D, Pool
+from ntorc.network.layers import GRU, Layer, MaxPool1D, Pool
 from ntorc.network.network import Network
 from ntorc.network.reference import run
 from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed
 
 _WIDE, _NARROW = 25, 18  # DSP48E1 multiplies 25 by 18 bits, signed
+_WIDEST_WORD = 32  # of the shell's registers
 
 
 class NativeBackend:
@@ -58,6 +59,11 @@ class NativeBackend:
                 widths = sorted((word.bits, layer.weight_format.bits))
                 if widths[0] > _NARROW or widths[1] > _WIDE:
                     found.append(f"'{layer.name}' multiplies {widths[1]} by {widths[0]} bits: at most 25 by 18")
+        for layer, word in zip(network.layers, network.formats[1:], strict=True):
+            if word.bits > _WIDEST_WORD:
+                found.append(f"'{layer.name}' gives words of {word.bits} bits: at most {_WIDEST_WORD}")
+            if isinstance(layer, GRU) and _has_hls4ml_arithmetic(layer):
+                found.append(f"'{layer.name}' is a GRU with a wrapping accumulator or tables toward zero: use an LSTM")
         return found
 
     def legal_directives(self, network: Network, layer: Layer) -> tuple[Directive, ...]:
@@ -117,6 +123,11 @@ class NativeBackend:
             for part, job in zip(plan.parts, jobs, strict=True)
         )
         return Products("logic.so", found, sum((item.resources for item in found), Resources()), yosys_version())
+
+
+def _has_hls4ml_arithmetic(layer: GRU) -> bool:
+    toward_zero = any(table.index_rounding != "half_up" for table in (layer.recurrent_activation, layer.activation))
+    return toward_zero or layer.accumulator is not None
 
 
 def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:

@@ -39,7 +39,10 @@ def gate_columns(layer: Recurrent, weights: IntArray) -> IntArray:
 def gate_biases(layer: Recurrent, input_format: FixedFormat, bias: IntArray) -> list[int]:
     """Biases in the same order, each with half of the last bit that is cut from its sum."""
     shifts = gate_shifts(layer, input_format)
-    halves = [1 << (shift - 1) if shift > 0 else 0 for shift in shifts]
+    nearest = [layer.recurrent_activation.index_rounding == "half_up"] * 4
+    if isinstance(layer, LSTM):
+        nearest[2] = layer.activation.index_rounding == "half_up"
+    halves = [1 << (shift - 1) if shift > 0 and half else 0 for shift, half in zip(shifts, nearest, strict=True)]
     if isinstance(layer, GRU):
         halves[2] = 0  # the candidate's index is cut from the combined sum
         if layer.inner_format.rounding == "truncate":
@@ -71,6 +74,8 @@ def cell_parameters(network: Network, layer: Recurrent, input_format: FixedForma
         "OUT_SATURATE": int(output.overflow == "saturate"),
     }
     if isinstance(layer, LSTM):
+        tables = {"GATE_TOWARD_ZERO": layer.recurrent_activation, "TOWARD_ZERO": layer.activation}
+        stated |= {name: 1 for name, table in tables.items() if table.index_rounding == "toward_zero"}
         return stated | {
             "SHIFT": fraction - index,
             "NEW_LEFT": combined - 2 * gate.fraction,

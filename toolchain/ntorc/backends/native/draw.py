@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat, Overflow, Rounding
@@ -32,6 +33,39 @@ def draw_network(seed: int) -> Network:
     if all(isinstance(layer, Pool) for layer in layers) or length * channels > 64:
         layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
     return random_network(seed, word, start, tuple(layers))
+
+
+def with_wrapping_sums(network: Network, seed: int) -> Network:
+    """The network with hls4ml's arithmetic in most of its layers: wrapping accumulators, tables toward zero.
+
+    GRUs stay as they are; leaky and hard activations become linear.
+    """
+    draw = random.Random(f"wrapping {seed}")
+    layers: list[Layer] = []
+    for layer, before in zip(network.layers, network.formats, strict=False):
+        if isinstance(layer, Pool | GRU) or draw.random() < 0.25:
+            layers.append(layer)
+            continue
+        fraction = before.fraction + layer.weight_format.fraction - draw.randint(0, 6)
+        word = FixedFormat(draw.randint(4, 20), fraction, "truncate", "wrap")
+        output = replace(layer.output_format, rounding="truncate")
+        if isinstance(layer, LSTM):
+            inner = replace(layer.inner_format, rounding="truncate")
+            gates, tanh = _toward_zero(layer.recurrent_activation), _toward_zero(layer.activation)
+            formed = replace(layer, accumulator=word, output_format=output, inner_format=inner)
+            layers.append(replace(formed, recurrent_activation=gates, activation=tanh))
+            continue
+        activation = layer.activation
+        if isinstance(activation, Table):
+            activation = _toward_zero(activation)
+        elif activation != "relu":
+            activation = "linear"
+        layers.append(replace(layer, accumulator=word, output_format=output, activation=activation))
+    return replace(network, layers=tuple(layers))
+
+
+def _toward_zero(table: Table) -> Table:
+    return replace(table, index_rounding="toward_zero")
 
 
 def _draw_output(draw: random.Random) -> FixedFormat:

@@ -66,7 +66,8 @@ def finish_parameters(network: Network, layer: Feedforward, input_format: FixedF
     word, activation = layer.output_format, layer.activation
     stated: dict[str, int | str] = {"ACC_BITS": accumulator_bits(network, layer)}
     if isinstance(activation, Table):
-        return stated | {"INDEX_BITS": activation.address_bits, "SHIFT": rounding_shift(layer, input_format)}
+        stated |= {"INDEX_BITS": activation.address_bits, "SHIFT": rounding_shift(layer, input_format)}
+        return stated | ({"TOWARD_ZERO": 1} if activation.index_rounding == "toward_zero" else {})
     stated |= {"OUT_BITS": word.bits, "SATURATE": int(word.overflow == "saturate")}
     if activation == "linear" or activation == "relu":
         return stated | {"SHIFT": fraction - word.fraction, "RELU": int(activation == "relu")}

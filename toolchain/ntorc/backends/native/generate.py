@@ -20,7 +20,7 @@ from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
 from ntorc.network.reference import table_words
-from ntorc.network.widths import rounding_shift
+from ntorc.network.widths import product_shift, rounding_shift
 
 _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 
@@ -81,15 +81,18 @@ def bias_words(network: Network, layer: WeightedLayer, input_format: FixedFormat
     if isinstance(layer, Recurrent):
         return gate_biases(layer, input_format, network.biases[layer.name])
     shift = rounding_shift(layer, input_format)
-    half_up = isinstance(layer.activation, Table) or layer.output_format.rounding == "half_up"
+    rounding = layer.activation.index_rounding if isinstance(layer.activation, Table) else layer.output_format.rounding
+    half_up = rounding == "half_up"
     half = 1 << (shift - 1) if shift > 0 and half_up else 0
     return [int(value) + half for value in network.biases[layer.name]]
 
 
-def engine_parameters(network: Network, layer: WeightedLayer, engine: Engine, in_bits: int) -> dict[str, int | str]:
+def engine_parameters(
+    network: Network, layer: WeightedLayer, engine: Engine, input_format: FixedFormat
+) -> dict[str, int | str]:
     """The parameters of ``ntorc_conv1d``."""
     parameters: dict[str, int | str] = {
-        "IN_BITS": in_bits,
+        "IN_BITS": input_format.bits,
         "W_BITS": layer.weight_format.bits,
         "ACC_BITS": accumulator_bits(network, layer),
         "OUT_BITS": layer.output_format.bits,
@@ -106,6 +109,8 @@ def engine_parameters(network: Network, layer: WeightedLayer, engine: Engine, in
         "ROM_AW": address_bits(engine.rom_words),
         "BIAS_AW": address_bits(engine.filters),
     }
+    if layer.accumulator is not None:
+        parameters["PRODUCT_SHIFT"] = product_shift(layer, input_format)
     if engine.state:
         flags = {"LAST_ONLY": int(engine.last_only), "STATEFUL": int(engine.stateful)}
         recurrent = {"OUTPUTS": engine.outputs, "STATE": engine.state, "STEP": engine_weights(engine)[0]}
@@ -120,7 +125,7 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
     rom_bits = layer.weight_format.bits * engine.lanes
     style = "block" if directive.weight_storage == "block" else "logic"
     name = f"layer_{layer.name}"
-    parameters = engine_parameters(network, layer, engine, input_format.bits)
+    parameters = engine_parameters(network, layer, engine, input_format)
     tables, finish = finish_text(network, layer, input_format)
     return (
         rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)

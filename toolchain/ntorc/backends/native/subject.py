@@ -11,26 +11,27 @@ from ntorc.backends.native.shell import STREAM_DEPTH, window_depth
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
-from ntorc.network.widths import accumulator_fraction
+from ntorc.network.widths import accumulator_fraction, product_shift
 
 
 def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> str:
     """Signature of a weighted layer: everything that its engine's structure depends on, weights aside."""
     engine = engine_of(layer, 1)
     word = layer.output_format
+    cut = "" if layer.accumulator is None else f" cut={product_shift(layer, input_format)}"
     if isinstance(layer, Recurrent):
         return (
             f"{layer.kind} steps={engine.length} channels={engine.channels} units={layer.units} in={input_format.bits}"
             f" w={layer.weight_format.bits} acc={accumulator_bits(network, layer)} out={word.bits}"
             f" gate={layer.gate_format.bits} inner={layer.inner_format.bits} last={int(engine.last_only)}"
-            f" {layer.recurrent_activation} {layer.activation}"
+            f" {layer.recurrent_activation} {layer.activation}{cut}"
         )
     shift = accumulator_fraction(layer, input_format) - word.fraction
     return (
         f"engine length={engine.length} channels={engine.channels} kernel={engine.kernel} stride={engine.stride}"
         f" dilation={engine.dilation} pad_left={engine.pad_left} positions={engine.positions}"
         f" filters={engine.filters} in={input_format.bits} w={layer.weight_format.bits}"
-        f" acc={accumulator_bits(network, layer)} out={word.bits} shift={shift} {word.overflow} {layer.activation}"
+        f" acc={accumulator_bits(network, layer)} out={word.bits} shift={shift} {word.overflow} {layer.activation}{cut}"
     )
 
 
