@@ -57,6 +57,8 @@ def designs() -> Iterator[tuple[str, Plan]]:
             yield f"{name}, {where} multipliers", backend.plan(network, directives, CLOCK_HZ, HOP)
     window = network.input_length
     yield "streaming", make_plan(network, directives, CLOCK_HZ, window, streaming=True, warm_up=3)
+    yield "DMA", make_plan(network, directives, CLOCK_HZ, HOP, dma=True)
+    yield "streaming with DMA", make_plan(network, directives, CLOCK_HZ, window, streaming=True, dma=True)
 
 
 def main() -> int:
