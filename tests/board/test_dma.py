@@ -45,10 +45,12 @@ def small_network() -> Network:
     return random_network(7, FixedFormat(14, 8), WINDOW, layers)
 
 
-def design_folder(folder: Path, cache: Path) -> Path:
+def design_folder(folder: Path, cache: Path, *, streaming: bool = False) -> Path:
     """The logic and its hardware description, as Overlay wants them side by side."""
     directives = [Directive(2, 0, "lut"), NO_DIRECTIVE, Directive(1, 0, "block")]
-    logic = build_logic(make_plan(small_network(), directives, CLOCK_HZ, HOP, dma=True).files, cache)
+    hop = WINDOW if streaming else HOP
+    plan = make_plan(small_network(), directives, CLOCK_HZ, hop, streaming=streaming, dma=True)
+    logic = build_logic(plan.files, cache)
     folder.mkdir(exist_ok=True)
     (folder / "logic.so").write_bytes(logic.read_bytes())
     text = shell_hwh("d", "xc7z020clg400-1", CLOCK_HZ, 0x43C00000, 0x1000, load_registers(), dma=True)
@@ -170,6 +172,22 @@ def test_a_thousand_samples_by_dma_are_as_by_register_and_as_the_reference(loade
     assert (loaded.read("SAMPLE_COUNT"), loaded.read("RESULT_SEQ")) == (SAMPLES, FRAMES)
     assert (loaded.read("LATENCY_MIN"), loaded.read("LATENCY_MAX")) == (predicted, predicted)
     assert (loaded.read("LOST"), loaded.read("STATUS") & 2) == (0, 0)
+
+
+def test_a_streaming_design_takes_what_the_dma_sends(device: Any, workshop: Path, ntorc_cache: Path) -> None:
+    """Frame after frame, with the buffer full all the time: the stream waits, and nothing is lost."""
+    import pynq
+
+    folder = design_folder(workshop / "streaming", ntorc_cache, streaming=True)
+    loaded = Loaded(pynq.Overlay(str(folder / "logic.so"), device=device), device)
+    samples = random_samples(9, SAMPLES)
+    expected = reference.run(small_network(), windows_of(samples, WINDOW, WINDOW))
+    loaded.control(SOFT_RESET | SEND_RESULTS)
+    keep = loaded.sent(samples)
+    received, _ = loaded.received(len(expected))
+    np.testing.assert_array_equal(received, expected)
+    assert loaded.read("FEATURES") == 3
+    assert (loaded.read("LOST"), loaded.read("SAMPLE_COUNT"), keep.nbytes) == (0, SAMPLES, 4 * SAMPLES)
 
 
 def test_samples_by_dma_alone_leave_their_results_in_registers(loaded: Loaded) -> None:
