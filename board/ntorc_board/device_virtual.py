@@ -2,8 +2,7 @@
 
 What is modelled of the chip beside the logic: the SLCR registers of the PS's clocks (Zynq-7000
 TRM, UG585, appendix B.28), with the reset values that the PYNQ-Z2's first-stage boot loader leaves,
-and the memory that `allocate` hands out.  The shell has no DMA, so that the logic does not reach
-that memory.
+and the memory that `allocate` hands out: a file of the virtual PL, which the logic's masters reach too.
 
 pynq writes ``global_pl_state_.json`` beside its own sources and keeps a pickle there; with several
 virtual boards on one computer these would mix.  `isolate_state` moves the folder that pynq's
@@ -14,6 +13,7 @@ record stays where it is: there is one PL, and other programs on the board must 
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
-from ntorc_board.errors import BusError
+from ntorc_board.errors import BoardError, BusError
 from ntorc_board.manifest import HARDWARE
 from ntorc_board.virtual_pl import Control, Registers, VirtualAddress
 
@@ -42,7 +42,7 @@ _SLCR_RESET = {
     0x190: 5 << 8 | 2 << 20,
     0x1A0: 5 << 8 | 2 << 20,
 }
-_MEMORY_BASE = 0x1000_0000
+_MEMORY_BASE = 0x1000_0000  # as firmware/virtual/ram.h has it
 _PAGE_BYTES = 4096
 
 
@@ -82,25 +82,62 @@ class ClockRegisters:
 
 
 class VirtualMemory:
-    """The board's memory for `pynq.allocate`: buffers at increasing made-up addresses."""
+    """The board's memory for `pynq.allocate`: whole pages of the file that the virtual PL's masters see."""
 
-    def __init__(self, device: VirtualDevice) -> None:
+    def __init__(self, device: VirtualDevice, path: Path) -> None:
+        """Map the memory.
+
+        Raises:
+            BoardError: it is not there.
+        """
         self._device = device
-        self._next = _MEMORY_BASE
+        try:
+            with path.open("r+b") as file:
+                self._bytes = mmap.mmap(file.fileno(), 0)
+        except (OSError, ValueError) as error:
+            raise BoardError(f"cannot map the virtual board's memory {path}: {error}", "start it again") from error
+        self._used: dict[int, int] = {}  # bytes, whole pages, by the offset of the first
 
     def allocate(self, shape: int | tuple[int, ...], dtype: Any, **_: Any) -> Any:
-        """A zeroed `PynqBuffer` of this shape and type."""
-        storage = np.zeros(shape, dtype)
+        """A zeroed `PynqBuffer` of this shape and type; its pages are free again when it is collected.
+
+        Raises:
+            MemoryError: there is no room for it.
+        """
+        wanted = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        offset = self._take(-(-max(wanted, 1) // _PAGE_BYTES) * _PAGE_BYTES)
         buffer = PynqBuffer(
-            storage.shape,
-            storage.dtype,
-            buffer=storage.data,
+            shape,
+            dtype,
+            buffer=self._bytes,
+            offset=offset,
             device=self._device,
-            device_address=self._next,
+            device_address=_MEMORY_BASE + offset,
             coherent=True,
         )
-        self._next += -(-max(storage.nbytes, 1) // _PAGE_BYTES) * _PAGE_BYTES
+        buffer[...] = 0
+        # how pynq's freebuffer gives it back, and then has nothing left to unmap
+        buffer.memory = self
+        buffer.freed = True
+        buffer.return_to = self
+        buffer.pointer = _MEMORY_BASE + offset
         return buffer
+
+    def return_pointer(self, pointer: int) -> None:
+        """Free the pages of the buffer at physical address ``pointer``; pynq calls it."""
+        del self._used[pointer - _MEMORY_BASE]
+
+    def _take(self, wanted: int) -> int:
+        """The first gap of this many bytes."""
+        start = 0
+        for offset, size in sorted(self._used.items()):
+            if offset - start >= wanted:
+                break
+            start = offset + size
+        if start + wanted > len(self._bytes):
+            raise MemoryError(f"the virtual board's memory has no {wanted} bytes in a row; free some buffers")
+        self._used[start] = wanted
+        return start
 
 
 class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
@@ -123,11 +160,11 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.name = name
         self.arch = "armv7l"
         self.capabilities = {"REGISTER_RW": True, "MEMORY_MAPPED": False}
-        self.default_memory = VirtualMemory(self)
+        self.default_memory = VirtualMemory(self, address.memory.with_name(f"{address.memory.name}.ram"))
         self._control = Control(address.control)
         self._registers = Registers(address.library, f"sim:{address.memory}")
         self._slcr = ClockRegisters(self._control)
-        self._shell = range(0)
+        self._design: list[range] = []
         VirtualDevice._opened.append(self)
 
     def close(self) -> None:
@@ -157,7 +194,7 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
     def download(self, bitstream: Any, parser: Any = None) -> None:
         """Program the logic, and say so in pynq's record."""
         self._control.program(Path(bitstream.bitfile_name))
-        self._shell = _shell_range(self.parser.ip_dict)
+        self._design = _design_ranges(self.parser.ip_dict)
         self.post_download(bitstream, parser, self.name)
         pynq_state.save_global_state(
             pynq_state.GlobalState(
@@ -179,30 +216,41 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
     def unprogram(self) -> None:
         """Take the logic away."""
         self._control.unprogram()
-        self._shell = range(0)
+        self._design = []
+
+    def _offset(self, address: int) -> int | None:
+        """Bytes from the design's first register, which is the shell's; None: not the design's."""
+        if any(address in part for part in self._design):
+            return address - self._design[0].start
+        return None
 
     def _read(self, address: int) -> int:
-        if address in self._shell:
-            return self._registers.read(address - self._shell.start)
+        offset = self._offset(address)
+        if offset is not None:
+            return self._registers.read(offset)
         if address in _SLCR:
             return self._slcr.read(address - _SLCR.start)
         raise _nothing_at(address)
 
     def _write(self, address: int, value: int) -> None:
-        if address in self._shell:
-            self._registers.write(address - self._shell.start, value)
+        offset = self._offset(address)
+        if offset is not None:
+            self._registers.write(offset, value)
         elif address in _SLCR:
             self._slcr.write(address - _SLCR.start, value)
         else:
             raise _nothing_at(address)
 
 
-def _shell_range(ip_dict: dict[str, Any]) -> range:
-    """The one address range on M_AXI_GP0 that the design answers."""
-    for ip in ip_dict.values():
-        if ip.get("phys_addr") in _GP0:
-            return range(ip["phys_addr"], ip["phys_addr"] + ip["addr_range"])
-    return range(0)
+def _design_ranges(ip_dict: dict[str, Any]) -> list[range]:
+    """The address ranges on M_AXI_GP0 that the design answers, the shell's first."""
+    found = [
+        range(ip["phys_addr"], ip["phys_addr"] + ip["addr_range"])
+        for ip in ip_dict.values()
+        # what is no int is searched for in the range number by number
+        if isinstance(ip.get("phys_addr"), int) and ip["phys_addr"] in _GP0
+    ]
+    return sorted(found, key=lambda part: part.start)
 
 
 def _nothing_at(address: int) -> BusError:

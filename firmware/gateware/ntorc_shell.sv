@@ -6,6 +6,9 @@
 //   to the first element's in_valid: 2 cycles (ntorc_window).
 // - streaming: each sample as it comes, to a network that keeps its state; a frame is WINDOW samples.  From the
 //   clock edge that accepts a sample to its in_valid, while the buffer is empty: 1 cycle (ntorc_samples).
+//
+// With STREAMS, samples come by the register or by an AXI4-Stream, which waits where a write would lose something;
+// a sample that is offered in the cycle of a soft reset is dropped.  Results also go to a stream when CONTROL says so.
 `include "ntorc_registers.svh"
 
 module ntorc_shell #(
@@ -18,7 +21,8 @@ module ntorc_shell #(
     parameter int DEPTH     = 256,   // of the window's memory; streaming: of the buffer
     parameter int OUTPUTS   = 1,
     parameter bit STREAMING = 1'b0,
-    parameter int WARM_UP   = 0      // results after a reset that are not yet valid
+    parameter int WARM_UP   = 0,     // results after a reset that are not yet valid
+    parameter bit STREAMS   = 1'b0
 ) (
     input  logic        clk,
     input  logic        aresetn,
@@ -39,6 +43,16 @@ module ntorc_shell #(
     input  logic        s_axi_rready,
     output logic [31:0] s_axi_rdata,
     output logic [1:0]  s_axi_rresp,
+    // samples (the low IN_BITS of a word) and results as streams
+    input  logic        s_axis_tvalid,
+    output logic        s_axis_tready,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [31:0] s_axis_tdata,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic        m_axis_tvalid,
+    input  logic        m_axis_tready,
+    output logic [31:0] m_axis_tdata,
+    output logic        m_axis_tlast,
     // the network
     output logic                       network_rst,
     output logic                       in_valid,
@@ -57,50 +71,27 @@ module ntorc_shell #(
   wire clear = rst || soft_reset;
   assign network_rst = clear;
 
-  // ---- bus: one write and one read under way at a time -------------------------------------------
-  logic aw_held, w_held;
+  // ---- bus -----------------------------------------------------------------------------------------
+  logic write, read;
   logic [11:0] write_address, read_address;
-  logic [31:0] write_data;
-  logic [31:0] read_value;
-  logic ar_held;
+  logic [31:0] write_data, read_value;
 
-  assign s_axi_awready = !aw_held;
-  assign s_axi_wready  = !w_held;
-  assign s_axi_arready = !ar_held && !s_axi_rvalid;
-  assign s_axi_bresp   = 2'b00;
-  assign s_axi_rresp   = 2'b00;
-  wire write = aw_held && w_held && !s_axi_bvalid;
-
-  always_ff @(posedge clk) begin
-    if (s_axi_awvalid && s_axi_awready) write_address <= s_axi_awaddr;
-    if (s_axi_wvalid && s_axi_wready) write_data <= s_axi_wdata;
-    if (s_axi_arvalid && s_axi_arready) read_address <= s_axi_araddr;
-    if (ar_held) s_axi_rdata <= read_value;
-    if (rst) begin
-      aw_held      <= 1'b0;
-      w_held       <= 1'b0;
-      ar_held      <= 1'b0;
-      s_axi_bvalid <= 1'b0;
-      s_axi_rvalid <= 1'b0;
-    end else begin
-      if (s_axi_awvalid && s_axi_awready) aw_held <= 1'b1;
-      else if (write) aw_held <= 1'b0;
-      if (s_axi_wvalid && s_axi_wready) w_held <= 1'b1;
-      else if (write) w_held <= 1'b0;
-      if (write) s_axi_bvalid <= 1'b1;
-      else if (s_axi_bready) s_axi_bvalid <= 1'b0;
-      ar_held <= s_axi_arvalid && s_axi_arready;
-      if (ar_held) s_axi_rvalid <= 1'b1;
-      else if (s_axi_rready) s_axi_rvalid <= 1'b0;
-    end
-  end
+  ntorc_lite_slave bus (
+      .clk, .rst, .s_axi_awvalid, .s_axi_awready, .s_axi_awaddr, .s_axi_wvalid, .s_axi_wready, .s_axi_wdata,
+      .s_axi_bvalid, .s_axi_bready, .s_axi_bresp, .s_axi_arvalid, .s_axi_arready, .s_axi_araddr, .s_axi_rvalid,
+      .s_axi_rready, .s_axi_rdata, .s_axi_rresp, .write, .write_address, .write_data, .read, .read_address,
+      .read_value
+  );
 
   // ---- samples to frames ---------------------------------------------------------------------------
   logic [15:0] hop;
   logic ready, filled, frame, lost, busy, overrun;
   logic [31:0] sample_count, lost_count;
-  logic result_done;
-  wire sample_valid = write && (write_address == `NTORC_SAMPLE);
+  logic result_done, results_wait;
+  wire written = write && (write_address == `NTORC_SAMPLE);
+  wire sample_valid = written || (STREAMS && s_axis_tvalid && s_axis_tready);
+  wire [IN_BITS-1:0] sample = (written || !STREAMS) ? write_data[IN_BITS-1:0] : s_axis_tdata[IN_BITS-1:0];
+  assign s_axis_tready = STREAMS && (clear || (ready && !written));
   wire write_control = write && (write_address == `NTORC_CONTROL);
 
   always_ff @(posedge clk) begin
@@ -110,15 +101,15 @@ module ntorc_shell #(
 
   if (STREAMING) begin : feed
     ntorc_samples #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH), .FRAMES(FRAMES)) samples (
-        .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .result_done, .ready, .lost, .busy,
-        .filled, .frame, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
+        .clk, .rst(clear), .sample_valid, .sample, .result_done, .ready, .lost, .busy, .filled, .frame,
+        .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
     );
     assign hop = 16'(WINDOW);
-    wire unused = &{1'b0, network_idle};
+    wire unused = &{1'b0, network_idle, results_wait};
   end else begin : feed
     ntorc_window #(.BITS(IN_BITS), .LENGTH(WINDOW), .DEPTH(DEPTH)) window (
-        .clk, .rst(clear), .sample_valid, .sample(write_data[IN_BITS-1:0]), .hop, .result_done, .network_idle,
-        .ready, .lost, .busy, .filled, .frame, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
+        .clk, .rst(clear), .sample_valid, .sample, .hop, .result_done, .network_idle,
+        .hold(results_wait), .ready, .lost, .busy, .filled, .frame, .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
     );
     always_ff @(posedge clk) begin
       if (rst) hop <= 16'(HOP);
@@ -131,8 +122,28 @@ module ntorc_shell #(
   logic [OW-1:0] output_at;
   logic valid;
   logic [15:0] warming;  // results that are not yet valid
-  assign result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
-  assign out_ready = 1'b1;
+  wire last_output = (output_at == OW'(OUTPUTS - 1));
+  wire take = out_valid && out_ready;
+  assign result_done = take && last_output;
+
+  if (STREAMS) begin : sent
+    logic enable, waits;
+    assign results_wait = enable && waits;
+    ntorc_stream_results #(.BITS(OUT_BITS), .OUTPUTS(OUTPUTS)) results_sent (
+        .clk, .rst, .clear, .enable, .waits, .in_valid(out_valid), .in_ready(out_ready), .in_data(out_data),
+        .in_first(output_at == '0), .in_last(last_output), .m_axis_tvalid, .m_axis_tready, .m_axis_tdata,
+        .m_axis_tlast
+    );
+    always_ff @(posedge clk) begin
+      if (rst) enable <= 1'b0;
+      else if (write_control) enable <= write_data[1];
+    end
+  end else begin : sent
+    assign out_ready = 1'b1;
+    assign results_wait = 1'b0;
+    assign {m_axis_tvalid, m_axis_tdata, m_axis_tlast} = '0;
+    wire unused = &{1'b0, s_axis_tvalid, m_axis_tready};
+  end
 
   always_comb begin
     collected = results;
@@ -140,7 +151,7 @@ module ntorc_shell #(
   end
 
   always_ff @(posedge clk) begin
-    if (out_valid) results <= collected;
+    if (take) results <= collected;
     if (clear) begin
       overrun      <= 1'b0;
       valid        <= 1'b0;
@@ -152,7 +163,7 @@ module ntorc_shell #(
       if (lost) overrun <= 1'b1;
       if (lost && lost_count != '1) lost_count <= lost_count + 1'b1;
       if (sample_valid && (ready || !STREAMING)) sample_count <= sample_count + 1'b1;
-      if (out_valid) output_at <= result_done ? '0 : output_at + 1'b1;
+      if (take) output_at <= result_done ? '0 : output_at + 1'b1;
       if (result_done && warming == '0) valid <= 1'b1;
       if (result_done && warming != '0) warming <= warming - 1'b1;
     end
@@ -172,7 +183,7 @@ module ntorc_shell #(
 
   always_ff @(posedge clk) begin
     cycles <= rst ? '0 : cycles + 1'b1;
-    if (ar_held && read_address == `NTORC_CYCLES_LO) cycles_hi <= cycles[63:32];
+    if (read && read_address == `NTORC_CYCLES_LO) cycles_hi <= cycles[63:32];
   end
 
   always_comb begin
@@ -191,7 +202,7 @@ module ntorc_shell #(
       `NTORC_OUTPUTS:       read_value = 32'(OUTPUTS);
       `NTORC_LOST:          read_value = lost_count;
       `NTORC_WARM_UP:       read_value = 32'(WARM_UP);
-      `NTORC_FEATURES:      read_value = {31'd0, STREAMING};
+      `NTORC_FEATURES:      read_value = {30'd0, STREAMS, STREAMING};
       default:
       read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : probe_value;
     endcase

@@ -4,7 +4,7 @@
 // in cycle c+2, one element a cycle after it.
 //
 // A frame begins only when the one before has its result and has left the network: an engine may still work
-// on positions that a later layer dropped.  A frame that falls due before that is lost.
+// on positions that a later layer dropped.  A frame that falls due before that, or while `hold`, is lost.
 module ntorc_window #(
     parameter int BITS   = 16,
     parameter int LENGTH = 128,
@@ -17,6 +17,7 @@ module ntorc_window #(
     input  logic [15:0]            hop,
     input  logic                   result_done,   // the frame under way has its result
     input  logic                   network_idle,  // no layer holds work of a frame
+    input  logic                   hold,          // a result would find no room
     output logic                   ready,         // a sample would not make a frame that is lost
     output logic                   lost,          // a frame was due while the previous one was under way
     output logic                   busy,          // a frame is under way, or what is left of it
@@ -40,9 +41,10 @@ module ntorc_window #(
   wire reading = (left != 0) && advance;
 
   assign busy = awaited || (left != 0) || out_valid || !network_idle;
-  assign ready = !(last && busy);
-  assign frame = due && !busy;
-  assign lost = due && busy;
+  wire begins = !busy && !hold;
+  assign ready = !last || begins;
+  assign frame = due && begins;
+  assign lost = due && !begins;
 
   always_ff @(posedge clk) begin
     if (sample_valid) samples[write_at] <= sample;

@@ -41,6 +41,7 @@
 #define NTORC_SHELL_VERSION 3u
 
 #define NTORC_CONTROL_SOFT_RESET (1u << 0)
+#define NTORC_CONTROL_SEND_RESULTS (1u << 1)
 
 #define NTORC_STATUS_BUSY (1u << 0)
 #define NTORC_STATUS_OVERRUN (1u << 1)
@@ -48,5 +49,6 @@
 #define NTORC_STATUS_VALID (1u << 3)
 
 #define NTORC_FEATURES_STREAMING (1u << 0)
+#define NTORC_FEATURES_STREAMS (1u << 1)
 
 #endif

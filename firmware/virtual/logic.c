@@ -28,6 +28,7 @@ struct bitstream {
     int (*read)(void *, uint32_t, uint32_t *);
     int (*write)(void *, uint32_t, uint32_t);
     uint64_t (*cycles)(const void *);
+    void (*memory)(void *, uint8_t *, uint64_t, uint64_t); /* NULL: it has no masters */
 };
 
 struct ntorc_logic {
@@ -35,6 +36,8 @@ struct ntorc_logic {
     _Atomic uint32_t wanted; /* threads that want the lock for something else than an access */
     uint64_t access_cycles;
     char *scratch;
+    uint8_t *memory;
+    uint64_t memory_base, memory_bytes;
     struct bitstream bitstream; /* .instance is NULL while nothing is programmed */
     struct ntorc_logic_info info;
     uint64_t access_end; /* cycle at which the access in progress is over */
@@ -54,6 +57,13 @@ ntorc_logic *ntorc_logic_new(const char *scratch, uint64_t access_cycles)
     pthread_mutex_init(&logic->lock, NULL);
     logic->access_cycles = access_cycles;
     return logic;
+}
+
+void ntorc_logic_memory(ntorc_logic *logic, uint8_t *memory, uint64_t base, uint64_t bytes)
+{
+    logic->memory = memory;
+    logic->memory_base = base;
+    logic->memory_bytes = bytes;
 }
 
 /* A mutex is not fair: a client that polls would keep the control commands out. */
@@ -146,6 +156,8 @@ static int resolve(struct bitstream *bitstream, char *error, size_t n)
         }
         memcpy(wanted[i].function, &symbol, sizeof symbol); /* POSIX's way from object to function */
     }
+    void *memory = dlsym(bitstream->library, "ntorc_pl_memory");
+    memcpy(&bitstream->memory, &memory, sizeof memory);
     return 0;
 }
 
@@ -175,6 +187,9 @@ static int load(const ntorc_logic *logic, const char *path, struct bitstream *bi
     if (bitstream->instance == NULL) {
         snprintf(error, n, "%s could not be instantiated", path);
         return -1;
+    }
+    if (bitstream->memory != NULL && logic->memory != NULL) {
+        bitstream->memory(bitstream->instance, logic->memory, logic->memory_base, logic->memory_bytes);
     }
     bitstream->reset(bitstream->instance);
     return 0;

@@ -19,6 +19,9 @@ struct ntorc_logic_info {
 ntorc_logic *ntorc_logic_new(const char *scratch, uint64_t access_cycles);
 void ntorc_logic_free(ntorc_logic *logic);
 
+/* Memory at physical address `base` for the masters of what is programmed from now on; outlives `logic`. */
+void ntorc_logic_memory(ntorc_logic *logic, uint8_t *memory, uint64_t base, uint64_t bytes);
+
 /* Loads a private copy of the shared library at `path`, checks its ABI, resets it and puts it in
  * place of what was programmed.  0, or -1 with the reason in `error` and nothing changed. */
 int ntorc_logic_program(ntorc_logic *logic, const char *path, char *error, size_t n);

@@ -41,6 +41,10 @@ NTORC_PL_EXPORT int ntorc_pl_read(void *logic, uint32_t offset, uint32_t *value)
 /* One AXI4-Lite write of the 32-bit register at byte `offset`.  0: done, -1: bus time-out. */
 NTORC_PL_EXPORT int ntorc_pl_write(void *logic, uint32_t offset, uint32_t value);
 
+/* Optional: gives the logic's memory masters `bytes` bytes of memory at physical address `base`; it stays valid
+ * until the instance ends.  Accesses outside get decode errors, as do all before this call. */
+NTORC_PL_EXPORT void ntorc_pl_memory(void *logic, uint8_t *memory, uint64_t base, uint64_t bytes);
+
 /* Clock cycles since the instance was made; bus transactions count with the cycles they took. */
 NTORC_PL_EXPORT uint64_t ntorc_pl_cycles(const void *logic);
 

@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "logic.h"
+#include "ram.h"
 #include "serve.h"
 
 #define DEFAULT_CLOCK_HZ 100000000u
@@ -16,7 +17,8 @@ static const char usage[] =
     "usage: ntorc-virtual-pl --memory PATH --control SOCKET --access-cycles N [--clock-hz HZ]\n"
     "\n"
     "Holds the simulated logic of a virtual board.  Registers are reached through the shared\n"
-    "memory PATH, bitstreams and the clock through the Unix socket SOCKET.\n"
+    "memory PATH, bitstreams and the clock through the Unix socket SOCKET.  PATH.ram is the memory\n"
+    "that the logic's masters reach.\n"
     "  --access-cycles N  clock cycles that one register access takes on the board in all\n"
     "  --clock-hz HZ      FCLK0 at start (default 100000000)\n"
     "Prints `ready` when both can be used.  Ends when its standard input is closed, on SIGTERM,\n"
@@ -89,6 +91,7 @@ static int run(const struct options *options, ntorc_logic *logic)
 {
     char error[8192];
     ntorc_control control;
+    ntorc_ram ram;
     ntorc_serving serving;
 
     /* The socket first: it blocks the ending signals for the serving thread too. */
@@ -101,10 +104,20 @@ static int run(const struct options *options, ntorc_logic *logic)
         ntorc_control_close(&control);
         return 1;
     }
+    /* After the mailboxes, whose lock says that no other server uses this path. */
+    if (ntorc_ram_open(&ram, options->memory, error, sizeof error) != 0) {
+        fprintf(stderr, "ntorc-virtual-pl: %s\n", error);
+        ntorc_serving_stop(&serving);
+        ntorc_control_close(&control);
+        return 1;
+    }
+    ntorc_logic_memory(logic, ram.memory, NTORC_RAM_BASE, NTORC_RAM_BYTES);
     puts("ready");
     fflush(stdout);
     ntorc_control_run(&control);
     ntorc_serving_stop(&serving);
+    ntorc_logic_unprogram(logic); /* its masters use the memory */
+    ntorc_ram_close(&ram);
     ntorc_control_close(&control);
     return 0;
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,13 @@ import numpy as np
 import pytest
 from virtual_lab import CLOCK_HZ, HOP, WINDOW
 
-from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
-from ntorc.deploy.firmware import Firmware
-from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board.errors import BoardError, BusError, ProgrammingError
 from ntorc_board.programming import program, self_test
 from ntorc_board.registers import load_registers
 from ntorc_board.virtual_pl import Control, Registers, VirtualAddress
 
 OFFSETS = {register.name: register.offset for register in load_registers()}
-
-
-@pytest.fixture(scope="module")
-def address(workshop: Path, built: Firmware, trusted: Path) -> Iterator[VirtualAddress]:
-    """A virtual PL that runs; this process is its second user, beside the agent."""
-    root = workshop / "device"
-    with VirtualTarget(load_board("pynq-z2"), root, built, trusted):
-        yield VirtualAddress(root / "run" / "pl.mem", root / "run" / "pl.sock", built.regs_library)
-
-
-@pytest.fixture(scope="module")
-def device(address: VirtualAddress, workshop: Path) -> Iterator[Any]:
-    import pynq
-    import pynq.pl_server.global_state as state
-
-    from ntorc_board.device_virtual import VirtualDevice, isolate_state
-
-    before = state.STATE_DIR
-    isolate_state(workshop / "pynq")
-    opened = VirtualDevice(address, "pynq-z2")
-    pynq.Device.active_device = opened
-    yield opened
-    opened.close()
-    del pynq.Device._active_device
-    del pynq.Clocks._real_instance
-    pynq.Clocks.device = None
-    state.STATE_DIR = before
 
 
 @pytest.fixture

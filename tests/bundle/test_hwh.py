@@ -95,3 +95,15 @@ def test_other_families_are_refused(part: str) -> None:
 def test_an_address_off_gp0_is_refused(base: int) -> None:
     with pytest.raises(BundleError, match="M_AXI_GP0"):
         hwh(base=base)
+
+
+def test_pynq_sees_the_dma_behind_the_shell(tmp_path: Path) -> None:
+    text = shell_hwh("d", PART, 100e6, 0x43C00000, 0x1000, load_registers(), dma=True)
+    found = parsed(tmp_path, text).ip_dict
+    assert set(found) >= {"ntorc_0", "axi_dma_0"}
+    dma = found["axi_dma_0"]
+    assert (dma["phys_addr"], dma["addr_range"], dma["type"]) == (0x43C01000, 0x1000, "xilinx.com:ip:axi_dma:7.1")
+    assert (dma["parameters"]["c_include_sg"], dma["parameters"]["c_sg_length_width"]) == ("0", "24")
+    assert "axi_dma_0" not in parsed(tmp_path, hwh()).ip_dict
+    with pytest.raises(BundleError, match="M_AXI_GP0"):
+        shell_hwh("d", PART, 100e6, 0x7FFFF000, 0x1000, load_registers(), dma=True)

@@ -28,7 +28,7 @@ struct Bench {
   void tick() {
     top->clk = 0;
     top->eval();
-    broken |= top->broken;
+    broken |= top->broken | top->stream_broken << 11;
     top->clk = 1;
     top->eval();
   }
@@ -37,6 +37,7 @@ struct Bench {
     top->s_axi_awvalid = top->s_axi_wvalid = top->s_axi_arvalid = 0;
     top->s_axi_bready = top->s_axi_rready = 0;
     top->in_ready = top->out_valid = 0;
+    top->s_axis_tvalid = 0;
     top->aresetn = 0;
     for (int i = 0; i < 4; ++i) tick();
     top->aresetn = 1;
@@ -86,6 +87,7 @@ EXPORT uint32_t bench_traffic(void *handle, uint32_t writes, const uint32_t *wri
     top->out_valid = b.chance(20);
     top->out_data = b.draw();
     top->network_idle = b.chance(80);
+    top->m_axis_tready = b.chance(ready);
     top->clk = 0;
     top->eval();
     const bool aw_taken = top->s_axi_awvalid && top->s_axi_awready;

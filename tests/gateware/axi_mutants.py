@@ -91,6 +91,9 @@ MUTANTS = (
 )
 
 
+CLOCK = "    input  logic        clk,\n"
+
+
 def with_mutants(files: Mapping[str, str]) -> dict[str, str]:
     """The checked shell with all faults in it; its port ``mutant`` switches one on, counted from 1, or none.
 
@@ -103,11 +106,14 @@ def with_mutants(files: Mapping[str, str]) -> dict[str, str]:
         for number, mutant in enumerate(MUTANTS, 1)
         for before, after in mutant.patches
     ]
-    port = ("    input  logic        clk,\n", "    input  logic [3:0]  mutant,\n    input  logic        clk,\n")
-    for before, after in (port, *patches):
-        changed["ntorc_shell.sv"] = replaced(changed["ntorc_shell.sv"], before, after)
-    for before, after in (port, (") shell (\n      .clk,", ") shell (\n      .mutant, .clk,")):
-        changed["ntorc_shell_checked.sv"] = replaced(changed["ntorc_shell_checked.sv"], before, after)
+    slave, shell, checked = "ntorc_lite_slave.sv", "ntorc_shell.sv", "ntorc_shell_checked.sv"
+    for before, after in patches:
+        changed[slave] = replaced(changed[slave], before, after)
+    port = "    input  logic [3:0]  mutant,\n"
+    for name, clock in ((slave, "    input  logic                    clk,\n"), (shell, CLOCK), (checked, CLOCK)):
+        changed[name] = replaced(changed[name], clock, port + clock)
+    changed[shell] = replaced(changed[shell], " bus (\n      .clk,", " bus (\n      .mutant, .clk,")
+    changed[checked] = replaced(changed[checked], ") shell (\n      .clk,", ") shell (\n      .mutant, .clk,")
     return changed
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from ntorc.backends.native import shell
 from ntorc.backends.native.plan import library_sources
 from ntorc.network.formats import FixedFormat
-from ntorc.network.network import Dense, Network, random_network
+from ntorc.network.layers import Dense
+from ntorc.network.network import Network, random_network
 
 BITS = 24
 CLOCK_HZ = 100e6
@@ -34,7 +35,7 @@ def counting_files(
         text = replaced_default(text, name, value)
     files["ntorc_network.sv"] = text
     files["ntorc_fitted_shell.sv"] = shell.shell_module(network, hop, depth, streaming=streaming, warm_up=warm_up)
-    files["ntorc_top.sv"] = with_idle(shell.top_module(network, f"{7:016x}", CLOCK_HZ))
+    files["ntorc_top.sv"] = shell.top_module(network, f"{7:016x}", CLOCK_HZ)
     return files
 
 
@@ -53,12 +54,3 @@ def replaced_default(text: str, name: str, value: int) -> str:
     head, _, tail = lines[at[0]].partition("=")
     lines[at[0]] = f"{head}= {value}{',' if ',' in tail else ''}\n"
     return "".join(lines)
-
-
-def with_idle(top: str) -> str:
-    """The top with the network's ``idle`` wired."""
-    tied = "  wire idle = 1'b1;  // the network has no such output yet\n"
-    if tied not in top:
-        return top
-    head, _, tail = top.replace(tied, "  logic idle;\n").rpartition(".out_data")
-    return f"{head}.out_data, .idle{tail}"

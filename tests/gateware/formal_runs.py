@@ -13,6 +13,7 @@ from ntorc.errors import ToolError
 
 _SCRIPT = """\
 read_verilog -formal -sv {defines} -I. {sources}
+{parameters}
 prep -top {top} -flatten
 async2sync
 dffunmap
@@ -21,12 +22,21 @@ write_smt2 -wires model.smt2
 """
 
 
-def write_model(files: Mapping[str, str], top: str, folder: Path, defines: Sequence[str]) -> Path:
-    """The SMT2 model of a design, with its assertions, assumptions and covers."""
+def write_model(
+    files: Mapping[str, str],
+    top: str,
+    folder: Path,
+    defines: Sequence[str],
+    parameters: Mapping[str, int] | None = None,
+) -> Path:
+    """The SMT2 model of a design, with its assertions, assumptions and covers; ``parameters`` of its top."""
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = " ".join(name for name in files if name.endswith(".sv"))
-    script = _SCRIPT.format(defines=" ".join(f"-D{name}" for name in defines), sources=sources, top=top)
+    chosen = "\n".join(f"chparam -set {name} {value} {top}" for name, value in (parameters or {}).items())
+    script = _SCRIPT.format(
+        parameters=chosen, defines=" ".join(f"-D{name}" for name in defines), sources=sources, top=top
+    )
     (folder / "model.ys").write_text(script, encoding="utf-8")
     run_yosys(["-q", "-s", "model.ys"], folder)
     return folder / "model.smt2"

@@ -64,8 +64,11 @@ def designs() -> Iterator[tuple[str, Plan]]:
                 backend.plan(network, directives, CLOCK_HZ, network.input_length if network.stateful else HOP),
             )
     window = network.input_length
-    keeping = [replace(layer, stateful=True) if isinstance(layer, Recurrent) else layer for layer in network.layers]
-    yield "streaming", make_plan(replace(network, layers=tuple(keeping)), directives, CLOCK_HZ, window, warm_up=3)
+    kept = [replace(layer, stateful=True) if isinstance(layer, Recurrent) else layer for layer in network.layers]
+    streaming = replace(network, layers=tuple(kept))
+    yield "streaming", make_plan(streaming, directives, CLOCK_HZ, window, warm_up=3)
+    yield "DMA", make_plan(network, directives, CLOCK_HZ, HOP, dma=True)
+    yield "streaming with DMA", make_plan(streaming, directives, CLOCK_HZ, window, dma=True)
 
 
 def main() -> int:

@@ -26,8 +26,12 @@ KEPT = {"HOP": 0xFFFF, "DEADLINE": 0xFFFFFFFF, "HIST_LOWER": 0xFFFFFFFF, "HIST_S
 
 def checked_sources() -> dict[str, str]:
     """The shell, the checker, and what holds both."""
-    files = library_sources(shell.shell_sources())
-    for name in ("axi_lite_checker.sv", f"{TOP}.sv"):
+    files = library_sources(
+        name
+        for name in dict.fromkeys((*shell.shell_sources(dma=True), *shell.shell_sources(streaming=True)))
+        if name not in (*shell.DMA_SOURCES, "ntorc_lite_split.sv")
+    )
+    for name in ("axi_lite_checker.sv", "axi_stream_checker.sv", f"{TOP}.sv"):
         files[name] = (gateware_folder() / "checks" / name).read_text(encoding="utf-8")
     return files
 

@@ -105,7 +105,7 @@ class TestProgramming:
         handle = registers.open(unprogrammed.url)
         assert registers.read(handle, 0) == (OK, 0x4E544F52)
         registers.close(handle)
-        assert sorted(p.name for p in unprogrammed.folder.iterdir()) == ["control", "memory"]
+        assert sorted(p.name for p in unprogrammed.folder.iterdir()) == ["control", "memory", "memory.ram"]
 
     def test_what_cannot_be_programmed_is_refused_and_changes_nothing(
         self, virtual_pl: VirtualPl, registers: RegisterLibrary, fakes: Path, firmware: Firmware, tmp_path: Path
@@ -348,7 +348,7 @@ class TestServersEnd:
         with VirtualPl(firmware) as first:
             old = registers.open(first.url)
             first.kill()
-            assert sorted(p.name for p in first.folder.iterdir()) == ["control", "memory"]
+            assert sorted(p.name for p in first.folder.iterdir()) == ["control", "memory", "memory.ram"]
             with VirtualPl(firmware, first.folder) as second:
                 second.ask(f"program {fake}")
                 new = registers.open(second.url)

@@ -1,9 +1,16 @@
-// The shell with the rules of its bus, at its smallest, around a network that may do anything.
+// The shell with the rules of its bus and its streams, around a network that may do anything.
 //
 // NTORC_FORMAL adds what a proof needs: a reset at the start, covers that show that the assumptions leave
 // room for traffic, and the relation between the shell's handshakes and the requests under way.  Without that
 // relation, induction would start from states that the shell cannot be in.
-module ntorc_shell_checked (
+module ntorc_shell_checked #(
+    parameter int WINDOW    = 2,
+    parameter int HOP       = 1,
+    parameter int DEPTH     = 4,
+    parameter int OUTPUTS   = 1,
+    parameter bit STREAMING = 1'b0,
+    parameter bit STREAMS   = 1'b1
+) (
     input  logic        clk,
     input  logic        aresetn,
     input  logic        s_axi_awvalid,
@@ -22,6 +29,13 @@ module ntorc_shell_checked (
     input  logic        s_axi_rready,
     output logic [31:0] s_axi_rdata,
     output logic [1:0]  s_axi_rresp,
+    input  logic        s_axis_tvalid,
+    output logic        s_axis_tready,
+    input  logic [31:0] s_axis_tdata,
+    output logic        m_axis_tvalid,
+    input  logic        m_axis_tready,
+    output logic [31:0] m_axis_tdata,
+    output logic        m_axis_tlast,
     output logic        network_rst,
     output logic        in_valid,
     input  logic        in_ready,
@@ -30,18 +44,22 @@ module ntorc_shell_checked (
     output logic        out_ready,
     input  logic signed [7:0] out_data,
     input  logic        network_idle,
-    output logic [10:0] broken
+    output logic [10:0] broken,
+    output logic [2:0]  stream_broken
 );
   /* verilator lint_off UNUSEDSIGNAL */  // read by the proof alone
   logic [3:0] aw_outstanding, w_outstanding, ar_outstanding;
+  logic [2:0] samples_broken;  // the master's fault
   /* verilator lint_on UNUSEDSIGNAL */
 
   ntorc_shell #(
-      .DESIGN_ID(64'h0123_4567_89ab_cdef), .IN_BITS(8), .OUT_BITS(8), .WINDOW(2), .HOP(1), .DEPTH(4)
+      .DESIGN_ID(64'h0123_4567_89ab_cdef), .IN_BITS(8), .OUT_BITS(8), .WINDOW(WINDOW), .HOP(HOP), .DEPTH(DEPTH),
+      .OUTPUTS(OUTPUTS), .STREAMING(STREAMING), .STREAMS(STREAMS)
   ) shell (
       .clk, .aresetn, .s_axi_awvalid, .s_axi_awready, .s_axi_awaddr, .s_axi_wvalid, .s_axi_wready, .s_axi_wdata,
       .s_axi_bvalid, .s_axi_bready, .s_axi_bresp, .s_axi_arvalid, .s_axi_arready, .s_axi_araddr, .s_axi_rvalid,
-      .s_axi_rready, .s_axi_rdata, .s_axi_rresp, .network_rst, .in_valid, .in_ready, .in_data, .out_valid,
+      .s_axi_rready, .s_axi_rdata, .s_axi_rresp, .s_axis_tvalid, .s_axis_tready, .s_axis_tdata, .m_axis_tvalid,
+      .m_axis_tready, .m_axis_tdata, .m_axis_tlast, .network_rst, .in_valid, .in_ready, .in_data, .out_valid,
       .out_ready, .out_data, .network_idle
   );
 
@@ -51,6 +69,16 @@ module ntorc_shell_checked (
       .bready(s_axi_bready), .bresp(s_axi_bresp), .arvalid(s_axi_arvalid), .arready(s_axi_arready),
       .araddr(s_axi_araddr), .rvalid(s_axi_rvalid), .rready(s_axi_rready), .rdata(s_axi_rdata),
       .rresp(s_axi_rresp), .aw_outstanding, .w_outstanding, .ar_outstanding, .broken
+  );
+
+  axi_stream_checker results (
+      .clk, .aresetn, .tvalid(m_axis_tvalid), .tready(m_axis_tready), .tdata(m_axis_tdata), .tlast(m_axis_tlast),
+      .broken(stream_broken)
+  );
+
+  axi_stream_checker #(.ASSUMED(1'b1)) samples (
+      .clk, .aresetn, .tvalid(s_axis_tvalid), .tready(s_axis_tready), .tdata(s_axis_tdata), .tlast(1'b0),
+      .broken(samples_broken)
   );
 
 `ifdef NTORC_FORMAL

@@ -80,6 +80,7 @@ class BundleParts:
         network: files of the network by name, as bytes or as paths to copy.
         versions: versions of the tools that made it, by name.
         registers: the register map that the logic has.
+        dma: the logic has a DMA, with its registers behind the shell's.
     """
 
     name: str
@@ -94,6 +95,7 @@ class BundleParts:
     network: Mapping[str, bytes | Path]
     versions: Mapping[str, str] = field(default_factory=dict)
     registers: Path = MAP_FILE
+    dma: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,9 @@ def _fill(bundle: Path, parts: BundleParts, key: SigningKey) -> Verified:
         contents[f"{NETWORK}/{name}"] = content
     try:
         registers = load_registers(parts.registers)
-        hardware = shell_hwh(parts.name, board.part, parts.clock_hz, board.shell_base, board.shell_span, registers)
+        hardware = shell_hwh(
+            parts.name, board.part, parts.clock_hz, board.shell_base, board.shell_span, registers, dma=parts.dma
+        )
         contents[HARDWARE] = hardware.encode()
         for name, content in contents.items():
             check_name(name)

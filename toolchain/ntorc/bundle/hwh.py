@@ -3,7 +3,8 @@
 Vivado writes this file for a block design; a design made without a block design needs its own.
 It has what unmodified pynq 4.0.0 and 3.x look for, and no more: the processing system with its
 clock settings, its master port with the shell's address range, and the shell's registers, so that
-``overlay.ntorc_0.register_map`` works.
+``overlay.ntorc_0.register_map`` works.  A design's DMA is described as the core whose registers it has, so that
+pynq binds its driver to ``overlay.axi_dma_0``.
 """
 
 from __future__ import annotations
@@ -17,10 +18,26 @@ from ntorc_board.registers import Register
 
 SHELL_INSTANCE = "ntorc_0"
 """The shell's name in pynq: ``overlay.ntorc_0``."""
+DMA_INSTANCE = "axi_dma_0"
+DMA_SPAN = 0x1000
+"""Bytes of the DMA's registers; they begin behind the shell's."""
 PS_INSTANCE = "processing_system7_0"
 
 _IO_PLL_HZ = 1_000_000_000  # of the supported boards: a crystal of 50 MHz, times 20
 _DIVISORS = range(1, 64)  # FPGAx_CLK_CTRL has two dividers of 6 bits (UG585, SLCR registers)
+_DMA_PARAMETERS = {  # in lower case, as pynq looks for them
+    "c_include_sg": "0",
+    "c_micro_dma": "0",
+    "c_sg_length_width": "24",  # of ntorc_dma.sv's LENGTH_BITS
+    "c_include_mm2s": "1",
+    "c_include_mm2s_dre": "0",
+    "c_m_axi_mm2s_data_width": "32",
+    "c_mm2s_burst_size": "16",
+    "c_include_s2mm": "1",
+    "c_include_s2mm_dre": "0",
+    "c_m_axi_s2mm_data_width": "32",
+    "c_s2mm_burst_size": "16",
+}
 _ACCESS = {"RO": "read-only", "RW": "read-write", "WO": "write-only"}
 
 
@@ -49,7 +66,14 @@ def fclk_hz(clock_hz: float) -> float:
 
 
 def shell_hwh(
-    name: str, part: str, clock_hz: float, shell_base: int, shell_span: int, registers: Sequence[Register]
+    name: str,
+    part: str,
+    clock_hz: float,
+    shell_base: int,
+    shell_span: int,
+    registers: Sequence[Register],
+    *,
+    dma: bool = False,
 ) -> str:
     """The .hwh of a design that is the ntorc shell alone behind a PS7.
 
@@ -60,6 +84,7 @@ def shell_hwh(
         shell_base: address of the shell's registers on M_AXI_GP0.
         shell_span: bytes of its address range.
         registers: the shell's registers.
+        dma: the design has one, with its registers behind the shell's.
 
     Raises:
         BundleError: the part is no Zynq-7000, or the clock cannot be made.
@@ -67,7 +92,10 @@ def shell_hwh(
     device = re.fullmatch(r"xc(7z\d{3}s?)([a-z]{3}\d+)(-\d[a-z]?)", part)
     if device is None:
         raise BundleError(f"{part} is not a Zynq-7000 part", "the shell's hardware description is for PS7 only")
-    if not (shell_base >= 0x4000_0000 and shell_base + shell_span <= 0x8000_0000):
+    ranges = [(SHELL_INSTANCE, shell_base, shell_span)]
+    if dma:
+        ranges.append((DMA_INSTANCE, shell_base + shell_span, DMA_SPAN))
+    if not (shell_base >= 0x4000_0000 and sum(ranges[-1][1:]) <= 0x8000_0000):
         raise BundleError(f"0x{shell_base:X} is not in M_AXI_GP0's range", "correct shell_base in the board's file")
     system = Xml.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="")
     Xml.SubElement(
@@ -84,7 +112,9 @@ def shell_hwh(
     modules = Xml.SubElement(system, "MODULES")
     clock = f"{fclk_hz(clock_hz):.0f}"
     _add_shell(modules, clock, shell_span, registers)
-    _add_processing_system(modules, clock_hz, shell_base, shell_span)
+    if dma:
+        _add_dma(modules, clock)
+    _add_processing_system(modules, clock_hz, ranges)
     Xml.indent(system)
     return '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n' + Xml.tostring(system, encoding="unicode") + "\n"
 
@@ -151,14 +181,31 @@ def _add_shell(modules: Xml.Element, clock: str, span: int, registers: Sequence[
     _parameters(module, {"C_S_AXI_DATA_WIDTH": "32"})
     ports = Xml.SubElement(module, "PORTS")
     _port(ports, "s_axi_aclk", "I", clock, (PS_INSTANCE, "FCLK_CLK0"))
-    buses = Xml.SubElement(module, "BUSINTERFACES")
+    _bus(module, "S_AXI", "SLAVE")
+
+
+def _add_dma(modules: Xml.Element, clock: str) -> None:
+    """The core that pynq's driver takes the DMA for: simple mode, words of 32 bits, no realignment."""
+    module = _module(modules, DMA_INSTANCE, "xilinx.com:ip:axi_dma:7.1", is_peripheral=True)
+    blocks = Xml.SubElement(module, "ADDRESSBLOCKS")
     Xml.SubElement(
-        buses,
+        blocks, "ADDRESSBLOCK", ACCESS="read-write", INTERFACE="S_AXI_LITE", NAME="Reg", RANGE=str(DMA_SPAN),
+        USAGE="register",
+    )  # fmt: skip
+    _parameters(module, _DMA_PARAMETERS)
+    _port(Xml.SubElement(module, "PORTS"), "s_axi_lite_aclk", "I", clock, (PS_INSTANCE, "FCLK_CLK0"))
+    _bus(module, "S_AXI_LITE", "SLAVE")
+
+
+def _bus(module: Xml.Element, name: str, kind: str) -> None:
+    """Its interface on M_AXI_GP0."""
+    Xml.SubElement(
+        Xml.SubElement(module, "BUSINTERFACES"),
         "BUSINTERFACE",
         BUSNAME=f"{PS_INSTANCE}_M_AXI_GP0",
         DATAWIDTH="32",
-        NAME="S_AXI",
-        TYPE="SLAVE",
+        NAME=name,
+        TYPE=kind,
         VLNV="xilinx.com:interface:aximm:1.0",
     )
 
@@ -191,38 +238,32 @@ def _properties(parent: Xml.Element, **values: str) -> None:
         Xml.SubElement(parent, "PROPERTY", NAME=name, VALUE=value)
 
 
-def _add_processing_system(modules: Xml.Element, clock_hz: float, base: int, span: int) -> None:
+def _add_processing_system(modules: Xml.Element, clock_hz: float, ranges: Sequence[tuple[str, int, int]]) -> None:
+    """The PS7, and who answers where on its master port: instance, base, span."""
     module = _module(modules, PS_INSTANCE, "xilinx.com:ip:processing_system7:5.5", is_peripheral=False)
     _parameters(module, _clock_parameters(clock_hz))
     ports = Xml.SubElement(module, "PORTS")
     clock = f"{fclk_hz(clock_hz):.0f}"
     _port(ports, "FCLK_CLK0", "O", clock, (SHELL_INSTANCE, "s_axi_aclk"))
-    buses = Xml.SubElement(module, "BUSINTERFACES")
-    Xml.SubElement(
-        buses,
-        "BUSINTERFACE",
-        BUSNAME=f"{PS_INSTANCE}_M_AXI_GP0",
-        DATAWIDTH="32",
-        NAME="M_AXI_GP0",
-        TYPE="MASTER",
-        VLNV="xilinx.com:interface:aximm:1.0",
-    )
+    _bus(module, "M_AXI_GP0", "MASTER")
     memory = Xml.SubElement(module, "MEMORYMAP")
-    Xml.SubElement(
-        memory,
-        "MEMRANGE",
-        ADDRESSBLOCK="reg0",
-        BASENAME="C_BASEADDR",
-        BASEVALUE=f"0x{base:08X}",
-        HIGHNAME="C_HIGHADDR",
-        HIGHVALUE=f"0x{base + span - 1:08X}",
-        INSTANCE=SHELL_INSTANCE,
-        IS_DATA="TRUE",
-        IS_INSTRUCTION="FALSE",
-        MASTERBUSINTERFACE="M_AXI_GP0",
-        MEMTYPE="REGISTER",
-        SLAVEBUSINTERFACE="S_AXI",
-    )
+    for instance, base, span in ranges:
+        is_dma = instance == DMA_INSTANCE
+        Xml.SubElement(
+            memory,
+            "MEMRANGE",
+            ADDRESSBLOCK="Reg" if is_dma else "reg0",
+            BASENAME="C_BASEADDR",
+            BASEVALUE=f"0x{base:08X}",
+            HIGHNAME="C_HIGHADDR",
+            HIGHVALUE=f"0x{base + span - 1:08X}",
+            INSTANCE=instance,
+            IS_DATA="TRUE",
+            IS_INSTRUCTION="FALSE",
+            MASTERBUSINTERFACE="M_AXI_GP0",
+            MEMTYPE="REGISTER",
+            SLAVEBUSINTERFACE="S_AXI_LITE" if is_dma else "S_AXI",
+        )
 
 
 def _clock_parameters(clock_hz: float) -> dict[str, str]:

@@ -42,7 +42,14 @@ _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
         (),
     ),
     "ntorc-virtual-pl": (
-        ("virtual/pl_server.c", "virtual/control.c", "virtual/logic.c", "virtual/serve.c", *_SHARED_SOURCES),
+        (
+            "virtual/pl_server.c",
+            "virtual/control.c",
+            "virtual/logic.c",
+            "virtual/ram.c",
+            "virtual/serve.c",
+            *_SHARED_SOURCES,
+        ),
         (),
         ("-ldl", "-lm"),
     ),

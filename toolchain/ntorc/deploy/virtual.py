@@ -86,7 +86,7 @@ class VirtualTarget(AgentTarget):
             _end(self._logic)
             self._logic = None
         if self._lock is not None:  # else these files are another process's
-            for path in (self._memory, self._control):
+            for path in (self._memory, self._memory.with_name(f"{self._memory.name}.ram"), self._control):
                 path.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None

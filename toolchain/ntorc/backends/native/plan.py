@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
@@ -17,7 +17,7 @@ TOP = "ntorc_top"
 SHELL = "ntorc_fitted_shell"
 
 
-def library_sources(names: Sequence[str]) -> dict[str, str]:
+def library_sources(names: Iterable[str]) -> dict[str, str]:
     """The hand-written SystemVerilog by name."""
     return {name: (gateware_folder() / name).read_text(encoding="utf-8") for name in names}
 
@@ -32,6 +32,7 @@ def make_plan(
     hop: int,
     *,
     warm_up: int = 0,
+    dma: bool = False,
 ) -> Plan:
     """Everything a synthesiser or simulator reads.
 
@@ -41,6 +42,7 @@ def make_plan(
         clock_hz: the clock in Hz that is asked for.
         hop: samples from frame to frame; of a network that keeps state, its frame.
         warm_up: results after a reset that are not yet valid.
+        dma: streams and a DMA for samples and results, beside the registers.
 
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
     ID are the same design.
@@ -56,7 +58,7 @@ def make_plan(
             f" does not fit its frame of {network.input_length}",
             f"use a hop of {network.input_length} samples",
         )
-    shell_sources = shell.shell_sources(streaming=streaming)
+    shell_sources = shell.shell_sources(streaming=streaming, dma=dma)
     # each once, in the order of first use: what a design does not use does not change its ID
     files = library_sources(list(dict.fromkeys(chain(shell_sources, *libraries))))
     parts = []
@@ -71,9 +73,9 @@ def make_plan(
         parts.append(Part(name, (*sources, f"{name}.sv"), text, str(directive)))
     files["ntorc_network.sv"] = generate.network_module(network)
     depth = shell.STREAM_DEPTH if streaming else shell.window_depth(network.input_length, hop)
-    files[f"{SHELL}.sv"] = shell.shell_module(network, hop, depth, streaming=streaming, warm_up=warm_up)
-    text = subject.shell_subject(network, hop, streaming=streaming)
+    files[f"{SHELL}.sv"] = shell.shell_module(network, hop, depth, streaming=streaming, warm_up=warm_up, dma=dma)
+    text = subject.shell_subject(network, hop, streaming=streaming, dma=dma)
     parts.append(Part(SHELL, (*shell_sources, f"{SHELL}.sv"), text, str(NO_DIRECTIVE)))
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]
-    files["ntorc_top.sv"] = shell.top_module(network, design_id, clock_hz)
+    files["ntorc_top.sv"] = shell.top_module(network, design_id, clock_hz, dma=dma)
     return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz)

@@ -9,30 +9,92 @@ STREAM_DEPTH = 32
 MAX_WARM_UP = (1 << 16) - 1
 """Results; the width of the shell's counter."""
 
-_AXI = (
-    ("input", 1, "s_axi_awvalid"),
-    ("output", 1, "s_axi_awready"),
-    ("input", 12, "s_axi_awaddr"),
-    ("input", 1, "s_axi_wvalid"),
-    ("output", 1, "s_axi_wready"),
-    ("input", 32, "s_axi_wdata"),
-    ("output", 1, "s_axi_bvalid"),
-    ("input", 1, "s_axi_bready"),
-    ("output", 2, "s_axi_bresp"),
-    ("input", 1, "s_axi_arvalid"),
-    ("output", 1, "s_axi_arready"),
-    ("input", 12, "s_axi_araddr"),
-    ("output", 1, "s_axi_rvalid"),
-    ("input", 1, "s_axi_rready"),
-    ("output", 32, "s_axi_rdata"),
-    ("output", 2, "s_axi_rresp"),
+_Ports = tuple[tuple[str, int, str], ...]
+
+
+def _lite(address_bits: int) -> _Ports:
+    """The AXI4-Lite slave port: direction, bits, name."""
+    return (
+        ("input", 1, "s_axi_awvalid"),
+        ("output", 1, "s_axi_awready"),
+        ("input", address_bits, "s_axi_awaddr"),
+        ("input", 1, "s_axi_wvalid"),
+        ("output", 1, "s_axi_wready"),
+        ("input", 32, "s_axi_wdata"),
+        ("output", 1, "s_axi_bvalid"),
+        ("input", 1, "s_axi_bready"),
+        ("output", 2, "s_axi_bresp"),
+        ("input", 1, "s_axi_arvalid"),
+        ("output", 1, "s_axi_arready"),
+        ("input", address_bits, "s_axi_araddr"),
+        ("output", 1, "s_axi_rvalid"),
+        ("input", 1, "s_axi_rready"),
+        ("output", 32, "s_axi_rdata"),
+        ("output", 2, "s_axi_rresp"),
+    )
+
+
+_MEMORY: _Ports = (
+    ("output", 32, "m_axi_araddr"),
+    ("output", 8, "m_axi_arlen"),
+    ("output", 3, "m_axi_arsize"),
+    ("output", 2, "m_axi_arburst"),
+    ("output", 1, "m_axi_arvalid"),
+    ("input", 1, "m_axi_arready"),
+    ("input", 32, "m_axi_rdata"),
+    ("input", 2, "m_axi_rresp"),
+    ("input", 1, "m_axi_rvalid"),
+    ("output", 1, "m_axi_rready"),
+    ("output", 32, "m_axi_awaddr"),
+    ("output", 8, "m_axi_awlen"),
+    ("output", 3, "m_axi_awsize"),
+    ("output", 2, "m_axi_awburst"),
+    ("output", 1, "m_axi_awvalid"),
+    ("input", 1, "m_axi_awready"),
+    ("output", 32, "m_axi_wdata"),
+    ("output", 4, "m_axi_wstrb"),
+    ("output", 1, "m_axi_wlast"),
+    ("output", 1, "m_axi_wvalid"),
+    ("input", 1, "m_axi_wready"),
+    ("input", 2, "m_axi_bresp"),
+    ("input", 1, "m_axi_bvalid"),
+    ("output", 1, "m_axi_bready"),
+)
+_STREAMS: _Ports = (
+    ("input", 1, "s_axis_tvalid"),
+    ("output", 1, "s_axis_tready"),
+    ("input", 32, "s_axis_tdata"),
+    ("output", 1, "m_axis_tvalid"),
+    ("input", 1, "m_axis_tready"),
+    ("output", 32, "m_axis_tdata"),
+    ("output", 1, "m_axis_tlast"),
 )
 
 
-def shell_sources(*, streaming: bool = False) -> tuple[str, ...]:
+def shell_sources(*, streaming: bool = False, dma: bool = False) -> tuple[str, ...]:
     """The hand-written files of a shell with these options."""
     feed = "ntorc_samples.sv" if streaming else "ntorc_window.sv"
-    return ("ntorc_registers.svh", "ntorc_fifo.sv", feed, "ntorc_probe.sv", "ntorc_shell.sv")
+    mover = ("ntorc_lite_split.sv", *DMA_SOURCES) if dma else ()
+    streams = ("ntorc_stream_results.sv",) if dma else ()
+    return (
+        "ntorc_registers.svh",
+        "ntorc_lite_slave.sv",
+        "ntorc_fifo.sv",
+        feed,
+        "ntorc_probe.sv",
+        *streams,
+        "ntorc_shell.sv",
+        *mover,
+    )
+
+
+DMA_SOURCES = ("ntorc_dma_control.sv", "ntorc_dma_read.sv", "ntorc_dma_write.sv", "ntorc_dma.sv")
+"""The DMA's files, besides ``ntorc_lite_slave.sv`` and ``ntorc_fifo.sv``."""
+
+
+def _bus(dma: bool) -> _Ports:
+    """The ports of a design towards its processing system."""
+    return (*_lite(13), *_MEMORY) if dma else _lite(12)
 
 
 def window_depth(window: int, hop: int) -> int:
@@ -40,7 +102,9 @@ def window_depth(window: int, hop: int) -> int:
     return 1 << (window + hop - 1).bit_length()
 
 
-def shell_module(network: Network, hop: int, depth: int, *, streaming: bool = False, warm_up: int = 0) -> str:
+def shell_module(
+    network: Network, hop: int, depth: int, *, streaming: bool = False, warm_up: int = 0, dma: bool = False
+) -> str:
     """The shell with this network's widths; identity and clock are set by the top.
 
     Args:
@@ -49,6 +113,7 @@ def shell_module(network: Network, hop: int, depth: int, *, streaming: bool = Fa
         depth: samples that the shell keeps: `window_depth`, or `STREAM_DEPTH` when streaming.
         streaming: samples go to the network as they come, and it keeps its state from frame to frame.
         warm_up: results after a reset that are not yet valid.
+        dma: streams for samples and results, and a DMA between them and memory.
 
     Raises:
         ValueError: a streaming shell with another hop than its frame, or a warm-up out of range.
@@ -58,35 +123,91 @@ def shell_module(network: Network, hop: int, depth: int, *, streaming: bool = Fa
     if not 0 <= warm_up <= MAX_WARM_UP:
         raise ValueError(f"a warm-up has 0 to {MAX_WARM_UP} results, not {warm_up}")
     in_bits, out_bits = network.input_format.bits, network.output_format.bits
-    ports = "".join(f"    {way:6} logic [{bits - 1}:0] {name},\n" for way, bits, name in _AXI)
-    wires = ", ".join(f".{name}" for _, _, name in _AXI)
+    parameters = {
+        "DESIGN_ID": "DESIGN_ID",
+        "CLOCK_HZ": "CLOCK_HZ",
+        "IN_BITS": in_bits,
+        "OUT_BITS": out_bits,
+        "WINDOW": network.input_length,
+        "HOP": hop,
+        "DEPTH": depth,
+        "OUTPUTS": network.outputs,
+        "STREAMING": f"1'b{int(streaming)}",
+        "WARM_UP": warm_up,
+        "STREAMS": f"1'b{int(dma)}",
+    }
+    stated = ", ".join(f".{name}({value})" for name, value in parameters.items())
     return (
         "module ntorc_fitted_shell #(\n    parameter logic [63:0] DESIGN_ID = 64'h0,\n"
         "    parameter logic [31:0] CLOCK_HZ = 32'd0\n) (\n    input  logic clk,\n    input  logic aresetn,\n"
-        f"{ports}    output logic network_rst,\n    output logic in_valid,\n    input  logic in_ready,\n"
+        + "".join(f"    {_declared(port)},\n" for port in _bus(dma))
+        + "    output logic network_rst,\n    output logic in_valid,\n    input  logic in_ready,\n"
         f"    output logic signed [{in_bits - 1}:0] in_data,\n    input  logic out_valid,\n"
         f"    output logic out_ready,\n    input  logic signed [{out_bits - 1}:0] out_data,\n"
         "    input  logic network_idle\n);\n"
-        f"  ntorc_shell #(.DESIGN_ID(DESIGN_ID), .CLOCK_HZ(CLOCK_HZ), .IN_BITS({in_bits}), .OUT_BITS({out_bits}),"
-        f" .WINDOW({network.input_length}), .HOP({hop}), .DEPTH({depth}), .OUTPUTS({network.outputs}),"
-        f" .STREAMING(1'b{int(streaming)}), .WARM_UP({warm_up})) shell (\n"
-        f"      .clk, .aresetn, {wires},\n"
+        + (_mover() if dma else _without_streams())
+        + f"  ntorc_shell #({stated}) shell (\n"
+        f"      .clk, .aresetn, {_wired(_lite(12), 's_axi_', 'shell_' if dma else 's_axi_')},\n"
+        f"      {_wired(_STREAMS)},\n"
         "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data, .network_idle\n"
         "  );\nendmodule\n"
     )
 
 
-def top_module(network: Network, design_id: str, clock_hz: float) -> str:
+def _declared(port: tuple[str, int, str]) -> str:
+    way, bits, name = port
+    return f"{way:6} logic [{bits - 1}:0] {name}"
+
+
+def _wired(ports: _Ports, prefix: str = "", wire_prefix: str = "") -> str:
+    """Connections to wires of the same name, or of one with another prefix."""
+    pairs = [(name, wire_prefix + name.removeprefix(prefix)) for _, _, name in ports]
+    return ", ".join(f".{name}" if name == wire else f".{name}({wire})" for name, wire in pairs)
+
+
+def _wires(ports: _Ports, prefix: str = "", wire_prefix: str = "") -> str:
+    return "".join(f"  logic [{bits - 1}:0] {wire_prefix}{name.removeprefix(prefix)};\n" for _, bits, name in ports)
+
+
+def _without_streams() -> str:
+    """Nothing at the shell's streams."""
+    idle = "".join(f"  assign {name} = '0;\n" for way, _, name in _STREAMS if way == "input")
+    given = ", ".join(name for way, _, name in _STREAMS if way == "output")
+    return _wires(_STREAMS) + idle + f"  wire unused = &{{1'b0, {given}}};\n"
+
+
+def _mover() -> str:
+    """The DMA at the shell's streams; the bus's upper half is its registers."""
+    lite = _lite(12)
+    crossed = {"s": "m", "m": "s"}  # what the shell sends is what the DMA receives
+    streams = ", ".join(f".{crossed[name[0]]}{name[1:]}({name})" for _, _, name in _STREAMS if "tlast" not in name)
+    return (
+        _wires(_STREAMS)
+        + _wires(lite, "s_axi_", "shell_")
+        + _wires(lite, "s_axi_", "dma_")
+        + "  logic sent_last;\n  wire unused = &{1'b0, sent_last};  // a frame's end is where its samples are counted\n"
+        "  ntorc_lite_split split (\n"
+        f"      .clk, .rst(!aresetn), {_wired(lite)},\n      "
+        + _wired(lite, "s_axi_", "shell_").replace(".s_axi_", ".low_")
+        + ",\n      "
+        + _wired(lite, "s_axi_", "dma_").replace(".s_axi_", ".high_")
+        + "\n  );\n"
+        "  ntorc_dma dma (\n"
+        f"      .clk, .aresetn, {_wired(lite, 's_axi_', 'dma_')},\n      {_wired(_MEMORY)},\n"
+        f"      {streams}, .m_axis_tlast(sent_last), .s_axis_tlast(m_axis_tlast)\n  );\n"
+    )
+
+
+def top_module(network: Network, design_id: str, clock_hz: float, *, dma: bool = False) -> str:
     """Shell and network together, with the design ID and the requested clock."""
     in_bits, out_bits = network.input_format.bits, network.output_format.bits
-    ports = ",\n".join(f"    {way:6} logic [{bits - 1}:0] {name}" for way, bits, name in _AXI)
-    wires = ", ".join(f".{name}" for _, _, name in _AXI)
+    ports = ",\n".join(f"    {_declared(port)}" for port in _bus(dma))
     return (
         f"module ntorc_top (\n    input  logic clk,\n    input  logic aresetn,\n{ports}\n);\n"
         "  logic network_rst, in_valid, in_ready, out_valid, out_ready, idle;\n"
         f"  logic signed [{in_bits - 1}:0] in_data;\n  logic signed [{out_bits - 1}:0] out_data;\n"
         f"  ntorc_fitted_shell #(.DESIGN_ID(64'h{design_id}), .CLOCK_HZ(32'd{round(clock_hz)})) shell (\n"
-        f"      .clk, .aresetn, {wires},\n"
+        f"      .clk, .aresetn, {_wired(_bus(dma))},\n"
         "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data,"
         " .network_idle(idle)\n  );\n"
         "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"

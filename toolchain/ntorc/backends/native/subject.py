@@ -41,15 +41,16 @@ def pool_subject(layer: Pool, bits: int) -> str:
     return f"{kind} length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
 
 
-def shell_subject(network: Network, hop: int, *, streaming: bool = False) -> str:
+def shell_subject(network: Network, hop: int, *, streaming: bool = False, dma: bool = False) -> str:
     """Signature of the shell around a network.
 
     ``version=3`` (of the register map) sets it apart from earlier shells: what a store knows about those says
     nothing about this one.
     """
     depth = STREAM_DEPTH if streaming else window_depth(network.input_length, hop)
+    options = (" streaming" if streaming else "") + (" dma" if dma else "")
     return (
-        f"shell version=3{' streaming' if streaming else ''} window={network.input_length} depth={depth}"
+        f"shell version=3{options} window={network.input_length} depth={depth}"
         f" in={network.input_format.bits} out={network.output_format.bits} outputs={network.outputs}"
     )
 

@@ -136,7 +136,8 @@ def build_logic(files: Mapping[str, str], cache: Path) -> Path:
         Path of the library (ABI: ``firmware/virtual/pl_abi.h``).
     """
     folder = project_root() / "firmware" / "virtual"
-    return build_library(files, "ntorc_top", (folder / "verilated_pl.cpp", folder / "pl_abi.h"), cache)
+    wrapper = [folder / name for name in ("verilated_pl.cpp", "memory_port.h", "pl_abi.h")]
+    return build_library(files, "ntorc_top", wrapper, cache)
 
 
 def build_library(
