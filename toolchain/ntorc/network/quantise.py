@@ -17,10 +17,13 @@ from ntorc.network.floating import (
     FloatLeakyRelu,
     FloatMaxPool1D,
     FloatNetwork,
+    FloatResonatorBank,
 )
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
 from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
 from ntorc.network.network import Network
+from ntorc.network.resonator_design import BankPrecision, integer_bank
+from ntorc.network.resonator_layer import ResonatorBank
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class Precision:
         weight_bits: weights.
         headroom: activations may grow by this factor over the calibration data before they saturate.
         table_error: what a sigmoid's or tanh's table may be off, before the output format's rounding.
+        bank: words of a resonator bank.
     """
 
     activation_bits: int = 16
     weight_bits: int = 12
     headroom: float = 1.5
     table_error: float = 2.0**-9
+    bank: BankPrecision = field(default_factory=BankPrecision)
 
 
 @dataclass
@@ -69,14 +74,18 @@ def quantise(
     frames = np.asarray(calibration)
     if frames.ndim != 3 or not len(frames):
         raise DataError("formats cannot be chosen without calibration frames", "give training windows")
-    outputs = network.run(input_format.values(frames))
+    values = input_format.values(frames)
+    outputs = network.run(values)
     built = _Built()
     length, channels, word = network.input_length, network.input_channels, input_format
-    for source, output in zip(network.layers, outputs, strict=True):
+    for source, before, output in zip(network.layers, [values, *outputs], outputs, strict=False):
         if isinstance(source, FloatMaxPool1D):
             layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
         elif isinstance(source, FloatAveragePool1D):
             layer = AveragePool1D(source.name, length, channels, source.pool)
+        elif isinstance(source, FloatResonatorBank):
+            layer = _bank(source, word, before, precision.bank, built)
+            word = layer.output_format
         else:
             if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
                 raise DataError(f"layer '{source.name}' has weights that are not finite", "train it again")
@@ -95,6 +104,19 @@ def quantise(
         built.weights,
         built.biases,
     )
+
+
+def _bank(
+    source: FloatResonatorBank,
+    word: FixedFormat,
+    frames: npt.NDArray[np.float64],
+    precision: BankPrecision,
+    built: _Built,
+) -> ResonatorBank:
+    largest = float(np.abs(source.states(frames.reshape(-1))).max()) / word.step
+    layer, weights, bias = integer_bank(source, frames.shape[1], word, largest, precision)
+    built.weights[source.name], built.biases[source.name] = weights, bias
+    return layer
 
 
 def integer_activation(activation: FloatActivation, table_error: float) -> Activation:
