@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ntorc.backends.base import Plan
 from ntorc.backends.native.backend import NativeBackend
-from ntorc.backends.native.draw import draw_network
+from ntorc.backends.native.draw import draw_bank_network, draw_network
 from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.activations import LeakyRelu, Table
@@ -48,6 +48,7 @@ def designs() -> Iterator[tuple[str, Plan]]:
     backend = NativeBackend()
     networks = [("representative", representative_network())]
     networks += [(f"random {seed}", draw_network(seed)) for seed in range(RANDOM_NETWORKS)]
+    networks += [(f"random bank {seed}", draw_bank_network(seed)) for seed in range(RANDOM_NETWORKS)]
     for name, network in networks:
         if backend.unsupported(network):
             continue

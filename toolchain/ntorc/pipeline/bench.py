@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.cycles import latency_cycles
 from ntorc.backends.native.draw import draw_network
-from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network import reference
 from ntorc.network.layers import Pool
+from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of
 
@@ -48,19 +50,22 @@ def gateware_exactness(flow: Flow, seed: int, count: int) -> dict[str, Any]:
     }
 
 
-def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
-    """One network: frames, frames with wrong outputs, frames with another latency than predicted."""
-    network, draw = draw_network(seed), random.Random(seed)
+def compare(flow: Flow, seed: int, drawn: Callable[[int], Network] = draw_network) -> tuple[int, int, int]:
+    """One drawn network: frames, frames with wrong outputs, frames with another latency than predicted."""
+    network, draw = drawn(seed), random.Random(seed)
+    backend = NativeBackend()
     directives = [
-        NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(legal_directives(layer)) for layer in network.layers
+        NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(backend.legal_directives(network, layer))
+        for layer in network.layers
     ]
-    plan = make_plan(network, directives, 100e6, _HOP)
+    hop = network.input_length if network.stateful else _HOP  # a state must see each sample once
+    plan = make_plan(network, directives, 100e6, hop)
     word = network.input_format
     generator = np.random.default_rng(seed)
-    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * _HOP)
+    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
     with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
-        results, latencies = logic.estimates(samples, _HOP)
-    wanted = reference.run(network, windows_of(samples, network.input_length, _HOP))
+        results, latencies = logic.estimates(samples, hop)
+    wanted = reference.run(network, windows_of(samples, network.input_length, hop))
     predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
     return len(results), int((results != wanted).any(axis=1).sum()), int((latencies != predicted).sum())
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool
 from ntorc.network.network import Network, random_network
+from ntorc.network.resonator_layer import ResonatorBank
 
 
 def draw_network(seed: int) -> Network:
@@ -26,6 +28,35 @@ def draw_network(seed: int) -> Network:
         layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
     word = FixedFormat(draw.randint(8, 16), draw.randint(0, 8))
     return random_network(seed, word, start, tuple(layers))
+
+
+def draw_bank_network(seed: int) -> Network:
+    """A random resonator bank, behind it up to two dense layers; its own stream of random numbers."""
+    draw = random.Random(f"bank {seed}")
+    state_bits = draw.choice([*range(10, 19), *range(14, 26)])
+    pole = FixedFormat(bits := draw.randint(8, 18), bits - draw.choice([1, 1, 2]))
+    dc_fraction, log_fraction = draw.randint(0, 4), draw.randint(8, 12)
+    bank = ResonatorBank(
+        "bank",
+        draw.choice([1, 2, 5, 16]),
+        1,
+        draw.choice([1, 2, 3, draw.randint(4, 31)]),
+        pole,
+        replace(_draw_output(draw), bits=draw.randint(8, 18), fraction=draw.randint(-1, 12)),
+        state_bits,
+        draw.randint(-3, 4),
+        draw.randint(1, 10),
+        dc_fraction,
+        log_fraction,
+        draw.randint(1, 7),
+        draw.randint(1, 16),
+        -draw.randint(0, 40 << log_fraction),
+    )
+    layers: list[Layer] = [bank]
+    for index in range(draw.randint(0, 2)):
+        channels = layers[-1].output_channels
+        layers.append(Dense(f"d{index}", 1, channels, draw.randint(1, 9), FixedFormat(8, 4), _draw_output(draw)))
+    return random_network(seed, FixedFormat(draw.randint(4, 16), 3), bank.input_length, tuple(layers))
 
 
 def _draw_output(draw: random.Random) -> FixedFormat:
