@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ class Asked:
     count: int
     seed: int
     only: tuple[str, ...]
+    data: Path | None
 
 
 Outcome = tuple[dict[str, Any], str]
@@ -32,6 +34,7 @@ def bench(
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
     only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks, by name.")] = None,
     seed: options.Seed = 1,
+    data: options.Data = None,
     json: options.Json = False,
 ) -> None:
     """Rerun a benchmark of docs/results.md.
@@ -41,13 +44,14 @@ def bench(
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
+    ntorc bench resonators --data DIR  fixed-point features of the resonator bank against double precision
     """
     from ntorc.errors import GateError, UsageError
     from ntorc.pipeline.flow import open_flow
 
     if name not in _BENCHMARKS:
         raise UsageError(f"there is no benchmark '{name}'", f"known benchmarks: {', '.join(_BENCHMARKS)}")
-    result, text = _BENCHMARKS[name](open_flow(options.progress()), Asked(count, seed, tuple(only or ())))
+    result, text = _BENCHMARKS[name](open_flow(options.progress()), Asked(count, seed, tuple(only or ()), data))
     if _mismatches(result):
         raise GateError(text, "keep the seed: it makes the network again", result)
     options.show(result, as_json=json, text=text)
@@ -104,6 +108,21 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(lines)
 
 
+def _resonators(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.errors import UsageError
+    from ntorc.estimator.readers import load_runs
+    from ntorc.pipeline.bench_resonators import resonator_accuracy
+
+    if asked.data is None:
+        raise UsageError("the resonators are measured on runs", "say where they are: --data DIR")
+    result = resonator_accuracy(load_runs(asked.data, progress=flow.progress), flow.progress)
+    return result, "\n".join(
+        f"{row['state_bits']}-bit state: log2 of shares off by {row['all_share_rms']} RMS,"
+        f" {row['all_share_max']} at most; above 30 mV {row['loud_share_rms']}, {row['loud_share_max']}"
+        for row in result["log2_errors"]
+    )
+
+
 def _simulator(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.bench import simulator_accuracy
 
@@ -119,5 +138,6 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,
+    "resonators": _resonators,
     "simulator": _simulator,
 }

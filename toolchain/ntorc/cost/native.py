@@ -46,11 +46,11 @@ def structural(features: Mapping[str, float]) -> tuple[int, int]:
     words = features.get("buffer_block_words", 0.0)
     if words:
         bram += bram18_blocks(features["buffer_block_bits"] / words, words)
-    return int(features.get("lanes", 0)), bram
+    return int(features.get("lanes", 0) + by_structure(features, "dsp")), bram
 
 
 def by_structure(features: Mapping[str, float], target: str) -> float:
-    """LUT or FF that are counted, not fitted: the adders and registers of an activation or an average."""
+    """LUT, FF or DSP that are counted, not fitted: of an activation, an average or a resonator bank."""
     return features.get(f"{target}_by_structure", 0.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -93,10 +94,63 @@ class FloatGRU(_FloatRecurrent):
     """Gates z, r and candidate in this order; bias: z, r (Keras' two added), candidate's input and recurrent one."""
 
 
+_SMALLEST_POWER = 2.0**-80  # of which a logarithm is still taken
+
+
+@dataclass(frozen=True)
+class FloatResonatorBank:
+    """DC blocker, one-pole complex resonators, log2 of their powers at the frame's end (`ntorc.network.resonators`).
+
+    A resonator is z[n] = (1-r) y[n] + r exp(j 2 pi f / fs) z[n-1], r = exp(-1 / (fs tau)).  Features: for each
+    log2(p_i / sum p), p = |z|^2, at least ``floor_log2``; then log2(sum p).
+
+    Attributes:
+        frequencies_hz, time_constants_s: f and tau, one each a resonator.
+        sample_rate_hz: fs.
+        dc_shift: the DC blocker is y[n] = x[n] - x[n-1] + (1 - 2**-dc_shift) y[n-1].
+        floor_log2: the smallest share.
+    """
+
+    name: str
+    frequencies_hz: tuple[float, ...]
+    time_constants_s: tuple[float, ...]
+    sample_rate_hz: float
+    dc_shift: int = 8
+    floor_log2: float = -13.0
+
+    @cached_property
+    def poles(self) -> npt.NDArray[np.complex128]:
+        """r exp(j 2 pi f / fs), ``[resonators]``."""
+        periods = 1.0 / (self.sample_rate_hz * np.asarray(self.time_constants_s, np.float64))
+        turns = 2.0 * np.pi * np.asarray(self.frequencies_hz, np.float64) / self.sample_rate_hz
+        return np.exp(-periods + 1j * turns)
+
+    def states(self, samples: FloatArray) -> npt.NDArray[np.complex128]:
+        """z / (1-r) after every sample from a zero state: ``[..., n]`` to ``[resonators, ..., n]``."""
+        from scipy.signal import lfilter  # costs .3 s, and most networks have no bank
+
+        blocked = lfilter([1.0, -1.0], [1.0, 2.0**-self.dc_shift - 1.0], samples)
+        return np.stack([lfilter([1.0 + 0.0j], [1.0, -pole], blocked) for pole in self.poles])
+
+    def features(self, states: npt.NDArray[np.complex128]) -> FloatArray:
+        """Features of states ``[resonators, ...]``: ``[..., resonators + 1]``."""
+        gains = (1.0 - np.abs(self.poles)) ** 2
+        powers = np.moveaxis(np.abs(states) ** 2, 0, -1) * gains
+        whole = np.log2(np.maximum(powers.sum(axis=-1, keepdims=True), _SMALLEST_POWER))
+        shares = np.log2(np.maximum(powers, _SMALLEST_POWER)) - whole
+        return np.concatenate([np.maximum(shares, self.floor_log2), whole], axis=-1)
+
+    def run(self, frames: FloatArray) -> FloatArray:
+        """Frames ``[n, frame, 1]`` in their order of arrival, from a zero state, to ``[n, 1, resonators + 1]``."""
+        length = frames.shape[1]
+        ends = self.states(frames.reshape(-1))[:, length - 1 :: length]
+        return self.features(ends)[:, None, :]
+
+
 FloatWeighted = FloatConv1D | FloatDense
 FloatRecurrent = FloatLSTM | FloatGRU
 FloatPool = FloatMaxPool1D | FloatAveragePool1D
-FloatLayer = FloatWeighted | FloatRecurrent | FloatPool
+FloatLayer = FloatWeighted | FloatRecurrent | FloatPool  # what importers make; a bank comes from its description
 
 
 @dataclass(frozen=True)
@@ -106,12 +160,12 @@ class FloatNetwork:
     name: str
     input_length: int
     input_channels: int
-    layers: tuple[FloatLayer, ...]
+    layers: tuple[FloatLayer | FloatResonatorBank, ...]
 
     def run(self, frames: npt.ArrayLike, streams: int = 1) -> list[FloatArray]:
         """Every layer's output for frames ``[n, input_length, input_channels]``, in double precision.
 
-        ``streams``: see `ntorc.network.reference.run`.
+        In their order of arrival where a layer keeps its state; ``streams``: see `ntorc.network.reference.run`.
         """
         values = np.asarray(frames, np.float64)
         outputs = []
@@ -151,10 +205,13 @@ def recurrent_steps(layer: FloatRecurrent, values: FloatArray, streams: int = 1)
     return outputs.reshape(len(values), -1, layer.units), largest
 
 
-def _apply(layer: FloatLayer, values: FloatArray, streams: int) -> FloatArray:
+def _apply(layer: FloatLayer | FloatResonatorBank, values: FloatArray, streams: int) -> FloatArray:
     if isinstance(layer, FloatRecurrent):
         outputs, _ = recurrent_steps(layer, values, streams)
         return outputs if layer.return_sequences else outputs[:, -1:]
+    if isinstance(layer, FloatResonatorBank):
+        parts = np.split(values, streams)
+        return np.concatenate([layer.run(part) for part in parts])
     if isinstance(layer, FloatPool):
         length = values.shape[1] // layer.pool
         pools = values[:, : length * layer.pool].reshape(len(values), length, layer.pool, -1)

@@ -80,3 +80,13 @@ def format_for_range(bits: int, largest: float, headroom: float = 1.0) -> FixedF
     if math.floor(largest * 2.0**fraction + 0.5) > maximum:
         fraction -= 1
     return FixedFormat(bits, fraction)
+
+
+def requantise(sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
+    """Integers with ``fraction`` fraction bits to the format ``word``."""
+    shift = fraction - word.fraction
+    if shift <= 0:
+        return word.fit(sums << -shift)
+    if word.rounding == "half_up":
+        sums = sums + (1 << (shift - 1))
+    return word.fit(sums >> shift)

@@ -22,6 +22,7 @@ from ntorc.network.floating import (
     FloatLSTM,
     FloatMaxPool1D,
     FloatNetwork,
+    FloatResonatorBank,
     FloatWeighted,
 )
 from ntorc.network.formats import FixedFormat, IntArray
@@ -77,6 +78,8 @@ def hls4ml_network(floating: FloatNetwork, mode: Hls4mlMode) -> Network:
     conversion = _Conversion(mode)
     length, channels, word = floating.input_length, floating.input_channels, mode.precision
     for source in floating.layers:
+        if isinstance(source, FloatResonatorBank):
+            raise DataError(f"hls4ml has no resonator bank ('{source.name}')", "use the native arithmetic")
         layer = conversion.layer(source, length, channels, word)
         conversion.layers.append(layer)
         length, channels = layer.output_length, layer.output_channels

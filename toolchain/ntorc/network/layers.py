@@ -12,6 +12,7 @@ from typing import Literal
 
 from ntorc.network.activations import Activation, Table
 from ntorc.network.formats import FixedFormat
+from ntorc.network.resonator_layer import ResonatorBank
 
 
 @dataclass(frozen=True)
@@ -258,4 +259,4 @@ Feedforward = Conv1D | Dense
 Recurrent = LSTM | GRU
 WeightedLayer = Feedforward | Recurrent
 Pool = MaxPool1D | AveragePool1D
-Layer = WeightedLayer | Pool
+Layer = WeightedLayer | ResonatorBank | Pool

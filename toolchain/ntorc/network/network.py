@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import DataError
-from ntorc.network import widths
+from ntorc.network import resonators, widths
 from ntorc.network.activations import HARD_SIGMOID_CLIP_BITS, Table
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.layers import Conv1D, Feedforward, Layer, Pool, Recurrent, WeightedLayer
+from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.npz import read_arrays
 from ntorc.records import digest_of, load, save, storage_errors
 
@@ -81,12 +82,15 @@ class Network:
     @property
     def stateful(self) -> bool:
         """Whether a result depends on earlier frames: some layer keeps its state."""
-        return any(isinstance(layer, Recurrent) and layer.stateful for layer in self.layers)
+        return any(
+            isinstance(layer, ResonatorBank) or (isinstance(layer, Recurrent) and layer.stateful)
+            for layer in self.layers
+        )
 
     @property
     def weighted_layers(self) -> tuple[WeightedLayer, ...]:
-        """The layers that multiply, in order."""
-        return tuple(layer for layer in self.layers if not isinstance(layer, Pool))
+        """The layers with a matrix of weights, in order."""
+        return tuple(layer for layer in self.layers if not isinstance(layer, Pool | ResonatorBank))
 
     @property
     def multiplies(self) -> int:
@@ -171,10 +175,13 @@ def _check(network: Network) -> None:
             _check_weights(network, layer, where)
 
 
-def _check_weights(network: Network, layer: WeightedLayer, where: str) -> None:
+def _check_weights(network: Network, layer: WeightedLayer | ResonatorBank, where: str) -> None:
     if layer.name not in network.weights or layer.name not in network.biases:
         raise DataError(f"{where} has no weights")
     weights, bias = network.weights[layer.name], network.biases[layer.name]
+    if isinstance(layer, ResonatorBank):
+        resonators.check_bank(layer, weights, bias, network.before(layer), where)
+        return
     if weights.shape != layer.weights_shape or bias.shape != layer.bias_shape:
         raise DataError(f"{where} has weights of shape {weights.shape}, expected {layer.weights_shape}")
     word = layer.weight_format
@@ -222,7 +229,9 @@ def random_network(seed: int, input_format: FixedFormat, input_length: int, laye
     weights: dict[str, npt.NDArray[np.int64]] = {}
     biases: dict[str, npt.NDArray[np.int64]] = {}
     for layer in layers:
-        if not isinstance(layer, Pool):
+        if isinstance(layer, ResonatorBank):
+            weights[layer.name], biases[layer.name] = resonators.draw_bank(generator, layer)
+        elif not isinstance(layer, Pool):
             word = layer.weight_format
             weights[layer.name] = generator.integers(word.minimum, word.maximum + 1, layer.weights_shape)
             biases[layer.name] = generator.integers(-(1 << 20), 1 << 20, layer.bias_shape)

@@ -19,11 +19,14 @@ from ntorc.network.floating import (
     FloatMaxPool1D,
     FloatNetwork,
     FloatRecurrent,
+    FloatResonatorBank,
     recurrent_steps,
 )
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
 from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Recurrent
 from ntorc.network.network import Network
+from ntorc.network.resonator_design import BankPrecision, integer_bank
+from ntorc.network.resonator_layer import ResonatorBank
 
 _NARROW_BITS = 18  # of a DSP48E1's narrower operand
 
@@ -37,12 +40,14 @@ class Precision:
         weight_bits: weights.
         headroom: activations may grow by this factor over the calibration data before they saturate.
         table_error: what a sigmoid's or tanh's table may be off, before the output format's rounding.
+        bank: words of a resonator bank.
     """
 
     activation_bits: int = 16
     weight_bits: int = 12
     headroom: float = 1.5
     table_error: float = 2.0**-9
+    bank: BankPrecision = field(default_factory=BankPrecision)
 
 
 @dataclass
@@ -83,13 +88,16 @@ def quantise(
     outputs = network.run(values, streams)
     built = _Built()
     length, channels, word = network.input_length, network.input_channels, input_format
-    for source, output in zip(network.layers, outputs, strict=True):
+    for source, before, output in zip(network.layers, [values, *outputs], outputs, strict=False):
         if isinstance(source, FloatMaxPool1D):
             layer: Layer = MaxPool1D(source.name, length, channels, source.pool)
         elif isinstance(source, FloatAveragePool1D):
             layer = AveragePool1D(source.name, length, channels, source.pool)
         elif isinstance(source, FloatRecurrent):
-            layer = _recurrent(source, values, word, precision, streams, built)
+            layer = _recurrent(source, before, word, precision, streams, built)
+            word = layer.output_format
+        elif isinstance(source, FloatResonatorBank):
+            layer = _bank(source, word, before, precision.bank, built)
             word = layer.output_format
         else:
             if not (np.isfinite(source.weights).all() and np.isfinite(source.bias).all()):
@@ -161,6 +169,19 @@ def _bias(bias: npt.NDArray[np.float64], before: FixedFormat, weight: FixedForma
     """In the accumulator's fraction, nearest."""
     rounded: IntArray = np.floor(bias * 2.0 ** (before.fraction + weight.fraction) + 0.5).astype(np.int64)
     return rounded
+
+
+def _bank(
+    source: FloatResonatorBank,
+    word: FixedFormat,
+    frames: npt.NDArray[np.float64],
+    precision: BankPrecision,
+    built: _Built,
+) -> ResonatorBank:
+    largest = float(np.abs(source.states(frames.reshape(-1))).max()) / word.step
+    layer, weights, bias = integer_bank(source, frames.shape[1], word, largest, precision)
+    built.weights[source.name], built.biases[source.name] = weights, bias
+    return layer
 
 
 def integer_activation(activation: FloatActivation, table_error: float) -> Activation:

@@ -25,9 +25,11 @@ from ntorc.network.activations import (
     Table,
     TableFunction,
 )
-from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.network.formats import FixedFormat, IntArray, requantise
 from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Feedforward, MaxPool1D, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
+from ntorc.network.resonator_layer import ResonatorBank
+from ntorc.network.resonators import run_bank
 from ntorc.network.widths import accumulator_fraction, combined_fraction, gate_matrix, product_shift
 
 
@@ -61,6 +63,8 @@ def run(network: Network, frames: npt.ArrayLike, streams: int = 1) -> IntArray:
             values = max_pool(layer, values)
         elif isinstance(layer, AveragePool1D):
             values = average_pool(layer, values)
+        elif isinstance(layer, ResonatorBank):
+            values = run_bank(layer, network.weights[layer.name], network.biases[layer.name], values, streams)
         elif isinstance(layer, Recurrent):
             values = recurrent(network, layer, network.formats[index], values, streams)
         else:
@@ -250,13 +254,3 @@ def exact_matmul(rows: IntArray, weights: IntArray, bits: int) -> IntArray:
         result: IntArray = (rows.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
         return result
     return rows @ weights
-
-
-def requantise(sums: IntArray, fraction: int, word: FixedFormat) -> IntArray:
-    """Integers with ``fraction`` fraction bits to the format ``word``."""
-    shift = fraction - word.fraction
-    if shift <= 0:
-        return word.fit(sums << -shift)
-    if word.rounding == "half_up":
-        sums = sums + (1 << (shift - 1))
-    return word.fit(sums >> shift)

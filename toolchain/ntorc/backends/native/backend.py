@@ -23,15 +23,18 @@ from ntorc.backends.base import (
     Utilisation,
 )
 from ntorc.backends.native import subject
-from ntorc.backends.native.cycles import StreamingLatency
-from ntorc.backends.native.geometry import engine_of, legal_directives
+from ntorc.backends.native.cycles import StreamingLatency, engine_for
+from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
+from ntorc.backends.native.resonator_cost import bank_features
+from ntorc.backends.native.resonator_engine import bank_directives, bank_subject
 from ntorc.backends.native.synth import synthesise, yosys_folder, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, Layer, MaxPool1D, Pool
 from ntorc.network.network import Network
 from ntorc.network.reference import run
+from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed
 
@@ -55,7 +58,7 @@ class NativeBackend:
             if isinstance(before, MaxPool1D) and isinstance(layer, MaxPool1D):
                 found.append(f"'{before.name}' and '{layer.name}' are two pools in a row: use one of their product")
         for layer, word in zip(network.layers, network.formats, strict=False):
-            if not isinstance(layer, Pool):
+            if not isinstance(layer, Pool | ResonatorBank):  # a bank's words are never too wide
                 widths = sorted((word.bits, layer.weight_format.bits))
                 if widths[0] > _NARROW or widths[1] > _WIDE:
                     found.append(f"'{layer.name}' multiplies {widths[1]} by {widths[0]} bits: at most 25 by 18")
@@ -68,7 +71,9 @@ class NativeBackend:
 
     def legal_directives(self, network: Network, layer: Layer) -> tuple[Directive, ...]:
         """See `Backend.legal_directives`."""
-        return (NO_DIRECTIVE,) if isinstance(layer, Pool) else legal_directives(layer)
+        if isinstance(layer, Pool):
+            return (NO_DIRECTIVE,)
+        return bank_directives(layer) if isinstance(layer, ResonatorBank) else legal_directives(layer)
 
     def options(self, network: Network, cost: CostModel, hop: int) -> Options:
         """See `Backend.options`."""
@@ -80,11 +85,11 @@ class NativeBackend:
                 mean, bound, basis = cost.predict(text, features, str(directive))
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
-            engines.append(
-                [None if isinstance(layer, Pool) else engine_of(layer, o.directive.multipliers) for o in row]
-            )
+            engines.append([engine_for(layer, option.directive.multipliers) for option in row])
         shell = subject.shell_features(network, hop)
-        fixed = cost.predict(subject.shell_subject(network, hop), lambda _: shell, str(NO_DIRECTIVE))
+        fixed = cost.predict(
+            subject.shell_subject(network, hop, streaming=network.stateful), lambda _: shell, str(NO_DIRECTIVE)
+        )
         return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
@@ -135,6 +140,11 @@ def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, 
     if isinstance(layer, Pool):
         pool = subject.pool_features(layer, word.bits)
         return subject.pool_subject(layer, word.bits), lambda _: pool
+    if isinstance(layer, ResonatorBank):
+        return (
+            bank_subject(network, layer, word),
+            lambda text: bank_features(network, layer, word, Directive.parse(text)),
+        )
     return (
         subject.engine_subject(network, layer, word),
         lambda text: subject.engine_features(network, layer, word, Directive.parse(text)),

@@ -20,7 +20,7 @@ from ntorc.backends.native.synth import synthesise, yosys_version
 from ntorc.cost.native import FittedModel, fit
 from ntorc.network.activations import Activation
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import Conv1D, Dense, MaxPool1D, Pool
+from ntorc.network.layers import Conv1D, Dense, MaxPool1D, Pool, WeightedLayer
 from ntorc.network.network import Network, random_network
 from ntorc.progress import Progress
 
@@ -48,6 +48,8 @@ def draw_trials(seed: int, count: int) -> Iterator[Trial]:
             plan = make_plan(shelled, [Directive(1, 1, "block")], 100e6, 16)
             yield _trial(plan.parts[-1], plan.files, subject.shell_features(shelled, 16))
             continue
+        if not isinstance(layer, WeightedLayer):
+            raise ValueError(f"a {layer.kind} is counted by structure, not characterised")
         directive = draw.choice(legal_directives(layer))
         plan = make_plan(network, [directive], 100e6, 16)
         yield _trial(plan.parts[0], plan.files, subject.engine_features(network, layer, word, directive))

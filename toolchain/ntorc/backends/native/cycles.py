@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from ntorc.backends.base import Cut
 from ntorc.backends.native.finish import Quotient
 from ntorc.backends.native.geometry import Engine, engine_of
-from ntorc.network.layers import AveragePool1D, MaxPool1D, Pool
+from ntorc.backends.native.resonator_engine import BankEngine, bank_engine
+from ntorc.network.layers import AveragePool1D, Layer, MaxPool1D, Pool
 from ntorc.network.network import Network
+from ntorc.network.resonator_layer import ResonatorBank
 
 _SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element (ntorc_window)
 _STREAM_DELAY = 1  # a sample's acceptance to its element (ntorc_samples)
@@ -32,18 +34,34 @@ _RESULT_DELAY = 1  # the last output word's acceptance to the visible result
 _PIPELINE = 6  # last read issued to the first of the pass's words in the output buffer, less one
 _T, _R, _A = 0, 1, 2
 
+AnyEngine = Engine | BankEngine
 
-def engine_weights(engine: Engine) -> tuple[int, int, int]:
+
+def engine_for(layer: Layer, lanes: int) -> AnyEngine | None:
+    """The engine of a layer with ``lanes`` multipliers; None for a pool."""
+    if isinstance(layer, Pool):
+        return None
+    return bank_engine(layer, lanes) if isinstance(layer, ResonatorBank) else engine_of(layer, lanes)
+
+
+def engine_weights(engine: AnyEngine) -> tuple[int, int, int]:
     """T, R, A in cycles: position to position, start to last read, start to last word available.
 
     A recurrent layer's next position reads the last word of the state as its last input: from ``inputs``
-    cycles before that word is there it may start.
+    cycles before that word is there it may start.  A bank's position is a sample, read as it starts.
     """
+    if isinstance(engine, BankEngine):
+        return engine.update_cycles, 0, engine.available_cycles
     last_pass = (engine.groups - 1) * engine.interval_cycles
     last_read = last_pass + engine.inputs
     last_word = last_read + _PIPELINE + engine.finish_cycles + engine.rest
     interval = engine.groups * engine.interval_cycles
     return max(interval, last_word - engine.inputs) if engine.state else interval, last_read, last_word
+
+
+def _last_only(engine: AnyEngine) -> bool:
+    """Whether only a frame's last position has an output vector."""
+    return isinstance(engine, BankEngine) or engine.last_only
 
 
 @dataclass
@@ -70,7 +88,7 @@ class _Graph:
         return len(self.cycle) - 1
 
 
-def latency_events(network: Network, engines: Sequence[Engine | None]) -> _Graph:
+def latency_events(network: Network, engines: Sequence[AnyEngine | None]) -> _Graph:
     """Walk the frame through the network; the last event is the visible result."""
     weights = [engine_weights(e) if e is not None else (0, 0, 0) for e in engines]
     return _Walk(network, engines, _Graph(weights)).run()
@@ -83,7 +101,7 @@ class _Walk:
     (position p starts, engines only).  The sink behind the last layer accepts at once.
     """
 
-    def __init__(self, network: Network, engines: Sequence[Engine | None], graph: _Graph) -> None:
+    def __init__(self, network: Network, engines: Sequence[AnyEngine | None], graph: _Graph) -> None:
         self.layers = network.layers
         self.formats = network.formats
         self.engines = engines
@@ -134,7 +152,7 @@ class _Walk:
             delay = Quotient(self.formats[index - 1].bits, before.pool).cycles
             return (self.accept(index - 1, (vector + 1) * before.pool - 1), delay)
         engine = self.engines[index - 1]
-        position = engine.positions - 1 if engine is not None and engine.last_only else vector
+        position = engine.length - 1 if engine is not None and _last_only(engine) else vector
         return (self.start(index - 1, position), 0, index - 1, _A)
 
     def room(self, index: int, vector: int, size: int) -> list[tuple[int, int] | tuple[int, int, int, int]]:
@@ -196,7 +214,7 @@ class _Walk:
             arcs.append((self.accept(index, need - 1), 1))
         if position:
             arcs.append((self.started[index][position - 1], 0, index, _T))
-        if position >= 2 and not engine.last_only:  # the output buffer holds two vectors
+        if position >= 2 and not _last_only(engine):  # the output buffer holds two vectors
             arcs.append((self.accept(index + 1, position - 2), 1))
         self.started[index].append(self.graph.event(*arcs))
 
@@ -204,7 +222,7 @@ class _Walk:
 class StreamingLatency:
     """The latency model over options: ``choices[layer][option]`` is the engine of that option."""
 
-    def __init__(self, network: Network, choices: Sequence[Sequence[Engine | None]]) -> None:
+    def __init__(self, network: Network, choices: Sequence[Sequence[AnyEngine | None]]) -> None:
         self._network = network
         self._choices = choices
 
@@ -238,7 +256,7 @@ class StreamingLatency:
 
 
 def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
-    """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by weighted layer."""
+    """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by layer, pools left out."""
     remaining = iter(lanes)
-    engines = [None if isinstance(layer, Pool) else engine_of(layer, next(remaining)) for layer in network.layers]
+    engines = [engine_for(layer, 0 if isinstance(layer, Pool) else next(remaining)) for layer in network.layers]
     return latency_events(network, engines).cycle[-1]

@@ -10,6 +10,7 @@ from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat, Overflow, Rounding
 from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool, Recurrent
 from ntorc.network.network import Network, random_network
+from ntorc.network.resonator_layer import ResonatorBank
 
 
 def draw_network(seed: int) -> Network:
@@ -43,7 +44,7 @@ def with_wrapping_sums(network: Network, seed: int) -> Network:
     draw = random.Random(f"wrapping {seed}")
     layers: list[Layer] = []
     for layer, before in zip(network.layers, network.formats, strict=False):
-        if isinstance(layer, Pool | GRU) or draw.random() < 0.25:
+        if isinstance(layer, Pool | GRU | ResonatorBank) or draw.random() < 0.25:
             layers.append(layer)
             continue
         fraction = before.fraction + layer.weight_format.fraction - draw.randint(0, 6)
@@ -66,6 +67,35 @@ def with_wrapping_sums(network: Network, seed: int) -> Network:
 
 def _toward_zero(table: Table) -> Table:
     return replace(table, index_rounding="toward_zero")
+
+
+def draw_bank_network(seed: int) -> Network:
+    """A random resonator bank, behind it up to two dense layers; its own stream of random numbers."""
+    draw = random.Random(f"bank {seed}")
+    state_bits = draw.choice([*range(10, 19), *range(14, 26)])
+    pole = FixedFormat(bits := draw.randint(8, 18), bits - draw.choice([1, 1, 2]))
+    dc_fraction, log_fraction = draw.randint(0, 4), draw.randint(8, 12)
+    bank = ResonatorBank(
+        "bank",
+        draw.choice([1, 2, 5, 16]),
+        1,
+        draw.choice([1, 2, 3, draw.randint(4, 31)]),
+        pole,
+        replace(_draw_output(draw), bits=draw.randint(8, 18), fraction=draw.randint(-1, 12)),
+        state_bits,
+        draw.randint(-3, 4),
+        draw.randint(1, 10),
+        dc_fraction,
+        log_fraction,
+        draw.randint(1, 7),
+        draw.randint(1, 16),
+        -draw.randint(0, 40 << log_fraction),
+    )
+    layers: list[Layer] = [bank]
+    for index in range(draw.randint(0, 2)):
+        channels = layers[-1].output_channels
+        layers.append(Dense(f"d{index}", 1, channels, draw.randint(1, 9), FixedFormat(8, 4), _draw_output(draw)))
+    return random_network(seed, FixedFormat(draw.randint(4, 16), 3), bank.input_length, tuple(layers))
 
 
 def _draw_output(draw: random.Random) -> FixedFormat:

@@ -15,14 +15,28 @@ from ntorc.backends.native.finish import (
     finish_sources,
 )
 from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.backends.native.resonator_engine import bank_engine, bank_parameters, pole_words
 from ntorc.network.activations import Table
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
 from ntorc.network.reference import table_words
+from ntorc.network.resonator_layer import ResonatorBank
+from ntorc.network.resonators import log2_table
 from ntorc.network.widths import product_shift, rounding_shift
 
 _ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
+BANK_SOURCES = (
+    "ntorc_fifo.sv",
+    "ntorc_clip.sv",
+    "ntorc_relu.sv",
+    "ntorc_requantise.sv",
+    "ntorc_dc_blocker.sv",
+    "ntorc_resonator_lane.sv",
+    "ntorc_log2.sv",
+    "ntorc_log_features.sv",
+    "ntorc_resonators.sv",
+)
 
 
 def engine_sources(layer: WeightedLayer) -> tuple[str, ...]:
@@ -210,6 +224,33 @@ def pool_module(layer: Pool, bits: int) -> str:
         f"  {module} #({_stated(parameters)}) engine (\n"
         "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
     )
+
+
+def bank_modules(network: Network, layer: ResonatorBank, directive: Directive, input_format: FixedFormat) -> str:
+    """A resonator bank as a module of its own, with its memories."""
+    engine, name = bank_engine(layer, directive.multipliers), f"layer_{layer.name}"
+    parameters, bias = bank_parameters(network, layer, engine, input_format), network.biases[layer.name]
+    memories = {
+        "pole": (pole_words(network, layer, engine), layer.weight_format.bits * engine.lanes),
+        "weight": (bias[:-1, 1].tolist(), layer.total_bits),
+        "constant": (bias[:, 0].tolist(), int(parameters["LOG_BITS"])),
+        "table": (log2_table(layer.mantissa_bits, layer.log_fraction).tolist(), layer.log_fraction),
+    }
+    text = [rom_module(f"{name}_{key}", *memory, "logic", registered=False) for key, memory in memories.items()]
+    text.append(f"// {layer.kind} {layer.name}: {directive}\n")
+    text.append(_stream_header(name, input_format.bits, layer.output_format.bits))
+    for key, (words, bits) in memories.items():
+        text.append(
+            f"  logic [{address_bits(len(words)) - 1}:0] {key}_address;\n  logic [{bits - 1}:0] {key}_data;\n"
+            f"  {name}_{key} {key}_words (.address({key}_address), .data({key}_data));\n"
+        )
+    wires = ", ".join(f".{key}_address, .{key}_data" for key in memories)
+    text.append(
+        f"  ntorc_resonators #({_stated(parameters)}) engine (\n"
+        f"      .clk, .rst, .in_valid, .in_ready, .in_data, {wires},\n"
+        "      .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
+    )
+    return "".join(text)
 
 
 def _stream_header(name: str, in_bits: int, out_bits: int) -> str:

@@ -7,9 +7,11 @@ from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, shell, subject
+from ntorc.backends.native.resonator_engine import bank_subject
 from ntorc.errors import DataError
-from ntorc.network.layers import Pool
+from ntorc.network.layers import Layer, Pool
 from ntorc.network.network import Network
+from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.paths import gateware_folder
 from ntorc.records import digest_of
 
@@ -23,6 +25,13 @@ def library_sources(names: Iterable[str]) -> dict[str, str]:
 
 
 NO_DIRECTIVE = Directive(0, 0, "none")
+
+
+def _library(layer: Layer) -> tuple[str, ...]:
+    """The hand-written files of a layer."""
+    if isinstance(layer, Pool):
+        return generate.pool_sources(layer)
+    return generate.BANK_SOURCES if isinstance(layer, ResonatorBank) else generate.engine_sources(layer)
 
 
 def make_plan(
@@ -47,10 +56,7 @@ def make_plan(
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
     ID are the same design.
     """
-    libraries = [
-        generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer)
-        for layer in network.layers
-    ]
+    libraries = [_library(layer) for layer in network.layers]
     streaming = network.stateful  # such a network takes samples as they come, each once
     if streaming and hop != network.input_length:
         raise DataError(
@@ -67,6 +73,9 @@ def make_plan(
         if isinstance(layer, Pool):
             files[f"{name}.sv"] = generate.pool_module(layer, word.bits)
             text = subject.pool_subject(layer, word.bits)
+        elif isinstance(layer, ResonatorBank):
+            files[f"{name}.sv"] = generate.bank_modules(network, layer, directive, word)
+            text = bank_subject(network, layer, word)
         else:
             files[f"{name}.sv"] = generate.layer_modules(network, layer, directive, word)
             text = subject.engine_subject(network, layer, word)
