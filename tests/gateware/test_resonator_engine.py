@@ -149,7 +149,7 @@ SIZES = [
 def test_synthesis_gives_what_the_structure_says(layer: ResonatorBank, lanes: int, ntorc_cache: Path) -> None:
     network = network_of(layer)
     directive = Directive(lanes, bank_engine(layer, lanes).reuse_factor, "lut")
-    plan = make_plan(network, [directive], 100e6, 16)
+    plan = make_plan(network, [directive], 100e6, network.input_length)
     part = plan.parts[0]
     found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
     features = bank_features(network, layer, network.input_format, directive)
