@@ -5,8 +5,8 @@
 //   t, t+1   operands i, g and f, c          t+5  the new cell state c, rounded once
 //   t+7      its index to the table          t+8  operands o, tanh(c)          t+12  h, rounded once
 // The second use of table and multiplier gives way to the sums' own: by a few cycles, never for the last unit of
-// a step, since then no sums arrive.  A unit's columns take at least four cycles, so nothing is lost (proved by
-// tests/gateware/test_recurrent.py for every order of gaps).
+// a step, since then no sums arrive.  A unit's columns take at least four cycles, so nothing is lost
+// (tests/gateware/test_recurrent.py checks it for every order of gaps).
 // No path leads through both a table and a multiplier, nor through an index's clip and a table.
 module ntorc_lstm #(
     parameter int ACC_BITS        = 40,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ntorc.backends.base import Plan
@@ -20,7 +21,7 @@ from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
 from ntorc.network.activations import LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, MaxPool1D
+from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, MaxPool1D, Recurrent
 from ntorc.network.network import Network, random_network
 
 CLOCK_HZ = 100e6
@@ -40,7 +41,7 @@ def representative_network() -> Network:
         Conv1D("conv3", 10, 12, 6, 3, weights, word, activation="hard_sigmoid"),
         Conv1D("conv4", 8, 6, 6, 1, weights, word, activation=Table("sigmoid", 3, 6)),
         LSTM("lstm", 8, 6, 5, weights, unit, unit, FixedFormat(18, 13), gates, tanh, return_sequences=True),
-        GRU("gru", 8, 5, 6, weights, unit, unit, FixedFormat(18, 12), gates, tanh, stateful=True),
+        GRU("gru", 8, 5, 6, weights, unit, unit, FixedFormat(18, 12), gates, tanh),
         Dense("dense1", 1, 6, 16, weights, word, activation=Table("tanh", 2, 10)),
         Dense("dense2", 1, 16, 1, weights, FixedFormat(18, 12)),
     )
@@ -50,17 +51,21 @@ def representative_network() -> Network:
 def designs() -> Iterator[tuple[str, Plan]]:
     """Plans with their names."""
     backend = NativeBackend()
-    networks = [("representative", representative_network())]
-    networks += [(f"random {seed}", draw_network(seed)) for seed in range(RANDOM_NETWORKS)]
+    networks = [(f"random {seed}", draw_network(seed)) for seed in range(RANDOM_NETWORKS)]
+    networks += [("representative", representative_network())]
     for name, network in networks:
         if backend.unsupported(network):
             continue
         legal = [backend.legal_directives(network, layer) for layer in network.layers]
         for where, share in (("fewest", 0.0), ("middle", 0.5), ("most", 1.0)):
             directives = [row[round(share * (len(row) - 1))] for row in legal]
-            yield f"{name}, {where} multipliers", backend.plan(network, directives, CLOCK_HZ, HOP)
+            yield (
+                f"{name}, {where} multipliers",
+                backend.plan(network, directives, CLOCK_HZ, network.input_length if network.stateful else HOP),
+            )
     window = network.input_length
-    yield "streaming", make_plan(network, directives, CLOCK_HZ, window, streaming=True, warm_up=3)
+    keeping = [replace(layer, stateful=True) if isinstance(layer, Recurrent) else layer for layer in network.layers]
+    yield "streaming", make_plan(replace(network, layers=tuple(keeping)), directives, CLOCK_HZ, window, warm_up=3)
 
 
 def main() -> int:

@@ -83,8 +83,8 @@ def test_fewer_bits_cost_accuracy(model: Any, counts: np.ndarray) -> None:
 def test_unsupported_layers_are_named(tmp_path: Path) -> None:
     import keras
 
-    recurrent = keras.Sequential([keras.Input((8, 1)), keras.layers.LSTM(3, name="memory")])
-    with pytest.raises(DataError, match="'memory' is a LSTM"):
+    recurrent = keras.Sequential([keras.Input((8, 1)), keras.layers.SimpleRNN(3, name="memory")])
+    with pytest.raises(DataError, match="'memory' is a SimpleRNN"):
         from_keras(recurrent, "m")
     odd = keras.Sequential(
         [keras.Input((8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, activation="gelu", name="odd")]

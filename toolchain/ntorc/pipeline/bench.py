@@ -56,10 +56,14 @@ def compare(flow: Flow, seed: int) -> tuple[int, int, int]:
 
 
 def compare_network(flow: Flow, network: Network, seed: int) -> tuple[int, int, int]:
-    """One network under random directives and samples: frames, those with wrong outputs, with another latency."""
+    """One network under random directives and samples: frames, those with wrong outputs, with another latency.
+
+    A network that keeps state takes every sample once, so its frames follow one another without overlap.
+    """
+    hop = network.input_length if network.stateful else _HOP
     word, generator = network.input_format, np.random.default_rng(seed)
-    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * _HOP)
-    return compare_samples(flow, network, samples, _HOP, seed)
+    samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
+    return compare_samples(flow, network, samples, hop, seed)
 
 
 def compare_samples(
@@ -71,10 +75,10 @@ def compare_samples(
         NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(legal_directives(layer)) for layer in network.layers
     ]
     plan = make_plan(network, directives, 100e6, hop)
-    with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
-        results, latencies = logic.estimates(samples, hop)
-    wanted = reference.run(network, windows_of(samples, network.input_length, hop))
     predicted = latency_cycles(network, [d.multipliers for d in directives if d.multipliers])
+    with SimulatedLogic(build_logic(plan.files, flow.cache)) as logic:
+        results, latencies = logic.estimates(samples, hop, pause_cycles=predicted if network.stateful else 0)
+    wanted = reference.run(network, windows_of(samples, network.input_length, hop))
     return len(results), int((results != wanted).any(axis=1).sum()), int((latencies != predicted).sum())
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from ntorc.allocate.allocation import Allocation, Requirement
 from ntorc.boards import Board, load_board
 from ntorc.errors import NtorcError, VerdictError
-from ntorc.network import reference
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
 from ntorc.pipeline.learn import Learned, learn
@@ -23,19 +22,8 @@ from ntorc.pipeline.make import (
     build_stage,
     bundle_stage,
     requirement_for,
-    windows_of,
 )
-from ntorc.pipeline.prove import (
-    Calibration,
-    calibrate,
-    evaluate,
-    gate,
-    measured_summary,
-    observe,
-    require_gate,
-    stream_for,
-)
-from ntorc.pipeline.remeasure import STIMULUS
+from ntorc.pipeline.prove import STIMULUS, Calibration, calibrate, expected, judge, observe, stream_for
 from ntorc.pipeline.target import check_target, open_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
@@ -174,9 +162,9 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     """The error on the held-out trajectories in the arithmetic that the gateware runs."""
     with walk.flow.stage("judge", f"integer network on held-out runs ({', '.join(data.names[:3])}...)"):
         network, hop = learned.network, walk.requirement.hop
-        frames = windows_of(data.counts, network.input_length, hop)
-        parts = [reference.run(network, frames[i : i + 2048])[:, 0] for i in range(0, len(frames), 2048)]
-        result = trace(data, np.concatenate(parts), network.output_format, network.input_length, hop)
+        count = (len(data.counts) - network.input_length) // hop + 1
+        values = expected(walk.flow, network, data.counts, hop, count)
+        result = trace(data, values, network.output_format, network.input_length, hop)
     walk.summary["estimator"] = {
         "name": learned.estimator.name,
         "rmse_v": round(result.rmse_v, 5),
@@ -201,14 +189,9 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
             observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)
-    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
-        verdict = gate(flow, learned.network, observed, hop)
-        walk.summary["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
-        require_gate(verdict, walk.summary)
-    measurement = evaluate(observed, allocation, request.miss_probability, walk.folder, request.target)
-    walk.summary["measured"] = measured_summary(measurement)
-    walk.summary["verdict"] = measurement.verdict
-    walk.summary["verdict_basis"] = measurement.verdict_basis
+    measurement = judge(
+        flow, learned.network, observed, allocation, request.miss_probability, walk.folder, request.target, walk.summary
+    )
     save(measurement, walk.folder / "measurement.json")
     with flow.stage("calibrate", "what was measured becomes the cost model's next answer"):
         calibration = calibrate(flow, allocation, built, measurement, walk.record.run)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _BATCH = 2048
 
+STIMULUS = "stimulus.npz"
+"""File in a run's folder: the raw counts that were fed to the design."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -108,10 +111,11 @@ def expected(
 ) -> npt.NDArray[np.int64]:
     """The reference's first output for the first ``count`` windows of a stream: ``[count]``."""
     frames = windows_of(samples, network.input_length, hop)[:count]
+    batch = max(len(frames), 1) if network.stateful else _BATCH  # a state goes through all frames in turn
     parts = []
-    for start in range(0, len(frames), _BATCH):
-        parts.append(reference.run(network, frames[start : start + _BATCH])[:, 0])
-        flow.progress.step("reference", min(start + _BATCH, len(frames)), len(frames))
+    for start in range(0, len(frames), batch):
+        parts.append(reference.run(network, frames[start : start + batch])[:, 0])
+        flow.progress.step("reference", min(start + batch, len(frames)), len(frames))
     return np.concatenate(parts)
 
 
@@ -165,6 +169,32 @@ def evaluate(
     harness = observed.harness
     machine = environment(str(harness.get("scheduler", "")), memory_locked=bool(harness.get("locked", False)))
     return judged.evaluate(observed.records, asked, machine, target=target, board=allocation.board)
+
+
+def judge(
+    flow: Flow,
+    network: Network,
+    observed: Observed,
+    allocation: Allocation,
+    miss_probability: float,
+    folder: Path,
+    target: str,
+    summary: dict[str, object],
+) -> Measurement:
+    """Gate, then verdict; both go into ``summary`` as they are reached.
+
+    Raises:
+        GateError: outputs differ from the reference.
+    """
+    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
+        verdict = gate(flow, network, observed, allocation.hop)
+        summary["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
+        require_gate(verdict, summary)
+    measurement = evaluate(observed, allocation, miss_probability, folder, target)
+    summary["measured"] = measured_summary(measurement)
+    summary["verdict"] = measurement.verdict
+    summary["verdict_basis"] = measurement.verdict_basis
+    return measurement
 
 
 def measured_summary(measurement: Measurement) -> dict[str, object]:

@@ -11,15 +11,14 @@ from ntorc.allocate.allocation import Allocation
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.network.network import Network
+from ntorc.npz import read_arrays
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.prove import evaluate, gate, measured_summary, observe, require_gate, stream_for
+from ntorc.pipeline.prove import STIMULUS, judge, observe, stream_for
 from ntorc.pipeline.target import open_target
 from ntorc.store.base import RunRecord
 
 if TYPE_CHECKING:
     from ntorc.deploy.deployment import Deployment
-
-STIMULUS = "stimulus.npz"
 
 
 def remeasure(
@@ -33,8 +32,7 @@ def remeasure(
     """
     folder = Path(record.folder)
     network = Network.load(folder / "network")
-    with np.load(folder / STIMULUS, allow_pickle=False) as arrays:
-        counts = arrays["counts"].astype(np.int64)
+    counts = read_arrays(folder / STIMULUS, ["counts"], "deploy again: ntorc deploy")["counts"].astype(np.int64)
     samples = stream_for(counts, network.input_length, allocation.hop, estimates)
     board = load_board(allocation.board)
     work = folder / f"measure-{len(list(folder.glob('measure-*'))) + 1:03d}"
@@ -55,16 +53,6 @@ def remeasure(
         "target": deployment.target,
         "deadline_s": allocation.deadline_s,
     }
-    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
-        verdict = gate(flow, network, observed, allocation.hop)
-        result["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
-        require_gate(verdict, result)
     miss = float(str(record.summary.get("miss_probability", 1e-5)))
-    measurement = evaluate(observed, allocation, miss, work, deployment.target)
-    result |= {
-        "measured": measured_summary(measurement),
-        "verdict": measurement.verdict,
-        "verdict_basis": measurement.verdict_basis,
-        "timings_s": dict(flow.timings_s),
-    }
-    return result
+    judge(flow, network, observed, allocation, miss, work, deployment.target, result)
+    return result | {"timings_s": dict(flow.timings_s)}

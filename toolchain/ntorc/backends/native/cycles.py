@@ -7,6 +7,9 @@ word available).  So the latency of a network is a maximum over paths, each of t
 layers' T, R and A: the critical path of one choice of directives is a lower bound for all choices.
 That is what makes the streaming overlap exact in an integer program (`StreamingLatency.cut`).
 
+A network that keeps state takes samples as they arrive: there the earlier samples' work is over when the
+last one comes, which holds as long as the latency is at most a sample period.
+
 Cycle numbering: an element is accepted in the cycle in which valid and ready are both high.  See
 ``firmware/gateware/*.sv`` for the hardware's side of each constant; the tests compare both.
 """
@@ -22,7 +25,9 @@ from ntorc.backends.native.geometry import Engine, engine_of
 from ntorc.network.layers import AveragePool1D, MaxPool1D, Pool
 from ntorc.network.network import Network
 
-_SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element
+_SOURCE_DELAY = 2  # the last sample's acceptance to the frame's first element (ntorc_window)
+_STREAM_DELAY = 1  # a sample's acceptance to its element (ntorc_samples)
+_LONG = 1 << 40  # cycles: what began so long ago is over
 _RESULT_DELAY = 1  # the last output word's acceptance to the visible result
 _PIPELINE = 6  # last read issued to the first of the pass's words in the output buffer, less one
 _T, _R, _A = 0, 1, 2
@@ -51,7 +56,7 @@ class _Graph:
 
     def event(self, *arcs: tuple[int, int] | tuple[int, int, int, int]) -> int:
         """A new event: the maximum over (predecessor, constant[, layer, weight kind])."""
-        best, chosen = -1, (-1, 0, -1, 0)
+        best, chosen = -(1 << 60), (-1, 0, -1, 0)
         for candidate in arcs:
             source, constant = candidate[0], candidate[1]
             cycle = self.cycle[source] + constant
@@ -86,6 +91,7 @@ class _Walk:
         self.accepted: list[list[int]] = [[] for _ in range(len(self.layers) + 1)]
         self.started: list[list[int]] = [[] for _ in self.layers]
         self.outputs = network.layers[-1].output_length
+        self.streaming, self.length = network.stateful, network.input_length
 
     def run(self) -> _Graph:
         sink = len(self.layers)
@@ -118,6 +124,8 @@ class _Walk:
     def available(self, index: int, vector: int) -> tuple[int, int] | tuple[int, int, int, int]:
         """Arc to the cycle in which the last element of an input vector can be accepted at the earliest."""
         if index == 0:
+            if self.streaming:  # samples arrive one by one, each finished before the next
+                return (0, _STREAM_DELAY - _LONG * (self.length - 1 - vector))
             return (0, _SOURCE_DELAY + vector)
         before = self.layers[index - 1]
         if isinstance(before, MaxPool1D):
@@ -183,7 +191,7 @@ class _Walk:
         if engine is None:
             raise ValueError("a pool has no positions")
         need = min(position * engine.stride + engine.span - engine.pad_left, engine.length)
-        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [(0, 0)]
+        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [(0, -_LONG * self.length if self.streaming else 0)]
         if need > 0:
             arcs.append((self.accept(index, need - 1), 1))
         if position:

@@ -104,7 +104,7 @@ def _draw_recurrent(draw: random.Random, name: str, length: int, channels: int, 
         gates,
         activation,
         return_sequences=draw.random() < 0.5,
-        stateful=False,
+        stateful=draw.random() < 0.3,
     )
 
 

@@ -7,6 +7,7 @@ from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, shell, subject
+from ntorc.errors import DataError
 from ntorc.network.layers import Pool
 from ntorc.network.network import Network
 from ntorc.paths import gateware_folder
@@ -30,7 +31,6 @@ def make_plan(
     clock_hz: float,
     hop: int,
     *,
-    streaming: bool = False,
     warm_up: int = 0,
 ) -> Plan:
     """Everything a synthesiser or simulator reads.
@@ -39,8 +39,7 @@ def make_plan(
         network: the integer network.
         directives: one for each layer, pools included.
         clock_hz: the clock in Hz that is asked for.
-        hop: samples from frame to frame.
-        streaming: see `shell.shell_module`.
+        hop: samples from frame to frame; of a network that keeps state, its frame.
         warm_up: results after a reset that are not yet valid.
 
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
@@ -50,6 +49,13 @@ def make_plan(
         generate.pool_sources(layer) if isinstance(layer, Pool) else generate.engine_sources(layer)
         for layer in network.layers
     ]
+    streaming = network.stateful  # such a network takes samples as they come, each once
+    if streaming and hop != network.input_length:
+        raise DataError(
+            f"'{network.name}' keeps its state, so each sample must reach it once: an estimate each {hop} samples"
+            f" does not fit its frame of {network.input_length}",
+            f"use a hop of {network.input_length} samples",
+        )
     shell_sources = shell.shell_sources(streaming=streaming)
     # each once, in the order of first use: what a design does not use does not change its ID
     files = library_sources(list(dict.fromkeys(chain(shell_sources, *libraries))))

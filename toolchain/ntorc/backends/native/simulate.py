@@ -58,7 +58,7 @@ class SimulatedLogic:
             raise ToolError(f"the simulated bus gave no answer when writing {register}")
 
     def estimates(
-        self, samples: npt.ArrayLike, hop: int, limit_cycles: int = 10_000_000
+        self, samples: npt.ArrayLike, hop: int, limit_cycles: int = 10_000_000, pause_cycles: int = 0
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Feed samples; after each that completes a frame, wait for its result.
 
@@ -66,6 +66,7 @@ class SimulatedLogic:
             samples: integers ``[n]``.
             hop: samples from frame to frame.
             limit_cycles: wait for one result.
+            pause_cycles: let pass after each sample, as between samples of a slow sensor.
 
         Returns:
             results ``[frames, outputs]`` and their latencies in cycles ``[frames]``.
@@ -77,6 +78,7 @@ class SimulatedLogic:
         latencies: list[int] = []
         for count, sample in enumerate(np.asarray(samples, np.int64).tolist(), start=1):
             self.write("SAMPLE", sample)
+            self.step(pause_cycles)
             if count >= window and (count - window) % hop == 0:
                 self._await(len(results), limit_cycles)
                 words = [self.read("RESULT", index) for index in range(outputs)]

@@ -87,6 +87,8 @@ def _convert(layer: Any, kind: str, index: int) -> FloatLayer:
         return FloatAveragePool1D(name, int(layer.input.shape[1]))
     if kind == "Dense":
         weights, bias = _weights(layer)
+        if len(layer.input.shape) == 3 and layer.input.shape[1] != 1:  # without Flatten: each vector by itself
+            return FloatConv1D(name, weights[None], bias, activation=_activation(layer))
         return FloatDense(name, weights, bias, _activation(layer))
     if kind == "Conv1D":
         return _convolution(layer, name)
