@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ntorc.backends.base import Plan
 from ntorc.backends.native.backend import NativeBackend
-from ntorc.backends.native.draw import draw_bank_network, draw_network
+from ntorc.backends.native.draw import draw_bank_network, draw_network, with_wrapping_sums
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.verilate import lint, verilator_version
 from ntorc.errors import NtorcError
@@ -53,6 +53,7 @@ def designs() -> Iterator[tuple[str, Plan]]:
     backend = NativeBackend()
     networks = [(f"random {seed}", draw_network(seed)) for seed in range(RANDOM_NETWORKS)]
     networks += [(f"random bank {seed}", draw_bank_network(seed)) for seed in range(RANDOM_NETWORKS)]
+    networks += [("wrapping sums", with_wrapping_sums(representative_network(), 1))]
     networks += [("representative", representative_network())]
     for name, network in networks:
         if backend.unsupported(network):

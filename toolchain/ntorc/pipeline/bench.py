@@ -59,9 +59,12 @@ def compare(flow: Flow, seed: int, drawn: Callable[[int], Network] = draw_networ
 
 
 def compare_network(flow: Flow, network: Network, seed: int) -> tuple[int, int, int]:
-    """One network under random directives and samples: frames, those with wrong outputs, with another latency."""
+    """One network under random directives and samples: frames, those with wrong outputs, with another latency.
+
+    A network that keeps state takes every sample once, so its frames follow one another without overlap.
+    """
+    hop = network.input_length if network.stateful else _HOP
     word, generator = network.input_format, np.random.default_rng(seed)
-    hop = network.input_length if network.stateful else _HOP  # a state must see each sample once
     samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + (_FRAMES - 1) * hop)
     return compare_samples(flow, network, samples, hop, seed)
 
