@@ -9,31 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.backends.native.finish import finish_sources
-from ntorc.backends.native.generate import bias_words, finish_instance, table_module
+from ntorc.backends.native.generate import bias_words, finish_text
 from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.verilate import gxx, run_verilator, runtime_objects, verilator_root
-from ntorc.network.activations import Table
 from ntorc.network.network import Network, accumulator_bits
-from ntorc.network.widths import rounding_shift
 from ntorc.processes import run_tool
 
 
 def stage(network: Network, index: int) -> str:
     """A network's only layer without its engine: sums in, pushes out."""
     (layer,) = network.weighted_layers
-    accumulator, table = accumulator_bits(network, layer), None
-    bias = bias_words(network, layer, rounding_shift(layer, network.input_format))[0]
-    text = ""
-    if isinstance(layer.activation, Table):
-        table = layer.activation
-        text = table_module(f"layer_{layer.name}_table", table, layer.output_format)
-    return text + (
+    accumulator = accumulator_bits(network, layer)
+    bias = bias_words(network, layer, network.input_format)[0]
+    tables, instances = finish_text(network, layer, network.input_format)
+    return tables + (
         f"module stage_{index} (\n  input logic clk, input logic rst, input logic sum_valid,\n"
         f"  input logic signed [{accumulator - 1}:0] sum_data, output logic push,\n"
         f"  output logic signed [{layer.output_format.bits - 1}:0] push_data\n);\n"
         f"  logic signed [{accumulator - 1}:0] bias_data;\n"
         f"  assign bias_data = {accumulator}'h{bias & ((1 << accumulator) - 1):x};\n"
-        f"{finish_instance(network, layer, network.input_format, table)}endmodule\n"
+        f"{instances}endmodule\n"
     )
 
 
