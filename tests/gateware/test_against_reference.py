@@ -22,7 +22,7 @@ from ntorc.pipeline.make import windows_of
 from ntorc.store.local import LocalStore
 
 
-@pytest.mark.parametrize("seed", range(1000, 1014))
+@pytest.mark.parametrize("seed", range(1000, 1018))
 def test_random_networks(seed: int, ntorc_cache: Path, tmp_path: Path) -> None:
     frames, outputs_off, latencies_off = compare(Flow(LocalStore(tmp_path), ntorc_cache, tmp_path), seed)
     assert frames == 20

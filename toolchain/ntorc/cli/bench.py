@@ -100,7 +100,7 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
         )
     for part in result["summary"]:
         lines.append(
-            f"{part['budget_cycles']} cycles: {part['lut_ratio_geometric_mean']} times fewer LUTs in the geometric"
+            f"Table {part['table']}, {part['budget_cycles']} cycles: {part['lut_ratio_geometric_mean']} times fewer LUTs in the geometric"
             f" mean, at least {part['lut_ratio_least']}; {len(part['more_dsp_than_paper'])} of {part['networks']} with"
             f" more DSPs than the paper's; {part['output_mismatches']} outputs and {part['latency_mismatches']}"
             " latencies differ"

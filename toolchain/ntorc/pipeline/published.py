@@ -71,6 +71,7 @@ def _row(flow: Flow, item: Published, network: Network, budget: int) -> dict[str
     frames = windows_of(samples, item.window, _HOP)
     return {
         "network": item.name,
+        "table": "IV" if item.lstm else "III",
         "budget_cycles": budget,
         "latency_cycles": allocation.latency_cycles,
         "output_mismatches": int((results != reference.run(network, frames)).any(axis=1).sum()),
@@ -85,13 +86,14 @@ def _row(flow: Flow, item: Published, network: Network, budget: int) -> dict[str
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each budget: LUTs against the paper's, and networks with more DSPs than the paper's."""
+    """For each table and budget: LUTs against the paper's, and networks with more DSPs than the paper's."""
     found = []
-    for budget in sorted({row["budget_cycles"] for row in rows}):
-        here = [row for row in rows if row["budget_cycles"] == budget]
+    for table, budget in sorted({(row["table"], row["budget_cycles"]) for row in rows}):
+        here = [row for row in rows if (row["table"], row["budget_cycles"]) == (table, budget)]
         ratios = [row["lut_ratio"] for row in here]
         found.append(
             {
+                "table": table,
                 "budget_cycles": budget,
                 "networks": len(here),
                 "lut_ratio_geometric_mean": round(math.exp(sum(map(math.log, ratios)) / len(ratios)), 2),

@@ -117,7 +117,7 @@ def cell_cost(network: Network, layer: Recurrent) -> dict[str, float]:
         "cell_words": float(3 * gate + 2 * inner + 2 * output),
         "lut_by_structure": float(sum(bits * -(-words // 64) for bits, words in small) + memory),
         "ff_by_structure": float(accumulator + combined),
-        "cell_multipliers": 1.0,
+        "dsp_by_structure": 1.0,
         "table_block_bits": float(sum(bits for bits, _ in large)),
         "table_block_words": float(max((words for _, words in large), default=0)),
     }
