@@ -15,7 +15,7 @@ from ntorc.network.activations import Table
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import from_keras
-from ntorc.network.layers import GRU, LSTM, Dense, Recurrent
+from ntorc.network.layers import GRU, LSTM, Dense, MaxPool1D, Recurrent
 from ntorc.network.network import Network, accumulator_bits, random_network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.network.widths import gate_matrix
@@ -170,3 +170,11 @@ def test_dense_after_sequences_takes_all_of_them() -> None:
     network = random_network(1, INPUT, 12, (first, Dense("d", 12, 5, 1, WEIGHT, UNIT)))
     assert reference.run(network, frames_for(network, 3)).shape == (3, 1)
     assert network.multiplies == 12 * 5 * (4 * 7 + 3) + 60
+
+
+def test_a_frame_whose_last_samples_reach_no_result_is_refused_with_state() -> None:
+    keeping = layer(GRU, input_length=13, return_sequences=True, stateful=True)
+    pool = MaxPool1D("p", 13, 5, 2)
+    with pytest.raises(DataError, match="last 1 samples"):
+        random_network(1, INPUT, 13, (keeping, pool))
+    random_network(1, INPUT, 13, (replace(keeping, stateful=False), pool))

@@ -99,11 +99,11 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
             f" ({row['paper_dsp']:3})  {row['bram18']:6}  {row['ff']}"
         )
     for part in result["summary"]:
+        ratios = f"{part['lut_ratio_geometric_mean']} times fewer LUTs in the geometric mean"
         lines.append(
-            f"Table {part['table']}, {part['budget_cycles']} cycles: {part['lut_ratio_geometric_mean']} times fewer LUTs in the geometric"
-            f" mean, at least {part['lut_ratio_least']}; {len(part['more_dsp_than_paper'])} of {part['networks']} with"
-            f" more DSPs than the paper's; {part['output_mismatches']} outputs and {part['latency_mismatches']}"
-            " latencies differ"
+            f"Table {part['table']}, {part['budget_cycles']} cycles: {ratios}, at least {part['lut_ratio_least']};"
+            f" {len(part['more_dsp_than_paper'])} of {part['networks']} with more DSPs than the paper's;"
+            f" {part['output_mismatches']} outputs and {part['latency_mismatches']} latencies differ"
         )
     return result, "\n".join(lines)
 

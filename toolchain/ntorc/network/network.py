@@ -6,7 +6,7 @@ Frames are ``[length, channels]``.  Dense takes the frame flattened in time-majo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -157,6 +157,19 @@ def widest_bits(network: Network, layer: WeightedLayer) -> int:
     return widths.widest_bits(layer, network.before(layer), weights, bias)
 
 
+def used_length(layers: Sequence[Layer]) -> int:
+    """Vectors of a frame that the result needs: fewer than the frame where pools or strides leave some over."""
+    used = layers[-1].output_length
+    for layer in reversed(layers):
+        if isinstance(layer, Conv1D):
+            used = min((used - 1) * layer.stride + layer.span - layer.padding_left, layer.input_length)
+        elif isinstance(layer, Pool):
+            used *= layer.pool
+        elif not (isinstance(layer, Recurrent) and layer.return_sequences):
+            used = layer.input_length
+    return used
+
+
 def _check(network: Network) -> None:
     length, channels = network.input_length, network.input_channels
     names = [layer.name for layer in network.layers]
@@ -173,6 +186,16 @@ def _check(network: Network) -> None:
             raise DataError(f"{where} has no output", "use a longer window or fewer pools and strides")
         if not isinstance(layer, Pool):
             _check_weights(network, layer, where)
+    _check_streaming(network)
+
+
+def _check_streaming(network: Network) -> None:
+    used = used_length(network.layers)
+    if network.stateful and used < network.input_length:
+        raise DataError(
+            f"the last {network.input_length - used} samples of each frame reach no result of '{network.name}'",
+            f"a network that keeps state has its result behind its last sample: use frames of {used} samples",
+        )
 
 
 def _check_weights(network: Network, layer: WeightedLayer | ResonatorBank, where: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat, Overflow, Rounding
 from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool, Recurrent
-from ntorc.network.network import Network, random_network
+from ntorc.network.network import Network, random_network, used_length
 from ntorc.network.resonator_layer import ResonatorBank
 
 
@@ -33,6 +33,8 @@ def draw_network(seed: int) -> Network:
             break
     if all(isinstance(layer, Pool) for layer in layers) or length * channels > 64:
         layers.append(Dense("last", length, channels, draw.randint(1, 4), FixedFormat(8, 4), _draw_output(draw)))
+    if used_length(layers) < start:  # then the result would come before the frame's last sample
+        layers = [replace(layer, stateful=False) if isinstance(layer, Recurrent) else layer for layer in layers]
     return random_network(seed, word, start, tuple(layers))
 
 
