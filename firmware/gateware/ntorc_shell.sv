@@ -100,10 +100,12 @@ module ntorc_shell #(
   logic ready, filled, frame, lost, busy, overrun;
   logic [31:0] sample_count, lost_count;
   logic result_done;
-  wire sample_valid = write && (write_address == `NTORC_SAMPLE);
+  logic for_sample;  // the write's address, compared as it arrives: what a sample sets off is long enough
+  wire sample_valid = write && for_sample;
   wire write_control = write && (write_address == `NTORC_CONTROL);
 
   always_ff @(posedge clk) begin
+    if (s_axi_awvalid && s_axi_awready) for_sample <= (s_axi_awaddr == `NTORC_SAMPLE);
     if (rst) soft_reset <= 1'b1;
     else soft_reset <= write_control && write_data[0];
   end
@@ -131,6 +133,7 @@ module ntorc_shell #(
   logic [OW-1:0] output_at;
   logic valid;
   logic [15:0] warming;  // results that are not yet valid
+  logic lost_before;     // in the cycle before; counted a cycle late, which is before the write's answer can be acted on
   assign result_done = out_valid && (output_at == OW'(OUTPUTS - 1));
   assign out_ready = 1'b1;
 
@@ -141,6 +144,7 @@ module ntorc_shell #(
 
   always_ff @(posedge clk) begin
     if (out_valid) results <= collected;
+    lost_before <= lost && !clear;
     if (clear) begin
       overrun      <= 1'b0;
       valid        <= 1'b0;
@@ -149,8 +153,8 @@ module ntorc_shell #(
       sample_count <= '0;
       lost_count   <= '0;
     end else begin
-      if (lost) overrun <= 1'b1;
-      if (lost && lost_count != '1) lost_count <= lost_count + 1'b1;
+      if (lost_before) overrun <= 1'b1;
+      if (lost_before && lost_count != '1) lost_count <= lost_count + 1'b1;
       if (sample_valid && (ready || !STREAMING)) sample_count <= sample_count + 1'b1;
       if (out_valid) output_at <= result_done ? '0 : output_at + 1'b1;
       if (result_done && warming == '0) valid <= 1'b1;
