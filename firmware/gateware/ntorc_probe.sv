@@ -117,7 +117,9 @@ module ntorc_probe #(
   logic sweeping, waiting, counting;
   logic [BIN_BITS-1:0] count_at, waiting_bin;
   wire [COUNT_BITS-1:0] count = counts[count_at];
-  wire [COUNT_BITS-1:0] counted_up = (sweeping ? '0 : count) + COUNT_BITS'(!sweeping);
+  wire [COUNT_BITS-1:0] counted_up;
+  wire full;  // the bin is at its largest value: the carry says so, behind which little is left to do
+  assign {full, counted_up} = {1'b0, sweeping ? COUNT_BITS'(0) : count} + (COUNT_BITS + 1)'(!sweeping);
   wire [BIN_BITS-1:0] read_bin = read_address[2+:BIN_BITS];
 
   ntorc_fifo #(.BITS(BIN_BITS), .DEPTH(BINS)) counted_bins (
@@ -126,7 +128,7 @@ module ntorc_probe #(
   );
 
   always_ff @(posedge clk) begin
-    if (sweeping || (counting && count != '1)) counts[count_at] <= counted_up;
+    if (sweeping || (counting && !full)) counts[count_at] <= counted_up;
     counting <= !clear && !sweeping && (waiting || counted);
     sweeping <= clear || (sweeping && count_at != '1);
     if (clear) count_at <= '0;
