@@ -88,7 +88,8 @@ lock: | $(BIN)/python
 	  test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; } || exit 1; \
 	  uv=build/uv/bin/uv; }; \
 	$$uv $(LOCK) --quiet requirements/run.in -o requirements/run.txt && \
-	$$uv $(LOCK) --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
+	$$uv $(LOCK) --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt && \
+	$$uv $(LOCK) --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt
 
 clean:
 	rm -rf build dist toolchain/*.egg-info board/*.egg-info *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,9 @@ def register_offsets() -> dict[str, int]:
     """Byte offsets by register name, from the one register map."""
     text = (project_root() / "board" / "ntorc_board" / "registers.json").read_text(encoding="utf-8")
     return {entry["name"]: int(str(entry["offset"]), 0) for entry in json.loads(text)["registers"]}
+
+
+_BUSY = 1  # in STATUS
 
 
 class SimulatedLogic:
@@ -60,7 +64,7 @@ class SimulatedLogic:
     def estimates(
         self, samples: npt.ArrayLike, hop: int, limit_cycles: int = 10_000_000, pause_cycles: int = 0
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Feed samples; after each that completes a frame, wait for its result.
+        """Feed samples; after each that completes a frame, wait for its result and for the network to drain.
 
         Args:
             samples: integers ``[n]``.
@@ -80,15 +84,17 @@ class SimulatedLogic:
             self.write("SAMPLE", sample)
             self.step(pause_cycles)
             if count >= window and (count - window) % hop == 0:
-                self._await(len(results), limit_cycles)
+                self._await(lambda: self.read("RESULT_SEQ") != len(results), limit_cycles)
                 words = [self.read("RESULT", index) for index in range(outputs)]
                 results.append([word - (1 << 32) if word >> 31 else word for word in words])
                 latencies.append(self.read("LATENCY"))
+                # a layer may still work on what no result needs; a frame that is due before is dropped
+                self._await(lambda: not self.read("STATUS") & _BUSY, limit_cycles)
         return np.asarray(results, np.int64).reshape(-1, outputs), np.asarray(latencies, np.int64)
 
-    def _await(self, sequence: int, limit_cycles: int) -> None:
+    def _await(self, reached: Callable[[], bool], limit_cycles: int) -> None:
         for _ in range(limit_cycles // 64):
-            if self.read("RESULT_SEQ") != sequence:
+            if reached():
                 return
             self.step(64)
         raise ToolError(f"no result within {limit_cycles} cycles")
