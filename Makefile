@@ -11,11 +11,12 @@ C_FLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Wall -Wextra -Werr
 LOCK := pip compile --python-version 3.11 --no-emit-index-url --no-emit-find-links --generate-hashes --no-header
 RUN_STAMP := $(VENV)/.set-up-run
 DEV_STAMP := $(VENV)/.set-up-dev
+TIMING_STAMP := $(VENV)/.set-up-timing
 
 # of the caller's: `make test PYTEST_ARGS="tests/report -x"`
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
+.PHONY: help setup setup-dev setup-timing deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +25,9 @@ help:
 setup: $(RUN_STAMP)
 
 setup-dev: $(DEV_STAMP)
+
+# nextpnr, for `ntorc bench timing` alone
+setup-timing: $(TIMING_STAMP)
 
 # The right Python is tried, not only looked for: a version manager's shim may lead nowhere.
 $(BIN)/python:
@@ -51,6 +55,10 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(TIMING_STAMP): requirements/timing.txt $(RUN_STAMP)
+	$(PIP) install --quiet --require-hashes -r requirements/timing.txt
 	@touch $@
 
 deploy: setup
@@ -88,7 +96,8 @@ lock: | $(BIN)/python
 	  test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; } || exit 1; \
 	  uv=build/uv/bin/uv; }; \
 	$$uv $(LOCK) --quiet requirements/run.in -o requirements/run.txt && \
-	$$uv $(LOCK) --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
+	$$uv $(LOCK) --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt && \
+	$$uv $(LOCK) --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt
 
 clean:
 	rm -rf build dist toolchain/*.egg-info board/*.egg-info *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

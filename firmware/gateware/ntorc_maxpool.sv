@@ -29,7 +29,9 @@ module ntorc_maxpool #(
   wire last_of_pool = (phase == PW'(POOL - 1));
   wire take = in_valid && in_ready;
   wire signed [BITS-1:0] so_far = largest[channel];
-  wire signed [BITS-1:0] larger = (phase == '0 || in_data > so_far) ? in_data : so_far;
+  // compared as offset binary, where the carry alone decides: a signed comparison is followed by logic of its own
+  wire above = {~in_data[BITS-1], in_data[BITS-2:0]} > {~so_far[BITS-1], so_far[BITS-2:0]};
+  wire signed [BITS-1:0] larger = (phase == '0 || above) ? in_data : so_far;
 
   assign in_ready = !last_of_pool || !out_valid || out_ready;
 

@@ -43,7 +43,7 @@ module ntorc_mvm #(
     input  logic                        in_valid,
     output logic                        in_ready,
     input  logic signed [IN_BITS-1:0]   in_data,
-    // weights: LANES words a cycle, in the cycle after the address
+    // weights: LANES words a cycle, in the cycle after the address, which runs one element ahead
     output logic [ROM_AW-1:0]           rom_address,
     input  logic [LANES*W_BITS-1:0]     rom_data,
     // sums out, FILTERS a position, one a cycle; the receiver has room for `credit` positions
@@ -129,6 +129,9 @@ module ntorc_mvm #(
   wire reading = active && (element < TW'(INPUTS));
   wire from_state;                   // this element is of the state
   wire last_read = active && (element == TW'(INPUTS - 1));
+  // The next cycle reads.  The weights' address moves with it, ahead of the element's: so the memory's word has a
+  // register of its own before the multiplier, and no cycle is lost.
+  wire reads_next = start || (reading && !last_read) || (pass_end && !position_end);
   assign frame_end = !active && all_started && (written == VW'(LENGTH));
 
   always_ff @(posedge clk) begin
@@ -147,7 +150,7 @@ module ntorc_mvm #(
       if (active) element <= pass_end ? '0 : element + 1'b1;
       if (pass_end) group <= position_end ? '0 : group + 1'b1;
       if (position_end) active <= 1'b0;
-      if (reading) rom_address <= (rom_address == ROM_AW'(ROM_WORDS - 1)) ? '0 : rom_address + 1'b1;
+      if (reads_next) rom_address <= (rom_address == ROM_AW'(ROM_WORDS - 1)) ? '0 : rom_address + 1'b1;
       if (start) begin
         active      <= 1'b1;
         started     <= started + 1'b1;
@@ -270,8 +273,9 @@ module ntorc_mvm #(
   for (genvar lane = 0; lane < LANES; lane++) begin : lanes
     logic signed [OPERAND_BITS+W_BITS-1:0] product;
     logic signed [ACC_BITS-1:0] sum;
-    wire signed [W_BITS-1:0] weight = rom_data[lane*W_BITS+:W_BITS];
+    logic signed [W_BITS-1:0] weight;
     always_ff @(posedge clk) begin
+      weight  <= rom_data[lane*W_BITS+:W_BITS];
       product <= operand * weight;
       if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product >>> PRODUCT_SHIFT);
     end

@@ -112,22 +112,28 @@ module ntorc_probe #(
 
   // ---- the bins: a memory that a sweep clears, one a cycle -------------------------------------------------
   // What is counted meanwhile waits: at most one a cycle, so the queue holds as many as a sweep takes cycles.
+  // Queue and bins are both memories without a register behind them: `count_at` keeps them apart.
   (* ram_style = "distributed" *) logic [COUNT_BITS-1:0] counts[BINS];
-  logic sweeping, waiting;
-  logic [BIN_BITS-1:0] sweep_at, counted_bin;
-  wire [BIN_BITS-1:0] count_at = sweeping ? sweep_at : counted_bin;
+  logic sweeping, waiting, counting;
+  logic [BIN_BITS-1:0] count_at, waiting_bin;
   wire [COUNT_BITS-1:0] count = counts[count_at];
+  wire [COUNT_BITS-1:0] counted_up;
+  wire full;  // the bin is at its largest value: the carry says so, behind which little is left to do
+  assign {full, counted_up} = {1'b0, sweeping ? COUNT_BITS'(0) : count} + (COUNT_BITS + 1)'(!sweeping);
   wire [BIN_BITS-1:0] read_bin = read_address[2+:BIN_BITS];
 
   ntorc_fifo #(.BITS(BIN_BITS), .DEPTH(BINS)) counted_bins (
-      .clk, .rst(clear), .push(counted), .push_data(bin_wide[BIN_BITS-1:0]), .out_valid(waiting), .out_ready(!sweeping),
-      .out_data(counted_bin)
+      .clk, .rst(clear), .push(counted && (sweeping || waiting)), .push_data(bin_wide[BIN_BITS-1:0]),
+      .out_valid(waiting), .out_ready(!sweeping), .out_data(waiting_bin)
   );
 
   always_ff @(posedge clk) begin
-    if (sweeping || (waiting && count != '1)) counts[count_at] <= sweeping ? '0 : count + 1'b1;
-    sweep_at <= clear ? '0 : sweep_at + 1'b1;
-    sweeping <= clear || (sweeping && sweep_at != '1);
+    if (sweeping || (counting && !full)) counts[count_at] <= counted_up;
+    counting <= !clear && !sweeping && (waiting || counted);
+    sweeping <= clear || (sweeping && count_at != '1);
+    if (clear) count_at <= '0;
+    else if (sweeping) count_at <= count_at + 1'b1;
+    else count_at <= waiting ? waiting_bin : bin_wide[BIN_BITS-1:0];
   end
 
   // ---- reads -----------------------------------------------------------------------------------------------

@@ -88,13 +88,15 @@ module ntorc_shell #(
   logic ready, filled, frame, lost, busy, overrun;
   logic [31:0] sample_count, lost_count;
   logic result_done, results_wait;
-  wire written = write && (write_address == `NTORC_SAMPLE);
+  logic for_sample;  // the write's address, compared as it arrives: what a sample sets off is long enough
+  wire written = write && for_sample;
   wire sample_valid = written || (STREAMS && s_axis_tvalid && s_axis_tready);
   wire [IN_BITS-1:0] sample = (written || !STREAMS) ? write_data[IN_BITS-1:0] : s_axis_tdata[IN_BITS-1:0];
   assign s_axis_tready = STREAMS && (clear || (ready && !written));
   wire write_control = write && (write_address == `NTORC_CONTROL);
 
   always_ff @(posedge clk) begin
+    if (s_axi_awvalid && s_axi_awready) for_sample <= (s_axi_awaddr == `NTORC_SAMPLE);
     if (rst) soft_reset <= 1'b1;
     else soft_reset <= write_control && write_data[0];
   end
@@ -122,6 +124,7 @@ module ntorc_shell #(
   logic [OW-1:0] output_at;
   logic valid;
   logic [15:0] warming;  // results that are not yet valid
+  logic lost_before;     // in the cycle before; counted a cycle late, which is before the write's answer can be acted on
   wire last_output = (output_at == OW'(OUTPUTS - 1));
   wire take = out_valid && out_ready;
   assign result_done = take && last_output;
@@ -152,6 +155,7 @@ module ntorc_shell #(
 
   always_ff @(posedge clk) begin
     if (take) results <= collected;
+    lost_before <= lost && !clear;
     if (clear) begin
       overrun      <= 1'b0;
       valid        <= 1'b0;
@@ -160,8 +164,8 @@ module ntorc_shell #(
       sample_count <= '0;
       lost_count   <= '0;
     end else begin
-      if (lost) overrun <= 1'b1;
-      if (lost && lost_count != '1) lost_count <= lost_count + 1'b1;
+      if (lost_before) overrun <= 1'b1;
+      if (lost_before && lost_count != '1) lost_count <= lost_count + 1'b1;
       if (sample_valid && (ready || !STREAMING)) sample_count <= sample_count + 1'b1;
       if (take) output_at <= result_done ? '0 : output_at + 1'b1;
       if (result_done && warming == '0) valid <= 1'b1;

