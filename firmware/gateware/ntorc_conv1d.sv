@@ -18,6 +18,7 @@ module ntorc_conv1d #(
     parameter int POSITIONS = 6,
     parameter int FILTERS   = 4,
     parameter int LANES     = 2,
+    parameter bit LOGIC     = 1'b0,
     parameter int SLOTS     = 4,
     parameter int OUTPUTS   = FILTERS,  // elements of an output vector
     parameter int STATE     = 0,        // see ntorc_mvm
@@ -60,7 +61,7 @@ module ntorc_conv1d #(
   ntorc_mvm #(
       .IN_BITS(IN_BITS), .W_BITS(W_BITS), .ACC_BITS(ACC_BITS), .PRODUCT_SHIFT(PRODUCT_SHIFT), .LENGTH(LENGTH), .CHANNELS(CHANNELS),
       .KERNEL(KERNEL), .STRIDE(STRIDE), .DILATION(DILATION), .PAD_LEFT(PAD_LEFT), .POSITIONS(POSITIONS),
-      .FILTERS(FILTERS), .LANES(LANES), .SLOTS(SLOTS), .STATE(STATE), .STATE_BITS(OUT_BITS), .STEP(STEP),
+      .FILTERS(FILTERS), .LANES(LANES), .LOGIC(LOGIC), .SLOTS(SLOTS), .STATE(STATE), .STATE_BITS(OUT_BITS), .STEP(STEP),
       .LAST_ONLY(LAST_ONLY), .STATEFUL(STATEFUL), .ROM_AW(ROM_AW)
   ) core (
       .clk, .rst, .in_valid, .in_ready, .in_data, .rom_address, .rom_data, .sum_valid, .sum_data, .vector_taken,

@@ -25,6 +25,7 @@ module ntorc_mvm #(
     parameter int POSITIONS = 6,
     parameter int FILTERS   = 4,
     parameter int LANES     = 2,
+    parameter bit LOGIC     = 1'b0,  // multipliers in logic instead of DSP blocks
     parameter int SLOTS     = 4,   // vectors that the input buffer holds
     parameter int STATE      = 0,  // recurrent layers: elements that are fed back
     parameter int STATE_BITS = 16,
@@ -82,7 +83,6 @@ module ntorc_mvm #(
   endfunction
 
   // ---- writing -----------------------------------------------------------------------------------
-  logic signed [IN_BITS-1:0] buffer_words[DEPTH];
   logic [AW-1:0] write_at;
   logic [CHW-1:0] write_channel;
   logic signed [VW-1:0] written;  // whole vectors of this frame
@@ -91,8 +91,6 @@ module ntorc_mvm #(
 
   assign in_ready = (written < limit) && (written < VW'(LENGTH));
   wire take = in_valid && in_ready;
-
-  always_ff @(posedge clk) if (take) buffer_words[write_at] <= in_data;
 
   always_ff @(posedge clk) begin
     if (rst || frame_end) begin
@@ -251,10 +249,26 @@ module ntorc_mvm #(
   logic [1:0] valid_pipe, first_pipe;
   logic [2:0] last_pipe, rest_pipe;  // rest: the pass is the last of its position
 
-  always_ff @(posedge clk) begin
-    if (from_state) operand <= state_word;
-    else if (outside) operand <= '0;
-    else operand <= OPERAND_BITS'(buffer_words[read_at]);
+  if (DEPTH <= 256) begin : in_logic
+    (* ram_style = "distributed" *)
+    logic signed [IN_BITS-1:0] words[DEPTH];
+    always_ff @(posedge clk) begin
+      if (take) words[write_at] <= in_data;
+      if (from_state) operand <= state_word;
+      else if (outside) operand <= '0;
+      else operand <= OPERAND_BITS'(words[read_at]);
+    end
+  end else begin : in_block  // block RAM has a register of its own, so the state has another
+    (* ram_style = "block" *)
+    logic signed [IN_BITS-1:0] words[DEPTH];
+    logic signed [IN_BITS-1:0] word;
+    logic signed [OPERAND_BITS-1:0] fed_back;
+    always_ff @(posedge clk) begin
+      if (take) words[write_at] <= in_data;
+      word <= (outside || from_state) ? '0 : words[read_at];
+      fed_back <= from_state ? state_word : '0;
+    end
+    assign operand = OPERAND_BITS'(word) | fed_back;
   end
 
   always_ff @(posedge clk) begin
@@ -271,12 +285,19 @@ module ntorc_mvm #(
 
   logic [LANES*ACC_BITS-1:0] sums;
   for (genvar lane = 0; lane < LANES; lane++) begin : lanes
-    logic signed [OPERAND_BITS+W_BITS-1:0] product;
+    logic signed [OPERAND_BITS+W_BITS-1:0] product, multiplied;
     logic signed [ACC_BITS-1:0] sum;
     logic signed [W_BITS-1:0] weight;
+    if (LOGIC) begin : logic_product
+      ntorc_logic_multiplier #(.A_BITS(OPERAND_BITS), .W_BITS(W_BITS)) multiplier (
+          .operand, .weight, .product(multiplied)
+      );
+    end else begin : dsp_product
+      assign multiplied = operand * weight;
+    end
     always_ff @(posedge clk) begin
       weight  <= rom_data[lane*W_BITS+:W_BITS];
-      product <= operand * weight;
+      product <= multiplied;
       if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product >>> PRODUCT_SHIFT);
     end
     assign sums[lane*ACC_BITS+:ACC_BITS] = sum;

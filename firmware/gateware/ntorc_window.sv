@@ -29,7 +29,6 @@ module ntorc_window #(
 );
   localparam int AW = $clog2(DEPTH);
 
-  logic signed [BITS-1:0] samples[DEPTH];
   logic [AW-1:0] write_at, read_at;
   logic [AW:0] left;      // elements of the frame still to read
   logic [15:0] wait_for;  // samples until the next frame, minus one
@@ -46,9 +45,20 @@ module ntorc_window #(
   assign frame = due && begins;
   assign lost = due && !begins;
 
-  always_ff @(posedge clk) begin
-    if (sample_valid) samples[write_at] <= sample;
-    if (reading) out_data <= samples[read_at];
+  if (DEPTH <= 256) begin : in_logic
+    (* ram_style = "distributed" *)
+    logic signed [BITS-1:0] samples[DEPTH];
+    always_ff @(posedge clk) begin
+      if (sample_valid) samples[write_at] <= sample;
+      if (reading) out_data <= samples[read_at];
+    end
+  end else begin : in_block
+    (* ram_style = "block" *)
+    logic signed [BITS-1:0] samples[DEPTH];
+    always_ff @(posedge clk) begin
+      if (sample_valid) samples[write_at] <= sample;
+      if (reading) out_data <= samples[read_at];
+    end
   end
 
   always_ff @(posedge clk) begin

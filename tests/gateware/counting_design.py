@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ntorc.backends.native import shell
-from ntorc.backends.native.plan import library_sources
+from ntorc.backends.native.sources import library_sources
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Dense
 from ntorc.network.network import Network, random_network

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ntorc.backends.native.finish import finish_sources
 from ntorc.backends.native.generate import bias_words, finish_text
-from ntorc.backends.native.plan import library_sources
+from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.verilate import gxx, run_verilator, runtime_objects, verilator_root
 from ntorc.network.network import Network, accumulator_bits
 from ntorc.processes import run_tool

@@ -12,8 +12,8 @@ from axi_mutants import MUTANTS, RULES, Mutant, with_mutants
 from formal_runs import check, write_model
 
 from ntorc.backends.native import shell
-from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import register_offsets
+from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.verilate import build_library, lint
 from ntorc.paths import gateware_folder
 

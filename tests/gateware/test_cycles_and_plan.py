@@ -67,5 +67,6 @@ def test_plans_are_deterministic_and_identify_their_design(seed: int) -> None:
 
 
 def test_directive_texts_come_back() -> None:
-    directive = Directive(7, 144, "block")
-    assert Directive.parse(str(directive)) == directive
+    others = (Directive(7, 144, "lut", "logic"), Directive(1, 4, "lut", "dsp", "lut"))
+    for directive in (Directive(7, 144, "block"), *others):
+        assert Directive.parse(str(directive)) == directive

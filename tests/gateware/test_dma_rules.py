@@ -12,7 +12,7 @@ from test_axi_rules import TOP as SHELL_TOP
 from test_axi_rules import checked_sources as shell_sources
 
 from ntorc.backends.native import shell
-from ntorc.backends.native.plan import library_sources
+from ntorc.backends.native.sources import library_sources
 from ntorc.paths import gateware_folder
 
 TOP = "ntorc_dma_checked"

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ntorc.backends.native import shell
-from ntorc.backends.native.plan import library_sources
 from ntorc.backends.native.simulate import SimulatedLogic, register_offsets
+from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.verilate import build_library, build_logic
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Dense

@@ -13,8 +13,9 @@ from formal_runs import check, write_model
 from ntorc.backends.base import Directive
 from ntorc.backends.native.cells import cell_cycles
 from ntorc.backends.native.cycles import latency_cycles
-from ntorc.backends.native.plan import library_sources, make_plan
+from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
+from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.synth import synthesise
 from ntorc.backends.native.verilate import build_logic
 from ntorc.errors import DataError

@@ -82,7 +82,7 @@ def banks(draw: st.DrawFn) -> Network:
         pole,
         FixedFormat(draw(st.integers(8, 18)), draw(st.integers(0, 12))),
         draw(st.integers(8, 25)),
-        draw(st.integers(-4, 4)),
+        draw(st.integers(-3, 4)),  # a shift of the blocked input by up to 3, at any dc_fraction
         draw(st.integers(1, 12)),
         draw(st.integers(0, 4)),
         draw(st.integers(8, 12)),

@@ -42,20 +42,28 @@ class Directive:
         multipliers: multipliers that work in parallel (lanes).
         reuse_factor: uses of one multiplier for one output vector.
         weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``.
+        multiplier_kind: ``dsp`` or ``logic``.
+        table_storage: of activations: ``lut`` (logic), ``block`` (block RAM), or ``auto``, by each table's size.
     """
 
     multipliers: int
     reuse_factor: int
     weight_storage: str = "lut"
+    multiplier_kind: str = "dsp"
+    table_storage: str = "auto"
 
     def __str__(self) -> str:
-        return f"multipliers={self.multipliers},reuse_factor={self.reuse_factor},weights={self.weight_storage}"
+        text = f"multipliers={self.multipliers},reuse_factor={self.reuse_factor},weights={self.weight_storage}"
+        if self.multiplier_kind != "dsp":
+            text += f",kind={self.multiplier_kind}"
+        return text if self.table_storage == "auto" else f"{text},tables={self.table_storage}"
 
     @staticmethod
     def parse(text: str) -> Directive:
         """The directive whose text this is."""
         fields = dict(item.split("=", 1) for item in text.split(","))
-        return Directive(int(fields["multipliers"]), int(fields["reuse_factor"]), fields["weights"])
+        counts = int(fields["multipliers"]), int(fields["reuse_factor"])
+        return Directive(*counts, fields["weights"], fields.get("kind", "dsp"), fields.get("tables", "auto"))
 
 
 @dataclass(frozen=True)

@@ -38,16 +38,17 @@ def allocate(
     flow = open_flow(options.progress())
     result = allocate_network(flow, NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop))
     table = [
-        f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8}"
+        f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
     ]
     for item in result.layers:
         chosen, need = item.directive, item.resources
         table.append(
             f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
+            f" {chosen.multiplier_kind if chosen.multipliers else '-':>5}"
             f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
         )
     total = result.predicted
-    table.append(f"{'with the shell':52} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    table.append(f"{'with the shell':58} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
     table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
     options.show(result, as_json=json, text="\n".join(table))

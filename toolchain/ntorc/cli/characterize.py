@@ -12,8 +12,11 @@ from ntorc.cli import options
 
 def characterize(
     out: Annotated[Path | None, typer.Option("--out", help="File to write; the shipped model if left out.")] = None,
-    parts: Annotated[int, typer.Option("--parts", min=20, help="Parts to draw and synthesise.")] = 110,
+    parts: Annotated[int, typer.Option("--parts", min=20, help="Parts to draw and synthesise.")] = 440,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Synthesis processes side by side.")] = 2,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers synthesise instead.")
+    ] = None,
     seed: options.Seed = 1,
     backend: options.BackendName = "native",
     json: options.Json = False,
@@ -21,7 +24,8 @@ def characterize(
     """Synthesise drawn parts and fit the cost model of LUT and FF.  Goes on where it was after Ctrl-C.
 
     \b
-    ntorc characterize --backend native --parts 110 --workers 2
+    ntorc characterize --backend native --parts 440 --workers 2
+    ntorc characterize --scheduler tls://rack:8786      with workers on other machines
     """
     from ntorc.backends.native.characterise import characterise
     from ntorc.cost.native import MODEL_FILE, save_model
@@ -31,7 +35,7 @@ def characterize(
 
     backend_named(backend)
     flow = open_flow(options.progress())
-    model = characterise(parts, seed, workers, flow.cache, flow.progress)
+    model = characterise(parts, seed, workers, flow.cache, flow.progress, scheduler)
     path = save_model(model, out or project_root() / MODEL_FILE)
     text = (
         f"{path}: {model.provenance['runs']} syntheses of {model.provenance['shapes']} shapes, held-out error"

@@ -29,28 +29,43 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "models/cost/native.json"
 FITTED = ("lut", "ff")
-_BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+_RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+_RAMB18_COST, _RAMB36_COST = 129, 257  # of the mapper; a RAMB36 is a little less than two RAMB18
 
 
-def bram18_blocks(bits: float, words: float) -> int:
-    """RAMB18E1 for a memory of ``words`` words of ``bits`` bits, by the best of its shapes."""
+def bram18_blocks(bits: float, words: float, *, written: bool = False) -> int:
+    """The blocks of `block_memory`."""
+    return block_memory(bits, words, written=written)[0]
+
+
+def block_memory(bits: float, words: float, *, written: bool = False) -> tuple[int, int]:
+    """RAMB18E1 (a RAMB36E1 counts as two), and LUTs behind them, of a memory of ``words`` words of ``bits`` bits.
+
+    As yosys' mapper lays it out: a row of the memory holds several words side by side when that takes fewer
+    blocks, and a multiplexer behind it chooses.  ``written`` ones have each such word on bytes of nine bits, which is
+    what a write enables.  Blocks are equal to synthesis for each of 315 memories (4 to 150 bits, 20 to 8,192 words).
+    """
     if bits <= 0 or words <= 0:
-        return 0
-    return min(-(-int(bits) // width) * -(-int(words) // depth) for width, depth in _BRAM18_SHAPES)
+        return 0, 0
+    found = []
+    for unit, cost in ((1, _RAMB18_COST), (2, _RAMB36_COST)):
+        for width, depth in _RAMB18_SHAPES:
+            for wide, deep in ((width, depth), (width, depth * 2), (width * 2, depth))[unit - 1 : 2 * unit - 1]:
+                taken = -(-int(bits) // 9) * 9 if written and wide >= 9 and bits > 8 else int(bits)
+                side_by_side = -(-int(words) // deep)
+                count = -(-side_by_side * taken // wide)
+                found.append((count * cost + side_by_side * bits / 10, count * unit, side_by_side))
+    _, blocks, words_a_row = min(found)
+    return blocks, int(bits) * -(-words_a_row // 4) if words_a_row > 1 else 0
 
 
 def structural(features: Mapping[str, float]) -> tuple[int, int]:
     """DSP48E1 and RAMB18 that the structure implies."""
-    bram = bram18_blocks(features.get("weight_block_bits", 0), features.get("weight_block_words", 0))
-    bram += bram18_blocks(features.get("table_block_bits", 0), features.get("table_block_words", 0))
-    words = features.get("buffer_block_words", 0.0)
-    if words:
-        bram += bram18_blocks(features["buffer_block_bits"] / words, words)
-    return int(features.get("lanes", 0) + by_structure(features, "dsp")), bram
+    return int(by_structure(features, "dsp")), int(by_structure(features, "bram18"))
 
 
 def by_structure(features: Mapping[str, float], target: str) -> float:
-    """LUT, FF or DSP that are counted, not fitted: of an activation, an average or a resonator bank."""
+    """What is counted, not fitted: DSPs, block RAM, and LUTs and flip-flops whose number is known."""
     return features.get(f"{target}_by_structure", 0.0)
 
 

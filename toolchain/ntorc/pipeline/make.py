@@ -63,12 +63,14 @@ def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement
     """The exact optimum with the cost model as calibrated so far."""
     cost = NativeCost(load_model(), flow.store.observations(backend.name, requirement.board.part))
     allocation = allocate(network, backend, cost, requirement)
-    weighted = [item for item in allocation.layers if item.directive.multipliers]
-    for item in weighted:
-        flow.progress.message(
-            f"  {item.layer}: {item.directive.multipliers} multipliers, reuse factor {item.directive.reuse_factor},"
-            f" weights in {'block RAM' if item.directive.weight_storage == 'block' else 'logic'}"
-        )
+    for item in allocation.layers:
+        chosen = item.directive
+        if chosen.multipliers:
+            kind = " in logic" if chosen.multiplier_kind == "logic" else ""
+            flow.progress.message(
+                f"  {item.layer}: {chosen.multipliers} multipliers{kind}, reuse factor {chosen.reuse_factor},"
+                f" weights in {'block RAM' if chosen.weight_storage == 'block' else 'logic'}"
+            )
     flow.progress.message(
         f"  predicted {allocation.latency_cycles} cycles of {allocation.budget_cycles};"
         f" resources from measurements for {allocation.measured_layers} of {len(allocation.layers)} layers,"

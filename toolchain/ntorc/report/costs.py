@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ntorc.allocate.allocation import LayerAllocation
-from ntorc.backends.base import RESOURCES, Resources, Utilisation
+from ntorc.backends.base import RESOURCES, Directive, Resources, Utilisation
 from ntorc.report.blocks import Column, bullets, code, folded, paragraph, section, table
 from ntorc.report.data import ReportData
 from ntorc.report.figures import count, duration, percent, signed
@@ -136,9 +136,9 @@ def _layer_table(data: ReportData, found: list[Resources] | None) -> Markup:
             [
                 layer.layer,
                 layer.kind,
-                count(directive.multipliers) if directive.multipliers else _NONE,
+                _multipliers(directive),
                 count(directive.reuse_factor) if directive.reuse_factor else _NONE,
-                _WHERE.get(directive.weight_storage, directive.weight_storage),
+                _storage(directive),
                 layer.basis,
                 *_pairs(layer.resources, found[index] if found else None),
             ]
@@ -153,6 +153,19 @@ def _layer_table(data: ReportData, found: list[Resources] | None) -> Markup:
         groups = (element("th", name.upper(), colspan="2", scope="colgroup", class_="group") for name in RESOURCES)
         above = element("tr", element("td", colspan="6"), *groups)
     return table(columns, rows, label="Layers with directives and resources", foot=foot, above=above)
+
+
+def _multipliers(directive: Directive) -> str:
+    if not directive.multipliers:
+        return _NONE
+    return count(directive.multipliers) + (" in logic" if directive.multiplier_kind == "logic" else "")
+
+
+def _storage(directive: Directive) -> str:
+    weights = _WHERE.get(directive.weight_storage, directive.weight_storage)
+    if directive.table_storage == "auto":
+        return weights
+    return f"{weights}; tables in {_WHERE[directive.table_storage]}"
 
 
 def _pairs(predicted: Resources, found: Resources | None) -> list[Child]:

@@ -27,7 +27,7 @@ from ntorc.backends.native.cycles import StreamingLatency, engine_for
 from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
-from ntorc.backends.native.resonator_engine import bank_directives, bank_subject
+from ntorc.backends.native.resonator_engine import bank_directives
 from ntorc.backends.native.synth import YOSYS, synthesise, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
@@ -86,7 +86,7 @@ class NativeBackend:
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
             engines.append([engine_for(layer, option.directive.multipliers) for option in row])
-        shell = subject.shell_features(network, hop)
+        shell = subject.shell_features(network, hop, streaming=network.stateful)
         fixed = cost.predict(
             subject.shell_subject(network, hop, streaming=network.stateful), lambda _: shell, str(NO_DIRECTIVE)
         )
@@ -142,7 +142,7 @@ def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, 
         return subject.pool_subject(layer, word.bits), lambda _: pool
     if isinstance(layer, ResonatorBank):
         return (
-            bank_subject(network, layer, word),
+            subject.resonator_subject(network, layer, word),
             lambda text: bank_features(network, layer, word, Directive.parse(text)),
         )
     return (

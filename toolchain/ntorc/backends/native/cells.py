@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ntorc.backends.native.finish import TABLE_IN_LOGIC_ENTRIES
+from ntorc.backends.native.finish import stored_bits, table_in_logic, table_luts
+from ntorc.backends.native.memory_cost import distributed_luts
+from ntorc.cost.native import bram18_blocks
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.layers import GRU, LSTM, Recurrent
 from ntorc.network.network import Network, accumulator_bits
@@ -99,7 +101,7 @@ def cell_tables(layer: Recurrent) -> tuple[FixedFormat, FixedFormat]:
     return layer.gate_format, layer.gate_format if isinstance(layer, LSTM) else layer.output_format
 
 
-def cell_cost(network: Network, layer: Recurrent) -> dict[str, float]:
+def cell_cost(network: Network, layer: Recurrent, table_storage: str) -> dict[str, float]:
     """LUTs and flip-flops of the elementwise part and the state, by structure; its tables' memory; its multiplier.
 
     Two adders and a clip in front of the tables, two words on the way to the multiplier and behind it, and
@@ -108,18 +110,23 @@ def cell_cost(network: Network, layer: Recurrent) -> dict[str, float]:
     accumulator, combined = accumulator_bits(network, layer), combined_bits_of(network, layer)
     gate, inner, output = layer.gate_format.bits, layer.inner_format.bits, layer.output_format.bits
     tables = list(zip((layer.recurrent_activation, layer.activation), cell_tables(layer), strict=True))
-    small = [(word.bits, table.entries) for table, word in tables if table.entries <= TABLE_IN_LOGIC_ENTRIES]
-    large = [(word.bits, table.entries) for table, word in tables if table.entries > TABLE_IN_LOGIC_ENTRIES]
-    memory = (inner if isinstance(layer, LSTM) else output) * -(-layer.units // 32) + output * -(-layer.units // 16)
+    small = [table_luts(table, word) for table, word in tables if table_in_logic(table, table_storage)]
+    large = [
+        bram18_blocks(stored_bits(table, word), table.entries)
+        for table, word in tables
+        if not table_in_logic(table, table_storage)
+    ]
+    state = distributed_luts(2 << layer.units.bit_length(), output)
+    memory = distributed_luts(layer.units, inner if isinstance(layer, LSTM) else output) + state
     return {
-        "kind_cell": 1.0,
+        f"kind_{layer.kind}": 1.0,
         "cell_adders": float(2 * accumulator + 2 * combined + inner + output),
         "cell_words": float(3 * gate + 2 * inner + 2 * output),
-        "lut_by_structure": float(sum(bits * -(-words // 64) for bits, words in small) + memory),
-        "ff_by_structure": float(accumulator + combined),
+        "table_luts": float(sum(small)),
+        "cell_memory": float(memory),
+        "cell_sums": float(accumulator + combined),
         "dsp_by_structure": 1.0,
-        "table_block_bits": float(sum(bits for bits, _ in large)),
-        "table_block_words": float(max((words for _, words in large), default=0)),
+        "bram18_by_structure": float(sum(large)),
     }
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ntorc.backends.native.memory_cost import read_only_luts, varying_bits
+from ntorc.cost.native import bram18_blocks
 from ntorc.network.activations import (
     HARD_SIGMOID_CLIP_BITS,
     HARD_SIGMOID_NUMERATOR,
@@ -15,10 +20,25 @@ from ntorc.network.activations import (
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Feedforward
 from ntorc.network.network import Network, accumulator_bits, widest_bits
+from ntorc.network.reference import table_words
 from ntorc.network.widths import accumulator_fraction, rounding_shift
 
-TABLE_IN_LOGIC_ENTRIES = 256
-"""Tables of up to so many words are put into logic (4 LUTs a bit), larger ones into block RAM."""
+_IN_LOGIC_ENTRIES = {"auto": 256, "lut": 2048, "block": 64}
+"""Tables of up to so many words are put into logic (a LUT a bit and 64 words), larger ones into block RAM."""
+
+
+def table_in_logic(table: Table, storage: str) -> bool:
+    """Whether a table lies in logic under a directive's ``table_storage``."""
+    return table.entries <= _IN_LOGIC_ENTRIES[storage]
+
+
+def table_storages(tables: Sequence[Table]) -> tuple[str, ...]:
+    """The ways to store a layer's tables that differ, ``auto`` first."""
+    found: dict[tuple[bool, ...], str] = {}
+    for storage in _IN_LOGIC_ENTRIES:
+        found.setdefault(tuple(table_in_logic(table, storage) for table in tables), storage)
+    return tuple(found.values())
+
 
 _SOURCES = {
     "ntorc_requantise": ("ntorc_relu.sv", "ntorc_requantise.sv"),
@@ -86,7 +106,17 @@ def finish_parameters(network: Network, layer: Feedforward, input_format: FixedF
     return stated | {"SLOPE_SHIFT": shift} if isinstance(activation, LeakyRelu) else stated
 
 
-def finish_cost(network: Network, layer: Feedforward) -> dict[str, float]:
+def stored_bits(table: Table, word: FixedFormat) -> int:
+    """Bits a word that a table's memory holds."""
+    return varying_bits(table_words(table, word)[:, None], word.bits)
+
+
+def table_luts(table: Table, word: FixedFormat) -> int:
+    """LUTs of a table in logic, in the order of its addresses."""
+    return read_only_luts(np.roll(table_words(table, word), table.entries // 2)[:, None], word.bits)
+
+
+def finish_cost(network: Network, layer: Feedforward, table_storage: str) -> dict[str, float]:
     """LUTs and flip-flops beyond those of ``ntorc_requantise``, by structure; a table's memory.
 
     Each addition of ``ntorc_scale`` takes a LUT a bit of its factor (the bits below pass by) and registers
@@ -94,23 +124,26 @@ def finish_cost(network: Network, layer: Feedforward) -> dict[str, float]:
     """
     activation = layer.activation
     if isinstance(activation, Table):
-        large = activation.entries > TABLE_IN_LOGIC_ENTRIES
+        stored = stored_bits(activation, layer.output_format)
+        large = not table_in_logic(activation, table_storage)
         return {
-            "table_block_bits": float(layer.output_format.bits) if large else 0.0,
-            "table_block_words": float(activation.entries) if large else 0.0,
-            "lut_by_structure": 0.0 if large else float(layer.output_format.bits * -(-activation.entries // 64)),
+            "table_clip": float(accumulator_bits(network, layer)),
+            "bram18_by_structure": float(bram18_blocks(stored, activation.entries) if large else 0),
+            "table_luts": 0.0 if large else float(table_luts(activation, layer.output_format)),
         }
+    if activation == "linear" or activation == "relu":
+        word, shift = layer.output_format, rounding_shift(layer, network.before(layer))
+        above = accumulator_bits(network, layer) - shift - word.bits
+        return {"clipped_bits": float(max(above, 0) + word.bits) if word.overflow == "saturate" else 0.0}
     if isinstance(activation, LeakyRelu):
         numerator, factor, words = activation.numerator, accumulator_bits(network, layer), 1
-    elif activation == "hard_sigmoid":
-        fraction = accumulator_fraction(layer, network.formats[network.layers.index(layer)])
-        numerator, factor, words = HARD_SIGMOID_NUMERATOR, fraction + HARD_SIGMOID_CLIP_BITS + 1, 2
     else:
-        return {}
+        fraction = accumulator_fraction(layer, network.before(layer))
+        numerator, factor, words = HARD_SIGMOID_NUMERATOR, fraction + HARD_SIGMOID_CLIP_BITS + 1, 2
     additions = numerator.bit_count() - 1
     return {
-        "lut_by_structure": float(additions * (factor + 1) + words * factor),
-        "ff_by_structure": float(additions * (2 * factor + numerator.bit_length() // 2) + words * factor),
+        "scale_adders": float(additions * (factor + 1)),
+        "scale_words": float(words * factor),
     }
 
 
@@ -173,6 +206,7 @@ class Quotient:
         """LUTs and flip-flops beyond those of a maximum pool, by structure (see `finish_cost`)."""
         additions, factor = self.reciprocal.bit_count() - 1, self.largest.bit_length() - self.drop
         return {
-            "lut_by_structure": float(additions * (factor + 1) + self.bits),
-            "ff_by_structure": float(additions * (2 * factor + 1) + factor),
+            "kind_average": 1.0,
+            "average_adders": float(additions * (factor + 1)),
+            "average_sums": float(factor),
         }

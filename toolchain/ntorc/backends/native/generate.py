@@ -8,11 +8,11 @@ from ntorc.backends.base import Directive
 from ntorc.backends.native.cells import cell_parameters, cell_sources, cell_tables, gate_biases, gate_columns
 from ntorc.backends.native.cycles import engine_weights
 from ntorc.backends.native.finish import (
-    TABLE_IN_LOGIC_ENTRIES,
     Quotient,
     finish_module,
     finish_parameters,
     finish_sources,
+    table_in_logic,
 )
 from ntorc.backends.native.geometry import Engine, engine_of
 from ntorc.backends.native.resonator_engine import bank_engine, bank_parameters, pole_words
@@ -39,9 +39,14 @@ BANK_SOURCES = (
 )
 
 
-def engine_sources(layer: WeightedLayer) -> tuple[str, ...]:
+def engine_sources(layer: WeightedLayer, directive: Directive) -> tuple[str, ...]:
     """The hand-written files of a weighted layer."""
-    return (*_ENGINE, *(cell_sources(layer) if isinstance(layer, Recurrent) else finish_sources(layer.activation)))
+    multiplier = ("ntorc_logic_multiplier.sv",) if directive.multiplier_kind == "logic" else ()
+    return (
+        *multiplier,
+        *_ENGINE,
+        *(cell_sources(layer) if isinstance(layer, Recurrent) else finish_sources(layer.activation)),
+    )
 
 
 def pool_sources(layer: Pool) -> tuple[str, ...]:
@@ -140,7 +145,9 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
     style = "block" if directive.weight_storage == "block" else "logic"
     name = f"layer_{layer.name}"
     parameters = engine_parameters(network, layer, engine, input_format)
-    tables, finish = finish_text(network, layer, input_format)
+    if directive.multiplier_kind == "logic":
+        parameters["LOGIC"] = 1
+    tables, finish = finish_text(network, layer, input_format, directive.table_storage)
     return (
         rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)
         + "\n"
@@ -168,10 +175,12 @@ def _stated(parameters: Mapping[str, int | str]) -> str:
     return ", ".join(f".{key}({value})" for key, value in parameters.items())
 
 
-def finish_text(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> tuple[str, str]:
+def finish_text(
+    network: Network, layer: WeightedLayer, input_format: FixedFormat, table_storage: str
+) -> tuple[str, str]:
     """The stage between the engine's sums and its pushes: its tables as modules, and its instances."""
     if isinstance(layer, Recurrent):
-        return _cell_text(network, layer, input_format)
+        return _cell_text(network, layer, input_format, table_storage)
     head = (
         f"  {finish_module(layer.activation)} #({_stated(finish_parameters(network, layer, input_format))}) finish (\n"
         "      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data), .out_valid(push),"
@@ -179,17 +188,17 @@ def finish_text(network: Network, layer: WeightedLayer, input_format: FixedForma
     if not isinstance(layer.activation, Table):
         return "", f"{head} .out_data(push_data)\n  );\n"
     name = f"layer_{layer.name}_table"
-    return "\n" + table_module(name, layer.activation, layer.output_format), (
+    return "\n" + table_module(name, layer.activation, layer.output_format, table_storage), (
         f"  logic [{layer.activation.address_bits - 1}:0] table_address;\n{head} .table_address\n  );\n"
         f"  {name} entries (.clk, .address(table_address), .data(push_data));\n"
     )
 
 
-def _cell_text(network: Network, layer: Recurrent, input_format: FixedFormat) -> tuple[str, str]:
+def _cell_text(network: Network, layer: Recurrent, input_format: FixedFormat, table_storage: str) -> tuple[str, str]:
     name, words = f"layer_{layer.name}", cell_tables(layer)
     tables = (layer.recurrent_activation, layer.activation)
     modules = "".join(
-        "\n" + table_module(f"{name}_{kind}", table, word)
+        "\n" + table_module(f"{name}_{kind}", table, word, table_storage)
         for kind, table, word in zip(("gates", "table"), tables, words, strict=True)
     )
     return modules, (
@@ -204,11 +213,11 @@ def _cell_text(network: Network, layer: Recurrent, input_format: FixedFormat) ->
     )
 
 
-def table_module(name: str, table: Table, word: FixedFormat) -> str:
+def table_module(name: str, table: Table, word: FixedFormat, storage: str) -> str:
     """An activation's table, addressed by the index as two's complement."""
     words = table_words(table, word).tolist()
     half = table.entries // 2
-    style = "logic" if table.entries <= TABLE_IN_LOGIC_ENTRIES else "block"
+    style = "logic" if table_in_logic(table, storage) else "block"
     return rom_module(name, words[half:] + words[:half], word.bits, style, registered=True)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ntorc.backends.base import Directive
 from ntorc.backends.native.cells import cell_cycles
-from ntorc.backends.native.finish import finish_cycles
+from ntorc.backends.native.finish import finish_cycles, table_storages
+from ntorc.network.activations import Table
 from ntorc.network.layers import Conv1D, Recurrent, WeightedLayer
 
 
@@ -121,12 +122,26 @@ def legal_lanes(filters: int) -> tuple[int, ...]:
 _LOGIC_ROM_BITS = 32768  # beyond it (about 512 LUTs) weights in logic never pay and synthesise slowly
 
 
+_NARROW_WEIGHT_BITS = 8
+"""Up to here a multiplier may be put into logic: four rows of Booth's recoding, a cycle of the clock at most."""
+
+
+def tables_of(layer: WeightedLayer) -> tuple[Table, ...]:
+    """The tables of a layer's activations."""
+    used = (layer.recurrent_activation, layer.activation) if isinstance(layer, Recurrent) else (layer.activation,)
+    return tuple(item for item in used if isinstance(item, Table))
+
+
 def legal_directives(layer: WeightedLayer) -> tuple[Directive, ...]:
-    """All directives of a weighted layer: lanes times the storage of the weights."""
+    """All directives of a weighted layer: lanes, storage of weights and tables, kind of multiplier."""
     found = []
+    kinds = ("dsp", "logic") if layer.weight_format.bits <= _NARROW_WEIGHT_BITS else ("dsp",)
+    storages = table_storages(tables_of(layer))
     for lanes in legal_lanes(engine_of(layer, 1).filters):
         engine = engine_of(layer, lanes)
         small = engine.rom_words * lanes * layer.weight_format.bits <= _LOGIC_ROM_BITS
         for storage in ("lut", "block") if small else ("block",):
-            found.append(Directive(lanes, engine.reuse_factor, storage))
+            found += [
+                Directive(lanes, engine.reuse_factor, storage, kind, tables) for kind in kinds for tables in storages
+            ]
     return tuple(found)

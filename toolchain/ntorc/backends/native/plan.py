@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
 from ntorc.backends.native import generate, shell, subject
-from ntorc.backends.native.resonator_engine import bank_subject
+from ntorc.backends.native.sources import library_sources
 from ntorc.errors import DataError
 from ntorc.network.layers import Layer, Pool
 from ntorc.network.network import Network
 from ntorc.network.resonator_layer import ResonatorBank
-from ntorc.paths import gateware_folder
 from ntorc.records import digest_of
 
 TOP = "ntorc_top"
 SHELL = "ntorc_fitted_shell"
 
 
-def library_sources(names: Iterable[str]) -> dict[str, str]:
-    """The hand-written SystemVerilog by name."""
-    return {name: (gateware_folder() / name).read_text(encoding="utf-8") for name in names}
-
-
 NO_DIRECTIVE = Directive(0, 0, "none")
 
 
-def _library(layer: Layer) -> tuple[str, ...]:
+def _library(layer: Layer, directive: Directive) -> tuple[str, ...]:
     """The hand-written files of a layer."""
     if isinstance(layer, Pool):
         return generate.pool_sources(layer)
-    return generate.BANK_SOURCES if isinstance(layer, ResonatorBank) else generate.engine_sources(layer)
+    return generate.BANK_SOURCES if isinstance(layer, ResonatorBank) else generate.engine_sources(layer, directive)
 
 
 def make_plan(
@@ -56,7 +50,7 @@ def make_plan(
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
     ID are the same design.
     """
-    libraries = [_library(layer) for layer in network.layers]
+    libraries = [_library(layer, one) for layer, one in zip(network.layers, directives, strict=False)]
     streaming = network.stateful  # such a network takes samples as they come, each once
     if streaming and hop != network.input_length:
         raise DataError(
@@ -75,7 +69,7 @@ def make_plan(
             text = subject.pool_subject(layer, word.bits)
         elif isinstance(layer, ResonatorBank):
             files[f"{name}.sv"] = generate.bank_modules(network, layer, directive, word)
-            text = bank_subject(network, layer, word)
+            text = subject.resonator_subject(network, layer, word)
         else:
             files[f"{name}.sv"] = generate.layer_modules(network, layer, directive, word)
             text = subject.engine_subject(network, layer, word)

@@ -7,6 +7,7 @@ fit one).  Every memory is small and lies in logic, so no bank takes a block RAM
 from __future__ import annotations
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.memory_cost import distributed_luts
 from ntorc.backends.native.resonator_engine import BankEngine, bank_engine, bank_parameters
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
@@ -28,15 +29,6 @@ def bank_features(
         "lut_by_structure": float(_memory_luts(layer, engine, widths) + _logic_luts(layer, engine, widths)),
         "ff_by_structure": float(_flip_flops(layer, engine, widths)),
     }
-
-
-def distributed_luts(words: int, bits: int) -> int:
-    """LUTs of a distributed memory with one writing and one reading port: RAM32M, RAM64M, RAM128X1D."""
-    if words <= 32:
-        return 4 * -(-bits // 6)
-    if words <= 64:
-        return 4 * -(-bits // 3)
-    return 4 * bits * -(-words // 128)
 
 
 def _read_only_luts(words: int, bits: int) -> int:

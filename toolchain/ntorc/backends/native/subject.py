@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ntorc.backends.base import Directive
-from ntorc.backends.native.cells import cell_cost
+from ntorc.backends.native.cells import cell_cost, gate_columns
 from ntorc.backends.native.finish import Quotient, finish_cost
-from ntorc.backends.native.generate import address_bits
-from ntorc.backends.native.geometry import engine_of
-from ntorc.backends.native.shell import STREAM_DEPTH, window_depth
-from ntorc.network.formats import FixedFormat
+from ntorc.backends.native.generate import BANK_SOURCES, address_bits, bias_words, engine_sources, pool_sources
+from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.backends.native.memory_cost import (
+    distributed_luts,
+    multiplexer_luts,
+    read_only_luts,
+    varying_bits,
+)
+from ntorc.backends.native.resonator_engine import bank_subject
+from ntorc.backends.native.shell import STREAM_DEPTH, shell_sources, window_depth
+from ntorc.backends.native.sources import revision
+from ntorc.cost.native import block_memory
+from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.layers import AveragePool1D, Pool, Recurrent, WeightedLayer
 from ntorc.network.network import Network, accumulator_bits
+from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.network.widths import accumulator_fraction, product_shift
+
+SMALL_BUFFER_WORDS = 256
+"""Memories of samples and inputs up to so many words lie in logic (``ntorc_mvm``, ``ntorc_window``)."""
 
 
 def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFormat) -> str:
@@ -19,6 +34,8 @@ def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFo
     engine = engine_of(layer, 1)
     word = layer.output_format
     cut = "" if layer.accumulator is None else f" cut={product_shift(layer, input_format)}"
+    # with the multiplier in logic, as one of a layer's directives needs it: all have one subject
+    cut += f" gateware={revision(engine_sources(layer, Directive(1, 1, multiplier_kind='logic')))}"
     if isinstance(layer, Recurrent):
         return (
             f"{layer.kind} steps={engine.length} channels={engine.channels} units={layer.units} in={input_format.bits}"
@@ -38,20 +55,25 @@ def engine_subject(network: Network, layer: WeightedLayer, input_format: FixedFo
 def pool_subject(layer: Pool, bits: int) -> str:
     """Signature of a pooling layer."""
     kind = "average" if isinstance(layer, AveragePool1D) else "pool"
-    return f"{kind} length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
+    return (
+        f"{kind} length={layer.input_length} channels={layer.input_channels} pool={layer.pool} bits={bits}"
+        f" gateware={revision(pool_sources(layer))}"
+    )
+
+
+def resonator_subject(network: Network, layer: ResonatorBank, input_format: FixedFormat) -> str:
+    """Signature of a resonator bank."""
+    return f"{bank_subject(network, layer, input_format)} gateware={revision(BANK_SOURCES)}"
 
 
 def shell_subject(network: Network, hop: int, *, streaming: bool = False, dma: bool = False) -> str:
-    """Signature of the shell around a network.
-
-    ``version=3`` (of the register map) sets it apart from earlier shells: what a store knows about those says
-    nothing about this one.
-    """
+    """Signature of the shell around a network."""
     depth = STREAM_DEPTH if streaming else window_depth(network.input_length, hop)
     options = (" streaming" if streaming else "") + (" dma" if dma else "")
     return (
-        f"shell version=3{options} window={network.input_length} depth={depth}"
+        f"shell{options} window={network.input_length} depth={depth}"
         f" in={network.input_format.bits} out={network.output_format.bits} outputs={network.outputs}"
+        f" gateware={revision(shell_sources(streaming=streaming, dma=dma))}"
     )
 
 
@@ -60,44 +82,81 @@ def engine_features(
 ) -> dict[str, float]:
     """The physical basis of an engine's LUT and FF counts (see `cost.native`).
 
-    Widths of registers and multiplexers, words of distributed memory in the units in which a LUT holds
-    them, and address widths; all from the structure of ``ntorc_conv1d``.
+    Widths of registers and multiplexers, LUTs of memories in logic, and widths of counters and addresses; all
+    from the structure of ``ntorc_conv1d`` and ``ntorc_mvm``, whose names the shorter ones here are.
     """
     engine = engine_of(layer, directive.multipliers)
     accumulator = accumulator_bits(network, layer)
-    rom_bits = engine.lanes * layer.weight_format.bits
     in_logic = directive.weight_storage == "lut"
     depth = engine.slots * engine.channels
     last_tap = (engine.positions - 1) * engine.stride + engine.span - engine.pad_left
     masked = engine.pad_left > 0 or last_tap > engine.length
-    small_buffer = depth <= 256
+    operand = max(input_format.bits, layer.output_format.bits) if engine.state else input_format.bits
+    soft = directive.multiplier_kind == "logic"
+    vectors = address_bits(engine.length + engine.positions * engine.stride + engine.slots + engine.span) + 2
+    finish = (
+        cell_cost(network, layer, directive.table_storage)
+        if isinstance(layer, Recurrent)
+        else finish_cost(network, layer, directive.table_storage)
+    )
+    words = _weight_rows(network, layer, engine)
+    stored = varying_bits(words, layer.weight_format.bits)
+    buffer_blocks, buffer_luts = (
+        (0, distributed_luts(depth, input_format.bits))
+        if depth <= SMALL_BUFFER_WORDS
+        else block_memory(input_format.bits, depth, written=True)
+    )
+    rom_blocks, rom_luts = (
+        (0, read_only_luts(words, layer.weight_format.bits)) if in_logic else block_memory(stored, engine.rom_words)
+    )
+    biases = np.asarray(bias_words(network, layer, input_format), np.int64)[:, None]
     return {
+        **finish,
         "kind_engine": 1.0,
         "lanes": float(engine.lanes),
         "accumulator_bits": float(accumulator),
         "hold_bits": float(engine.lanes * accumulator),
-        "hold_multiplexed": float((engine.lanes - 1) * accumulator) if engine.lanes > 1 else 0.0,
+        "hold_multiplexed": float(accumulator * multiplexer_luts(engine.lanes)),
+        "kernel": float(engine.kernel > 1),
+        "one_group": float(engine.groups == 1),
+        "operand_bits": float(operand),
+        "fed_back_bits": float(operand) if engine.state else 0.0,
         "in_bits": float(input_format.bits),
         "out_bits": float(layer.output_format.bits),
-        "buffer_luts": float(input_format.bits * -(-depth // 64)) if small_buffer else 0.0,
-        "fifo_luts": float(layer.output_format.bits * -(-2 * engine.outputs // 32)),
-        "bias_luts": float(accumulator * -(-engine.filters // 64)),
-        "rom_luts": float(rom_bits * -(-engine.rom_words // 64)) if in_logic else 0.0,
-        "rom_bits_small": float(rom_bits) if in_logic else 0.0,
-        "address_bits": float(
-            address_bits(depth) * 3
-            + address_bits(engine.rom_words)
-            + 3 * address_bits(engine.length)
-            + address_bits(engine.filters) * 4
-            + address_bits(engine.inputs)
-        ),
-        "masked": float(masked) * input_format.bits,
-        "weight_block_words": 0.0 if in_logic else float(engine.rom_words),
-        "weight_block_bits": 0.0 if in_logic else float(rom_bits),
-        "buffer_block_bits": 0.0 if small_buffer else float(depth * input_format.bits),
-        "buffer_block_words": 0.0 if small_buffer else float(depth),
-        **(cell_cost(network, layer) if isinstance(layer, Recurrent) else finish_cost(network, layer)),
+        "memory_luts": float(buffer_luts + distributed_luts(2 * engine.outputs, layer.output_format.bits)),
+        "read_only_luts": float(read_only_luts(biases, accumulator) + rom_luts),
+        "rom_bits_in_logic": float(stored) if in_logic and engine.rom_words > 1 else 0.0,
+        "buffer_address_bits": float(address_bits(depth)),
+        "rom_address_bits": float(address_bits(engine.rom_words)),
+        "vector_bits": float(vectors),
+        "position_bits": float(address_bits(engine.positions + 1)),
+        "element_bits": float(address_bits(engine.interval_cycles + 1)),
+        "group_bits": float(address_bits(engine.groups)) if engine.groups > 1 else 0.0,
+        "filter_bits": float(address_bits(engine.filters)),
+        "lane_bits": float(address_bits(engine.lanes + 1)),
+        "channel_bits": float(address_bits(engine.channels)) if engine.channels > 1 else 0.0,
+        "fifo_address_bits": float(address_bits(2 * engine.outputs)),
+        "masked": float(masked),
+        "masked_bits": float(masked) * operand,
+        "strided": float(engine.stride > 1 or engine.dilation > 1) * address_bits(depth),
+        "one_position": float(engine.positions == 1),
+        "logic_products": float(engine.lanes * -(-layer.weight_format.bits // 2) * (operand + 2)) if soft else 0.0,
+        "logic_sums": float(engine.lanes * accumulator) if soft else 0.0,
+        "logic_words": float(engine.lanes * (operand + 2 * layer.weight_format.bits)) if soft else 0.0,
+        "cut_sums": float(engine.lanes * accumulator) if layer.accumulator is not None and not soft else 0.0,
+        "dsp_by_structure": finish.get("dsp_by_structure", 0.0) + (0.0 if soft else engine.lanes),
+        "bram18_by_structure": finish.get("bram18_by_structure", 0.0) + buffer_blocks + rom_blocks,
     }
+
+
+def _weight_rows(network: Network, layer: WeightedLayer, engine: Engine) -> IntArray:
+    """Words of the weights' memory ``[n, lanes]``, in the order of its addresses."""
+    weights = network.weights[layer.name]
+    matrix = gate_columns(layer, weights) if isinstance(layer, Recurrent) else weights.reshape(engine.inputs, -1)
+    padded = np.zeros((engine.inputs, engine.groups * engine.lanes), np.int64)
+    padded[:, : matrix.shape[1]] = matrix
+    by_group = padded.reshape(engine.inputs, engine.groups, engine.lanes).swapaxes(0, 1)
+    return by_group.reshape(-1, engine.lanes)
 
 
 def pool_features(layer: Pool, bits: int) -> dict[str, float]:
@@ -106,23 +165,32 @@ def pool_features(layer: Pool, bits: int) -> dict[str, float]:
     return {
         **extra,
         "kind_pool": 1.0,
-        "out_bits": float(bits),
-        "fifo_luts": float(bits * -(-layer.input_channels // 32)),
-        "address_bits": float(
+        "pool_bits": float(bits),
+        "pool_adders": float(bits) * (layer.pool > 2),
+        "memory_luts": float(distributed_luts(layer.input_channels, bits)),
+        "pool_address_bits": float(
             address_bits(layer.input_channels) + address_bits(layer.input_length) + address_bits(layer.pool)
         ),
     }
 
 
-def shell_features(network: Network, hop: int) -> dict[str, float]:
+def shell_features(network: Network, hop: int, *, streaming: bool = False, dma: bool = False) -> dict[str, float]:
     """The basis of the shell's counts."""
-    depth = window_depth(network.input_length, hop)
+    depth = STREAM_DEPTH if streaming else window_depth(network.input_length, hop)
+    bits, outputs = network.input_format.bits, network.outputs
+    blocks, luts = (
+        (0, distributed_luts(depth, bits)) if depth <= SMALL_BUFFER_WORDS else block_memory(bits, depth, written=True)
+    )
     return {
         "kind_shell": 1.0,
-        "in_bits": float(network.input_format.bits),
-        "buffer_luts": float(network.input_format.bits * -(-depth // 64)) if depth <= 256 else 0.0,
-        "buffer_block_bits": 0.0 if depth <= 256 else float(depth * network.input_format.bits),
-        "buffer_block_words": 0.0 if depth <= 256 else float(depth),
-        "address_bits": float(3 * address_bits(depth)),
-        "results": 32.0 * (network.outputs - 1),
+        "shell_streaming": float(streaming),
+        "shell_dma": float(dma),
+        "in_bits": float(bits),
+        "shell_out_bits": float(network.output_format.bits),
+        "memory_luts": float(luts),
+        "shell_address_bits": float(address_bits(depth)),
+        "results": float(network.output_format.bits * (outputs - 1)),
+        "results_multiplexed": float(network.output_format.bits * multiplexer_luts(outputs)),
+        "results_sent": float(network.output_format.bits * outputs) if dma else 0.0,
+        "bram18_by_structure": float(blocks),
     }

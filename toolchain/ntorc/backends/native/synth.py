@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ntorc.backends.base import Resources
+from ntorc.backends.base import RESOURCES, Resources
 from ntorc.backends.native.webassembly import WebAssemblyTool
 from ntorc.errors import ToolError
 from ntorc.records import digest_of, write_atomically
@@ -68,6 +68,23 @@ def count_cells(cells: Mapping[str, int]) -> Resources:
     )
 
 
+def _kept(files: Mapping[str, str], top: str, cache: Path) -> Path:
+    key = digest_of({"files": dict(files), "top": top, "tool": yosys_version(), "script": _SCRIPT})
+    return cache / "synthesis" / f"{key[:32]}.json"
+
+
+def known(files: Mapping[str, str], top: str, cache: Path) -> Resources | None:
+    """What an earlier synthesis of the same text gave, or None."""
+    kept = _kept(files, top, cache)
+    return Resources(**json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else None
+
+
+def remember(files: Mapping[str, str], top: str, cache: Path, resources: Resources) -> None:
+    """Keep what synthesis gave, for `known`."""
+    content = {name: getattr(resources, name) for name in RESOURCES}
+    write_atomically(_kept(files, top, cache), json.dumps(content).encode())
+
+
 def synthesise(files: Mapping[str, str], top: str, cache: Path) -> Resources:
     """Resources of one module with everything below it.
 
@@ -76,10 +93,15 @@ def synthesise(files: Mapping[str, str], top: str, cache: Path) -> Resources:
         top: the module.
         cache: folder for finished results.
     """
-    key = digest_of({"files": dict(files), "top": top, "tool": yosys_version(), "script": _SCRIPT})
-    kept = cache / "synthesis" / f"{key[:32]}.json"
-    if kept.is_file():
-        return Resources(**json.loads(kept.read_text(encoding="utf-8")))
+    found = known(files, top, cache)
+    if found is None:
+        found = fresh_synthesis(files, top)
+        remember(files, top, cache, found)
+    return found
+
+
+def fresh_synthesis(files: Mapping[str, str], top: str) -> Resources:
+    """`synthesise` without a cache."""
     with tempfile.TemporaryDirectory(prefix="ntorc-synthesis-") as name:
         folder = Path(name)
         for path, text in files.items():
@@ -88,9 +110,7 @@ def synthesise(files: Mapping[str, str], top: str, cache: Path) -> Resources:
         (folder / "synthesis.ys").write_text(_SCRIPT.format(sources=sources, top=top), encoding="utf-8")
         run_yosys(["-q", "-s", "synthesis.ys"], folder)
         cells = json.loads((folder / "stat.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
-    resources = count_cells(cells)
-    write_atomically(kept, json.dumps({k: getattr(resources, k) for k in ("lut", "ff", "dsp", "bram18")}).encode())
-    return resources
+    return count_cells(cells)
 
 
 def run_yosys(arguments: list[str], folder: Path) -> str:
