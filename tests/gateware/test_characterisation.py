@@ -11,7 +11,11 @@ from ntorc.backends.base import Part, Resources
 from ntorc.backends.native import characterise
 from ntorc.backends.native.characterise import Trial, draw_trials
 from ntorc.backends.native.synth import known
+from ntorc.errors import UsageError
+from ntorc.pipeline.cost_bench import cost_accuracy
+from ntorc.pipeline.flow import Flow
 from ntorc.progress import Silent
+from ntorc.store.local import LocalStore
 
 
 def adders(widths: list[int]) -> list[Trial]:
@@ -30,18 +34,18 @@ def flip_flops(results: list[Resources]) -> list[float]:
 
 
 def test_results_come_in_order_and_are_kept_one_by_one(tmp_path: Path) -> None:
-    first = characterise._synthesised(adders([8, 5]), 2, None, tmp_path, Silent())
+    first = characterise.synthesised(adders([8, 5]), 2, None, tmp_path, Silent())
     assert flip_flops(first) == [8, 5]
     trials = adders([8, 12, 5])
     assert [known(t.files, t.part.top, tmp_path) is None for t in trials] == [False, True, False]
-    assert flip_flops(characterise._synthesised(trials, 1, None, tmp_path, Silent())) == [8, 12, 5]
+    assert flip_flops(characterise.synthesised(trials, 1, None, tmp_path, Silent())) == [8, 12, 5]
 
 
 def test_what_is_known_needs_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trials = adders([6])
-    wanted = characterise._synthesised(trials, 1, None, tmp_path, Silent())
+    wanted = characterise.synthesised(trials, 1, None, tmp_path, Silent())
     monkeypatch.setattr("distributed.Client.submit", None)
-    assert characterise._synthesised(trials, 1, None, tmp_path, Silent()) == wanted
+    assert characterise.synthesised(trials, 1, None, tmp_path, Silent()) == wanted
 
 
 def test_workers_of_a_scheduler_synthesise_and_the_results_are_kept_here(tmp_path: Path) -> None:
@@ -49,7 +53,7 @@ def test_workers_of_a_scheduler_synthesise_and_the_results_are_kept_here(tmp_pat
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster:
         address = cluster.scheduler_address
         assert address.startswith("tcp://127.0.0.1:")
-        results = characterise._synthesised(trials, 1, address, tmp_path, Silent())
+        results = characterise.synthesised(trials, 1, address, tmp_path, Silent())
     assert flip_flops(results) == [7, 9, 11]
     assert all(known(t.files, t.part.top, tmp_path) for t in trials)
 
@@ -64,3 +68,8 @@ def test_drawn_parts_cover_every_kind_of_engine_and_directive() -> None:
     shells = [trial.part.subject for trial in trials if trial.part.subject.startswith("shell")]
     assert any(" streaming" in text for text in shells)
     assert any(" dma" in text for text in shells)
+
+
+def test_the_model_is_not_judged_by_the_parts_it_was_fitted_to(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="was fitted to"):
+        cost_accuracy(Flow(LocalStore(tmp_path / "store"), tmp_path / "cache", tmp_path, Silent()), 1, 20)

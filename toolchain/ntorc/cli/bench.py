@@ -40,6 +40,7 @@ def bench(
     """Rerun a benchmark of docs/results.md.
 
     \b
+    ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
@@ -109,6 +110,19 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(lines)
 
 
+def _cost(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.cost_bench import cost_accuracy
+
+    result = cost_accuracy(flow, asked.seed, asked.count)
+    return result, (
+        f"{result['parts']} parts of seed {result['seed']}: LUT {result['lut']['mape_percent']} %, FF"
+        f" {result['ff']['mape_percent']} % off (mean absolute), in sum {result['lut']['total_percent']} % and"
+        f" {result['ff']['total_percent']} %; below the bound {result['lut']['below_bound_percent']} % and"
+        f" {result['ff']['below_bound_percent']} %; exact: DSP {result['dsp']['exact_percent']} %, block RAM"
+        f" {result['bram18']['exact_percent']} %"
+    )
+
+
 def _timing(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.timing_bench import placed_clock
 
@@ -148,6 +162,7 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
 
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
+    "cost": _cost,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,

@@ -136,7 +136,7 @@ def _draw_part(draw: random.Random) -> tuple[FixedFormat, int, tuple[WeightedLay
     return word, layer.input_length, (layer,)
 
 
-def _synthesised(
+def synthesised(
     trials: Sequence[Trial], workers: int, scheduler: str | None, cache: Path, progress: Progress
 ) -> list[Resources]:
     """Every trial's resources, in order; what is not known yet by Dask workers.
@@ -187,7 +187,7 @@ def characterise(
         scheduler: address of a Dask scheduler whose workers, with ntorc installed, synthesise instead.
     """
     trials = list(draw_trials(seed, count))
-    results = _synthesised(trials, workers, scheduler, cache, progress)
+    results = synthesised(trials, workers, scheduler, cache, progress)
     return fit(
         [t.features for t in trials],
         results,
