@@ -21,7 +21,7 @@ def stage(network: Network, index: int) -> str:
     (layer,) = network.weighted_layers
     accumulator = accumulator_bits(network, layer)
     bias = bias_words(network, layer, network.input_format)[0]
-    tables, instances = finish_text(network, layer, network.input_format)
+    tables, instances = finish_text(network, layer, network.input_format, "auto")
     return tables + (
         f"module stage_{index} (\n  input logic clk, input logic rst, input logic sum_valid,\n"
         f"  input logic signed [{accumulator - 1}:0] sum_data, output logic push,\n"
