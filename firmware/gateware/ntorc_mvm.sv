@@ -316,5 +316,6 @@ module ntorc_mvm #(
     end else if (sum_valid) lane_at <= lane_at + 1'b1;
   end
   assign sum_valid = (lane_at != lanes_held);
-  assign sum_data  = hold[lane_at*ACC_BITS+:ACC_BITS];
+  localparam int LAW = (LANES > 1) ? $clog2(LANES) : 1;
+  ntorc_select #(.BITS(ACC_BITS), .INPUTS(LANES)) sum_select (.words(hold), .at(lane_at[LAW-1:0]), .word(sum_data));
 endmodule

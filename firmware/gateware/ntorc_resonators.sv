@@ -192,7 +192,8 @@ module ntorc_resonators #(
   logic signed [SUM_BITS-1:0] sums[LANES];
   wire signed [SUM_BITS-1:0] sum = sums[0];
   /* verilator lint_on UNUSEDSIGNAL */
-  wire signed [STATE_BITS-1:0] picked = states[item_lane*STATE_BITS+:STATE_BITS];
+  logic signed [STATE_BITS-1:0] picked;
+  ntorc_select #(.BITS(STATE_BITS), .INPUTS(LANES)) state_select (.words(states), .at(item_lane), .word(picked));
   wire [2*WORD_BITS-1:0] power = sum[2*WORD_BITS-1:0];
   wire squaring = stage[1] || stage[2];
   wire lent = squaring || stage[5] || stage[6];

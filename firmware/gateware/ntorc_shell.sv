@@ -120,7 +120,7 @@ module ntorc_shell #(
   end
 
   // ---- results ---------------------------------------------------------------------------------------
-  logic [OUTPUTS*32-1:0] collected, results;
+  logic [OUTPUTS*OUT_BITS-1:0] results;
   logic [OW-1:0] output_at;
   logic valid;
   logic [15:0] warming;  // results that are not yet valid
@@ -148,13 +148,13 @@ module ntorc_shell #(
     wire unused = &{1'b0, s_axis_tvalid, m_axis_tready};
   end
 
-  always_comb begin
-    collected = results;
-    collected[output_at*32+:32] = 32'(out_data);
+  for (genvar output_index = 0; output_index < OUTPUTS; output_index++) begin : kept
+    always_ff @(posedge clk) begin
+      if (take && output_at == OW'(output_index)) results[output_index*OUT_BITS+:OUT_BITS] <= out_data;
+    end
   end
 
   always_ff @(posedge clk) begin
-    if (take) results <= collected;
     lost_before <= lost && !clear;
     if (clear) begin
       overrun      <= 1'b0;
@@ -184,6 +184,10 @@ module ntorc_shell #(
   logic [63:0] cycles;
   logic [31:0] cycles_hi;
   wire [9:0] result_index = read_address[11:2] - 10'(`NTORC_RESULT >> 2);
+  logic signed [OUT_BITS-1:0] result;
+  ntorc_select #(.BITS(OUT_BITS), .INPUTS(OUTPUTS)) result_select (
+      .words(results), .at(result_index[OW-1:0]), .word(result)
+  );
 
   always_ff @(posedge clk) begin
     cycles <= rst ? '0 : cycles + 1'b1;
@@ -208,7 +212,7 @@ module ntorc_shell #(
       `NTORC_WARM_UP:       read_value = 32'(WARM_UP);
       `NTORC_FEATURES:      read_value = {30'd0, STREAMS, STREAMING};
       default:
-      read_value = (result_index < 10'(OUTPUTS)) ? results[result_index[OW-1:0]*32+:32] : probe_value;
+      read_value = (result_index < 10'(OUTPUTS)) ? 32'(result) : probe_value;
     endcase
   end
 endmodule

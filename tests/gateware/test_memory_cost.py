@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ntorc.backends.native.generate import rom_module
-from ntorc.backends.native.memory_cost import distributed_luts
+from ntorc.backends.native.memory_cost import distributed_luts, multiplexer_luts
 from ntorc.backends.native.synth import synthesise
 from ntorc.cost.native import block_memory, bram18_blocks
+from ntorc.paths import project_root
 
 WRITTEN = """\
 module memory (
@@ -48,3 +49,12 @@ def test_distributed_memories(bits: int, words: int, ntorc_cache: Path) -> None:
     found = synthesise({"memory.sv": text}, "memory", ntorc_cache)
     assert found.bram18 == 0
     assert found.lut == pytest.approx(distributed_luts(words, bits), rel=0.05)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4, 5, 9, 16, 17, 24, 41, 64])
+def test_a_choice_costs_what_its_tree_says(inputs: int, ntorc_cache: Path) -> None:
+    bits = 7
+    source = (project_root() / "firmware/gateware/ntorc_select.sv").read_text(encoding="utf-8")
+    source = source.replace("BITS   = 16", f"BITS = {bits}").replace("INPUTS = 4", f"INPUTS = {inputs}")
+    found = synthesise({"ntorc_select.sv": source}, "ntorc_select", ntorc_cache)
+    assert found.lut == bits * multiplexer_luts(inputs)

@@ -25,9 +25,10 @@ from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.network.resonators import log2_table
 from ntorc.network.widths import product_shift, rounding_shift
 
-_ENGINE = ("ntorc_fifo.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
+_ENGINE = ("ntorc_fifo.sv", "ntorc_select.sv", "ntorc_mvm.sv", "ntorc_conv1d.sv")
 BANK_SOURCES = (
     "ntorc_fifo.sv",
+    "ntorc_select.sv",
     "ntorc_clip.sv",
     "ntorc_relu.sv",
     "ntorc_requantise.sv",

@@ -7,58 +7,6 @@ import numpy as np
 from ntorc.network.formats import IntArray
 
 _LUT_WORDS = 64  # that one LUT6 chooses among
-# measured by synthesis of 20-bit multiplexers, by inputs
-_MULTIPLEXERS = (
-    0.0,
-    0.0,
-    1.0,
-    1.0,
-    1.0,
-    2.0,
-    2.0,
-    4.0,
-    3.0,
-    5.0,
-    4.3,
-    4.5,
-    4.0,
-    5.5,
-    5.5,
-    6.8,
-    6.0,
-    7.0,
-    11.0,
-    11.2,
-    12.0,
-    12.2,
-    8.0,
-    8.1,
-    13.7,
-    11.6,
-    14.2,
-    16.1,
-    14.2,
-    12.6,
-    12.8,
-    13.7,
-    15.1,
-    12.4,
-    18.4,
-    14.2,
-    19.9,
-    17.9,
-    17.9,
-    18.2,
-    18.1,
-    19.6,
-    21.6,
-    16.4,
-    17.1,
-    19.9,
-    18.9,
-    18.5,
-)
-_MULTIPLEXER_SLOPE = 0.43  # of the same, for more inputs
 _SHAPES = ((32, 6), (64, 3))  # words and bits of RAM32M and RAM64M, four LUTs each
 
 
@@ -122,6 +70,9 @@ def _wide_multiplexers(blocks: int) -> int:
     return 0 if blocks <= 4 else -(-blocks // 16)
 
 
-def multiplexer_luts(inputs: int) -> float:
-    """LUTs a bit of a multiplexer of so many inputs, as yosys 0.70 makes it of an indexed part-select."""
-    return _MULTIPLEXERS[inputs] if inputs < len(_MULTIPLEXERS) else _MULTIPLEXER_SLOPE * inputs
+def multiplexer_luts(inputs: int) -> int:
+    """LUTs a bit of ``ntorc_select``: a LUT6 for each choice among up to four, level by level."""
+    if inputs < 2:
+        return 0
+    chosen = -(-inputs // 4)
+    return chosen - (inputs % 4 == 1) + multiplexer_luts(chosen)

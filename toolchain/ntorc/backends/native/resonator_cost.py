@@ -7,7 +7,7 @@ fit one).  Every memory is small and lies in logic, so no bank takes a block RAM
 from __future__ import annotations
 
 from ntorc.backends.base import Directive
-from ntorc.backends.native.memory_cost import distributed_luts
+from ntorc.backends.native.memory_cost import distributed_luts, multiplexer_luts
 from ntorc.backends.native.resonator_engine import BankEngine, bank_engine, bank_parameters
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
@@ -55,7 +55,7 @@ def _memory_luts(layer: ResonatorBank, engine: BankEngine, widths: dict[str, int
 def _logic_luts(layer: ResonatorBank, engine: BankEngine, widths: dict[str, int]) -> int:
     state, word = layer.state_bits, widths["WORD_BITS"]
     blocked = widths["IN_BITS"] + layer.dc_fraction + 1
-    lanes = engine.lanes * (state - 1) + state * -(-(engine.lanes - 1) // 3)  # clips; the choice of a lane
+    lanes = engine.lanes * (state - 1) + state * multiplexer_luts(engine.lanes)  # clips; the choice of a lane
     cut = 2 * word + 1 if state > word else 0
     lent = max(state, word + 1) + max(widths["POLE_BITS"], word) + word
     total = widths["TOTAL_SUM_BITS"] + word + layer.total_bits

@@ -80,6 +80,7 @@ def shell_sources(*, streaming: bool = False, dma: bool = False) -> tuple[str, .
         "ntorc_registers.svh",
         "ntorc_lite_slave.sv",
         "ntorc_fifo.sv",
+        "ntorc_select.sv",
         feed,
         "ntorc_probe.sv",
         *streams,
