@@ -23,7 +23,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -192,7 +192,8 @@ class Agent:
         if self._programmed is None:
             raise ProgrammingError("nothing is programmed", "install a bundle, or restore the confirmed one")
         entry, programmed = self._programmed
-        wanted = MeasureRequest.parse(request, programmed.manifest.hop)
+        manifest = programmed.manifest
+        wanted = replace(MeasureRequest.parse(request, manifest.hop), gap_cycles=manifest.gap_cycles)
         summary = run_harness(
             self._options.harness,
             self._board.registers_url(programmed.shell_base, programmed.shell_span),

@@ -33,6 +33,7 @@ class MeasureRequest:
         estimates: how many estimates.
         hop: samples between estimates.
         period_ns: time between samples, or 0 to run freely.
+        gap_cycles: of the logic, between an estimate's samples when it runs freely.
         timeout_us: the longest wait for one result, or None for the harness's own.
         cpu: core to run on, or None for any.
         fifo: SCHED_FIFO priority 1..99, or None for the harness's own.
@@ -43,6 +44,7 @@ class MeasureRequest:
     estimates: int
     hop: int
     period_ns: int = 0
+    gap_cycles: int = 0
     timeout_us: int | None = None
     cpu: int | None = None
     fifo: int | None = None
@@ -73,7 +75,7 @@ class MeasureRequest:
     def arguments(self) -> list[str]:
         """The harness's arguments for this request."""
         words = ["--samples", str(self.samples), "--out", str(self.out), "--estimates", str(self.estimates)]
-        words += ["--hop", str(self.hop), "--period-ns", str(self.period_ns)]
+        words += ["--hop", str(self.hop), "--period-ns", str(self.period_ns), "--gap-cycles", str(self.gap_cycles)]
         for option, value in (("--timeout-us", self.timeout_us), ("--cpu", self.cpu), ("--fifo", self.fifo)):
             if value is not None:
                 words += [option, str(value)]

@@ -30,6 +30,7 @@ LOGIC = {"virtual": "logic.so", "bitstream": "design.bit"}
 
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_FILES = 4096
+_MAX_GAP_CYCLES = 10**9
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _HINT = "make the bundle again with `ntorc build`; never copy files into it"
 
@@ -47,6 +48,7 @@ class Manifest:
         kind: ``virtual`` (a simulated logic, ``logic.so``) or ``bitstream`` (``design.bit``).
         window: samples in the first estimate's window.
         hop: samples between estimates.
+        gap_cycles: that must pass between a frame's samples, for a design that works on each as it comes; else 0.
         files: SHA-256 (hex) of every file but the manifest and its signature, by path.
         versions: versions of the tools that made it, by name.
         format: the layout of the bundle.
@@ -60,6 +62,7 @@ class Manifest:
     kind: str
     window: int
     hop: int
+    gap_cycles: int
     files: dict[str, str]
     versions: dict[str, str]
     format: str = FORMAT
@@ -201,6 +204,8 @@ def _parse(content: bytes) -> Manifest:
         raise RefusedError(f"the design id {manifest.design_id!r} is not 16 hex digits", _HINT)
     if min(manifest.clock_hz, manifest.window, manifest.hop) < 1:
         raise RefusedError("clock_hz, window and hop must be positive", _HINT)
+    if not 0 <= manifest.gap_cycles <= _MAX_GAP_CYCLES:
+        raise RefusedError(f"gap_cycles must be from 0 to {_MAX_GAP_CYCLES}", _HINT)
     if len(manifest.files) > _MAX_FILES:
         raise RefusedError(f"the bundle lists more than {_MAX_FILES} files", _HINT)
     for name, digest in manifest.files.items():
@@ -226,6 +231,7 @@ def _typed(fields: dict[str, Any]) -> Manifest:
         "kind": str,
         "window": int,
         "hop": int,
+        "gap_cycles": int,
         "files": dict,
         "versions": dict,
         "format": str,

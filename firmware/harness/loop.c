@@ -59,6 +59,53 @@ static uint64_t write_sample(struct ntorc_loop *loop)
     return now_ns;
 }
 
+/* Free running: whether to wait on for what the logic does at its own speed.  False: fault, signal, or too long. */
+static bool go_on_waiting(struct ntorc_loop *loop, uint64_t limit_ns, const char *what)
+{
+    if (ntorc_now_ns() >= limit_ns) {
+        snprintf(loop->fault, sizeof loop->fault, "%s at estimate %u", what, loop->count + 1);
+        return false;
+    }
+    return !*loop->stop;
+}
+
+/* A frame that is due while the logic still works on the one before it would be lost. */
+static bool await_idle(struct ntorc_loop *loop)
+{
+    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint32_t status = 0;
+
+    do {
+        if (access_failed(loop, "reading the status", ntorc_regs_read(loop->regs, NTORC_REG_STATUS, &status))) {
+            return false;
+        }
+        if ((status & NTORC_STATUS_BUSY) == 0) {
+            return true;
+        }
+    } while (go_on_waiting(loop, limit_ns, "the logic did not become idle"));
+    return false;
+}
+
+/* Lets options->gap_cycles pass. */
+static bool await_gap(struct ntorc_loop *loop)
+{
+    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint32_t since = 0, now = 0;
+
+    if (access_failed(loop, "reading the cycles", ntorc_regs_read(loop->regs, NTORC_REG_CYCLES_LO, &since))) {
+        return false;
+    }
+    do {
+        if (access_failed(loop, "reading the cycles", ntorc_regs_read(loop->regs, NTORC_REG_CYCLES_LO, &now))) {
+            return false;
+        }
+        if (now - since >= loop->options->gap_cycles) {
+            return true;
+        }
+    } while (go_on_waiting(loop, limit_ns, "the logic's cycles stand still"));
+    return false;
+}
+
 /* Writes the samples of one estimate up to its last (a sample number).  False: fault or signal. */
 static bool feed(struct ntorc_loop *loop, uint64_t last, struct ntorc_record *record)
 {
@@ -67,14 +114,18 @@ static bool feed(struct ntorc_loop *loop, uint64_t last, struct ntorc_record *re
         if (loop->options->period_ns > 0 && !sleep_until(loop, release_ns)) {
             return false;
         }
-        if (*loop->stop) {
+        bool free_running = loop->options->period_ns == 0;
+        if (*loop->stop || (free_running && loop->written == last && !await_idle(loop))) {
             return false;
         }
         record->write_ns = write_sample(loop);
         if (record->write_ns == 0) {
             return false;
         }
-        record->release_ns = loop->options->period_ns > 0 ? release_ns : record->write_ns;
+        record->release_ns = free_running ? record->write_ns : release_ns;
+        if (free_running && loop->options->gap_cycles > 0 && loop->written <= last && !await_gap(loop)) {
+            return false;
+        }
     }
     return true;
 }
@@ -124,7 +175,8 @@ static bool take_result(struct ntorc_loop *loop, uint32_t seq, struct ntorc_reco
     record->seq = seq;
     record->value = (int32_t)value;
     record->status = (torn ? NTORC_RECORD_TORN : 0) | (skipped ? NTORC_RECORD_SKIPPED : 0) |
-                     (overrun ? NTORC_RECORD_OVERRUN : 0);
+                     (overrun ? NTORC_RECORD_OVERRUN : 0) |
+                     ((status & NTORC_STATUS_VALID) == 0 ? NTORC_RECORD_WARMING : 0);
     loop->torn += torn;
     loop->skipped += skipped;
     loop->overruns += overrun;

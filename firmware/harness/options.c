@@ -10,6 +10,7 @@
 #define MAX_HOP 1000000u
 #define MAX_PERIOD_NS 10000000000u
 #define MAX_TIMEOUT_US 600000000u
+#define MAX_GAP_CYCLES 1000000000u
 #define DEFAULT_TIMEOUT_US 1000000u
 
 static const char usage[] =
@@ -23,12 +24,13 @@ static const char usage[] =
     "  --hop H            samples from one estimate to the next\n"
     "  --out FILE         receives the records after the loop\n"
     "  --period-ns P      time between samples; 0 (default): as fast as the logic answers\n"
+    "  --gap-cycles C     free running: cycles of the logic to let pass between samples (default 0)\n"
     "  --timeout-us T     longest wait for one estimate (default 1000000)\n"
     "  --design-id HEX16  refuse any other design\n"
     "  --cpu K            run the loop on processor K\n"
     "  --fifo PRIO        run the loop under SCHED_FIFO with this priority (1 to 99)\n";
 
-enum { REGS, SAMPLES, ESTIMATES, HOP, OUT, PERIOD, TIMEOUT, DESIGN, CPU, FIFO, HELP };
+enum { REGS, SAMPLES, ESTIMATES, HOP, OUT, PERIOD, GAP, TIMEOUT, DESIGN, CPU, FIFO, HELP };
 
 static const struct option known[] = {
     {"regs", required_argument, NULL, REGS},
@@ -37,6 +39,7 @@ static const struct option known[] = {
     {"hop", required_argument, NULL, HOP},
     {"out", required_argument, NULL, OUT},
     {"period-ns", required_argument, NULL, PERIOD},
+    {"gap-cycles", required_argument, NULL, GAP},
     {"timeout-us", required_argument, NULL, TIMEOUT},
     {"design-id", required_argument, NULL, DESIGN},
     {"cpu", required_argument, NULL, CPU},
@@ -93,6 +96,10 @@ static bool take(int option, const char *text, struct ntorc_options *options)
         break;
     case PERIOD:
         good = number("period-ns", text, 10, 0, MAX_PERIOD_NS, &options->period_ns);
+        break;
+    case GAP:
+        good = number("gap-cycles", text, 10, 0, MAX_GAP_CYCLES, &value);
+        options->gap_cycles = (uint32_t)value;
         break;
     case TIMEOUT:
         good = number("timeout-us", text, 10, 1, MAX_TIMEOUT_US, &value);

@@ -12,6 +12,7 @@ struct ntorc_options {
     uint32_t estimates;
     uint32_t hop;
     uint64_t period_ns;  /* 0: free running */
+    uint32_t gap_cycles; /* free running: of the logic, between an estimate's samples */
     uint64_t timeout_ns; /* for one result */
     bool check_design_id;
     uint64_t design_id;

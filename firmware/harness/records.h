@@ -25,6 +25,7 @@ struct ntorc_records_header {
 #define NTORC_RECORD_TIMEOUT (1u << 1)  /* no result in time: value and pl_cycles are 0 */
 #define NTORC_RECORD_OVERRUN (1u << 2)  /* the logic has lost an estimate since the soft reset */
 #define NTORC_RECORD_SKIPPED (1u << 3)  /* the sequence advanced by more than one */
+#define NTORC_RECORD_WARMING (1u << 4)  /* the logic does not call its estimates valid yet */
 
 struct ntorc_record {
     uint32_t seq;        /* RESULT_SEQ of this estimate; of a time-out, the one that was awaited */

@@ -101,7 +101,8 @@ def test_a_longer_deadline_never_costs_more(seed: int) -> None:
 
 def requirement(deadline_s: float, board: str = "pynq-z2", ceiling: float = 0.8) -> Requirement:
     known = load_board(board)
-    return Requirement(known, deadline_s, 100e6, 16, known.io_overhead.total_s, known.io_overhead.source, ceiling)
+    overhead = known.io_overhead
+    return Requirement(known, deadline_s, 100e6, 16, 5000.0, overhead.total_s, overhead.source, ceiling)
 
 
 def small() -> Network:

@@ -44,6 +44,7 @@ def test_passes_on_its_lines_and_its_summary(tmp_path: Path, request_of: Measure
     assert pairs == {
         "--regs": "sim:x", "--design-id": "0" * 16, "--samples": str(request_of.samples),
         "--out": str(request_of.out), "--estimates": "3", "--hop": "16", "--period-ns": "0",
+        "--gap-cycles": "0",
     }  # fmt: skip
 
 

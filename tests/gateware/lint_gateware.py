@@ -67,8 +67,8 @@ def designs() -> Iterator[tuple[str, Plan]]:
             )
     window = network.input_length
     kept = [replace(layer, stateful=True) if isinstance(layer, Recurrent) else layer for layer in network.layers]
-    streaming = replace(network, layers=tuple(kept))
-    yield "streaming", make_plan(streaming, directives, CLOCK_HZ, window, warm_up=3)
+    streaming = replace(network, layers=tuple(kept), warm_up=3)
+    yield "streaming", make_plan(streaming, directives, CLOCK_HZ, window)
     yield "DMA", make_plan(network, directives, CLOCK_HZ, HOP, dma=True)
     yield "streaming with DMA", make_plan(streaming, directives, CLOCK_HZ, window, dma=True)
 

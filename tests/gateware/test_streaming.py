@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from ntorc.backends.native import shell
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
+from ntorc.errors import DataError
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import random_network
+from ntorc.network.resonator_layer import ResonatorBank
 
 OVERRUN, BUSY, FILLED, VALID = 2, 1, 4, 8
 LENGTH, COST, DELAY = 4, 37, 200
@@ -176,9 +181,13 @@ def test_a_frame_that_is_due_before_the_network_has_drained_is_lost(draining: Pa
 
 
 def test_plans_take_the_shells_options() -> None:
-    network, directives = shaped(4, 1), [Directive(1, 4, "lut")]
-    plans = {make_plan(network, directives, 100e6, 4, warm_up=warm_up).design_id: warm_up for warm_up in (0, 7)}
+    word = FixedFormat(16, 10)
+    bank = ResonatorBank("bank", 4, 1, 3, FixedFormat(16, 15), word)
+    network, directives = random_network(1, word, 4, (bank,)), [Directive(1, 12, "lut")]
+    plans = {make_plan(replace(network, warm_up=count), directives, 100e6, 4).design_id for count in (0, 7)}
     assert len(plans) == 2  # another shell is another design
-    for warm_up in (-1, 1 << 16):
-        with pytest.raises(ValueError, match="warm-up"):
-            make_plan(network, directives, 100e6, 4, warm_up=warm_up)
+    for count in (-1, 1 << 16):
+        with pytest.raises(DataError, match="warm-up"):
+            replace(network, warm_up=count)
+    with pytest.raises(DataError, match="keeps no state"):
+        replace(shaped(4, 1), warm_up=1)

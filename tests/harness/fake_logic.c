@@ -19,6 +19,9 @@
 #ifndef FAKE_DESIGN_ID
 #define FAKE_DESIGN_ID 0x0123456789ABCDEFull
 #endif
+#ifndef FAKE_VALID_FROM
+#define FAKE_VALID_FROM 1 /* result that is the first valid one */
+#endif
 #ifndef FAKE_WINDOW
 #define FAKE_WINDOW 32
 #endif
@@ -158,7 +161,8 @@ static uint32_t latch_cycles(struct fake *fake)
 static uint32_t status(const struct fake *fake)
 {
     return (fake->busy ? NTORC_STATUS_BUSY : 0) | (fake->overrun ? NTORC_STATUS_OVERRUN : 0) |
-           (fake->samples >= FAKE_WINDOW ? NTORC_STATUS_FILLED : 0);
+           (fake->samples >= FAKE_WINDOW ? NTORC_STATUS_FILLED : 0) |
+           (fake->results >= FAKE_VALID_FROM ? NTORC_STATUS_VALID : 0);
 }
 
 int ntorc_pl_read(void *logic, uint32_t offset, uint32_t *value)

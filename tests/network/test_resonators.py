@@ -249,6 +249,21 @@ def test_a_tone_at_the_stated_level_is_measured_within_the_wanted_error(frequenc
     assert np.abs(2 * np.log2(found / np.abs(exact))).max() <= wanted
 
 
+@pytest.mark.parametrize("time_s, dc_shift", [(0.012, 8), (0.1, 8), (0.006, 11)])
+def test_behind_the_warm_up_a_reset_is_forgotten(time_s: float, dc_shift: int) -> None:
+    """In real numbers, of a tone with an offset as large as itself; and it takes most of that time."""
+    frame, wanted, frequency_hz = 16, 0.25, 50.0
+    bank = FloatResonatorBank("b", (frequency_hz,), (time_s,), RATE_HZ, dc_shift)
+    warm_up = resonator_design.warm_up_frames(bank.poles, dc_shift, frame, wanted)
+    samples = 1.0 + np.sin(2 * np.pi * frequency_hz * np.arange(frame * 20 * warm_up) / RATE_HZ)
+    power = 2 * np.log2(np.abs(bank.states(samples[None])[0, 0]))
+    period = round(RATE_HZ / frequency_hz)
+    settled = power[-period:]  # the last period of the steady state, against which each phase is compared
+    off = np.abs(power - settled[(np.arange(power.size) - power.size) % period])
+    assert off[frame * warm_up :].max() <= wanted
+    assert off[frame * warm_up // 4 :].max() > wanted
+
+
 def test_impossible_bounds_are_refused() -> None:
     with pytest.raises(DataError, match="no state of at most 25 bits"):
         resonator_design.choose_state(real_bank().poles, FixedFormat(16, 15), 2, 60_000.0, 1.0, 0.01)
@@ -270,12 +285,13 @@ def test_quantised_features_are_close_to_the_real_ones() -> None:
     wanted = source.run(network.input_format.values(frames))[0][:, 0]
     assert np.abs(found - wanted)[10:].max() < 0.1
     assert network.stateful
+    assert 0 < network.warm_up < len(frames)
 
 
 def test_a_saved_bank_comes_back_whole(tmp_path: Path) -> None:
     _, network, samples = quantised()
     again = Network.load(network.save(tmp_path / "bank"))
-    assert (again.layers, again.digest) == (network.layers, network.digest)
+    assert (again.layers, again.warm_up, again.digest) == (network.layers, network.warm_up, network.digest)
     frames = samples.reshape(-1, 16, 1)[:20]
     np.testing.assert_array_equal(reference.run(again, frames), reference.run(network, frames))
 

@@ -35,7 +35,7 @@ class Allocation:
         clock_hz: the clock that was assumed (a request until place and route closes it).
         deadline_s: from the sample's release to the estimate visible to the control loop.
         io_overhead_s: of which reserved for the board's I/O.
-        budget_cycles: what is left for the logic.
+        budget_cycles: what is left for the logic: of the deadline, or of the time until its next work comes.
         hop: samples from estimate to estimate.
         layers: choices, in the network's order.
         fixed: shell and what else does not depend on the choices.
@@ -80,6 +80,7 @@ class Requirement:
     deadline_s: float
     clock_hz: float
     hop: int
+    sample_rate_hz: float
     io_overhead_s: float
     io_overhead_source: str
     ceiling: float = 0.8
@@ -89,6 +90,15 @@ class Requirement:
     def budget_cycles(self) -> int:
         """Cycles of the logic that fit the deadline after the board's I/O overhead; may be negative."""
         return math.floor((self.deadline_s - self.io_overhead_s) * self.clock_hz + 1e-6)
+
+    def pace_cycles(self, network: Network) -> int:
+        """Cycles until the network's next work comes: the next sample where it keeps state, else the next frame.
+
+        A network that keeps state works on each sample as it comes, and its latency is exact while that work is
+        over before the next one.  Of any other a frame that is due before the result would be lost.
+        """
+        samples = 1 if network.stateful else self.hop
+        return math.floor(samples * self.clock_hz / self.sample_rate_hz + 1e-6)
 
 
 def allocate(network: Network, backend: Backend, cost: CostModel, requirement: Requirement) -> Allocation:
@@ -104,10 +114,12 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
     board = requirement.board
     capacity = Resources(**board.capacity)
     options = backend.options(network, cost, requirement.hop)
-    problem = Problem(options, capacity, requirement.budget_cycles, requirement.ceiling)
-    solution = smallest_area(problem, requirement.solver) if requirement.budget_cycles > 0 else None
+    pace_cycles = requirement.pace_cycles(network)
+    budget_cycles = min(requirement.budget_cycles, pace_cycles)
+    problem = Problem(options, capacity, budget_cycles, requirement.ceiling)
+    solution = smallest_area(problem, requirement.solver) if budget_cycles > 0 else None
     if solution is None:
-        raise _explain(problem, requirement)
+        raise _explain(problem, requirement, pace_cycles)
     chosen = [row[index] for row, index in zip(options.layers, solution.choice, strict=True)]
     return Allocation(
         network=network.digest,
@@ -117,7 +129,7 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
         clock_hz=requirement.clock_hz,
         deadline_s=requirement.deadline_s,
         io_overhead_s=requirement.io_overhead_s,
-        budget_cycles=requirement.budget_cycles,
+        budget_cycles=budget_cycles,
         hop=requirement.hop,
         layers=tuple(
             LayerAllocation(layer.name, layer.kind, option.directive, option.resources, option.basis)
@@ -139,7 +151,7 @@ def smallest_deadline_s(solution: Solution, requirement: Requirement) -> float:
     return ceil_to(solution.latency_cycles / requirement.clock_hz + requirement.io_overhead_s, 1e-7)
 
 
-def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
+def _explain(problem: Problem, requirement: Requirement, pace_cycles: int) -> InfeasibleError:
     board = requirement.board
     overhead_s = requirement.io_overhead_s
     fastest = smallest_latency(problem, requirement.solver)
@@ -158,6 +170,8 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
             "use a smaller network, or a larger board",
             result,
         )
+    if fastest.latency_cycles > pace_cycles:
+        return _too_slow(fastest, requirement, pace_cycles, result)
     smallest_s = smallest_deadline_s(fastest, requirement)
     result |= {
         "smallest_deadline_s": smallest_s,
@@ -179,6 +193,24 @@ def _explain(problem: Problem, requirement: Requirement) -> InfeasibleError:
     return InfeasibleError(
         f"infeasible: deadline {format_seconds(requirement.deadline_s)} on {board.name}: {why}",
         f"the smallest reachable deadline is {smallest_s * 1e6:.1f}us; {advice}",
+        result,
+    )
+
+
+def _too_slow(
+    fastest: Solution, requirement: Requirement, pace_cycles: int, result: dict[str, object]
+) -> InfeasibleError:
+    """No deadline helps: the logic would not be done before its next work comes."""
+    result |= {
+        "reason": "sample_rate",
+        "smallest_deadline_s": None,
+        "smallest_latency_cycles": fastest.latency_cycles,
+        "pace_cycles": pace_cycles,
+    }
+    return InfeasibleError(
+        f"infeasible at any deadline: the network needs {fastest.latency_cycles} cycles at the least, and its next work"
+        f" comes after {pace_cycles} ({requirement.sample_rate_hz:g} samples a second at {requirement.clock_hz:g} Hz)",
+        "use a smaller network, a faster clock (--clock-hz), or fewer estimates (--hop)",
         result,
     )
 

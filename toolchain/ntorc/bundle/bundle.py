@@ -81,6 +81,7 @@ class BundleParts:
         versions: versions of the tools that made it, by name.
         registers: the register map that the logic has.
         dma: the logic has a DMA, with its registers behind the shell's.
+        gap_cycles: that must pass between a frame's samples, for a design that works on each as it comes.
     """
 
     name: str
@@ -96,6 +97,7 @@ class BundleParts:
     versions: Mapping[str, str] = field(default_factory=dict)
     registers: Path = MAP_FILE
     dma: bool = False
+    gap_cycles: int = 0
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,8 @@ def _fill(bundle: Path, parts: BundleParts, key: SigningKey) -> Verified:
             check_name(name)
             _write(bundle / name, content)
         manifest = Manifest(
-            parts.name, board.name, board.part, parts.clock_hz, parts.design_id, parts.kind, parts.window,
-            parts.hop, {name: digest_of_file(bundle / name) for name in contents}, dict(parts.versions),
+            parts.name, board.name, board.part, parts.clock_hz, parts.design_id, parts.kind, parts.window, parts.hop,
+            parts.gap_cycles, {name: digest_of_file(bundle / name) for name in contents}, dict(parts.versions),
         )  # fmt: skip
         content = manifest.to_bytes()
         (bundle / MANIFEST).write_bytes(content)

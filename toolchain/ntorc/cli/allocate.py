@@ -10,7 +10,11 @@ import typer
 from ntorc.cli import options
 
 NetworkArgument = Annotated[Path, typer.Argument(help="Folder of an ntorc network (network.json, weights.npz).")]
-Hop = Annotated[int, typer.Option("--hop", min=1, help="Samples from one estimate to the next.")]
+Hop = Annotated[
+    int | None,
+    typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
+]
+SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
 
 
 def allocate(
@@ -21,7 +25,8 @@ def allocate(
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
-    hop: Hop = 16,
+    hop: Hop = None,
+    sample_rate_hz: SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
     """Choose every layer's directive: least capacity-weighted resources such that the deadline holds.
@@ -36,7 +41,8 @@ def allocate(
     from ntorc.pipeline.standalone import NetworkRequest, allocate_network
 
     flow = open_flow(options.progress())
-    result = allocate_network(flow, NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop))
+    request = NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz)
+    result = allocate_network(flow, request)
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"

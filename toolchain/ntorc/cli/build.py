@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, NetworkArgument
+from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
 
 
 def build(
@@ -14,7 +14,8 @@ def build(
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
-    hop: Hop = 16,
+    hop: Hop = None,
+    sample_rate_hz: SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
     """Allocate, generate the gateware, simulate and synthesise it, and sign a bundle for the virtual board.
@@ -26,7 +27,8 @@ def build(
     from ntorc.pipeline.standalone import NetworkRequest, build_network
 
     flow = open_flow(options.progress())
-    result = build_network(flow, NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop))
+    request = NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz)
+    result = build_network(flow, request)
     lines = [
         f"bundle {result['bundle']} (virtual board; no vendor tool ran)",
         f"gateware {result['gateware']}",

@@ -23,6 +23,8 @@ from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.npz import read_arrays
 from ntorc.records import digest_of, load, save, storage_errors
 
+_MAX_WARM_UP = 65535  # the shell's counter
+
 
 @dataclass(frozen=True)
 class _Description:
@@ -31,6 +33,7 @@ class _Description:
     input_length: int
     input_channels: int
     layers: tuple[Layer, ...]
+    warm_up: int = 0
     format: Literal[1] = 1
 
 
@@ -44,6 +47,7 @@ class Network:
         input_length, input_channels: shape of a frame.
         layers: in order, each one's input shape the output shape of the one before.
         weights, biases: int64 arrays by layer name.
+        warm_up: results after a reset that are not yet valid; only of a network that keeps state.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Network:
     layers: tuple[Layer, ...]
     weights: Mapping[str, IntArray] = field(repr=False, default_factory=dict)
     biases: Mapping[str, IntArray] = field(repr=False, default_factory=dict)
+    warm_up: int = 0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -105,7 +110,8 @@ class Network:
 
     @property
     def _description(self) -> _Description:
-        return _Description(self.name, self.input_format, self.input_length, self.input_channels, self.layers)
+        shape = (self.input_length, self.input_channels)
+        return _Description(self.name, self.input_format, *shape, self.layers, self.warm_up)
 
     def save(self, folder: Path) -> Path:
         """Write ``network.json`` and ``weights.npz`` into ``folder``."""
@@ -141,6 +147,7 @@ class Network:
             description.layers,
             weights,
             biases,
+            description.warm_up,
         )
 
 
@@ -190,6 +197,11 @@ def _check(network: Network) -> None:
 
 
 def _check_streaming(network: Network) -> None:
+    if not 0 <= network.warm_up <= _MAX_WARM_UP or (network.warm_up and not network.stateful):
+        raise DataError(
+            f"'{network.name}' has a warm-up of {network.warm_up} results",
+            f"give 0 to {_MAX_WARM_UP}, and 0 to a network that keeps no state: its first result is whole",
+        )
     used = used_length(network.layers)
     if network.stateful and used < network.input_length:
         raise DataError(

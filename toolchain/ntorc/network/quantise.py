@@ -25,7 +25,7 @@ from ntorc.network.floating import (
 from ntorc.network.formats import FixedFormat, IntArray, format_for_range
 from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Recurrent
 from ntorc.network.network import Network
-from ntorc.network.resonator_design import BankPrecision, integer_bank
+from ntorc.network.resonator_design import BankPrecision, integer_bank, warm_up_frames
 from ntorc.network.resonator_layer import ResonatorBank
 
 _NARROW_BITS = 18  # of a DSP48E1's narrower operand
@@ -55,6 +55,7 @@ class _Built:
     layers: list[Layer] = field(default_factory=list)
     weights: dict[str, IntArray] = field(default_factory=dict)
     biases: dict[str, IntArray] = field(default_factory=dict)
+    warm_up: int = 0
 
 
 def quantise(
@@ -117,6 +118,7 @@ def quantise(
         tuple(built.layers),
         built.weights,
         built.biases,
+        built.warm_up,
     )
 
 
@@ -181,6 +183,7 @@ def _bank(
     largest = float(np.abs(source.states(frames.reshape(-1))).max()) / word.step
     layer, weights, bias = integer_bank(source, frames.shape[1], word, largest, precision)
     built.weights[source.name], built.biases[source.name] = weights, bias
+    built.warm_up = warm_up_frames(source.poles, source.dc_shift, frames.shape[1], precision.log2_error)
     return layer
 
 

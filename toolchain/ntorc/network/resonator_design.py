@@ -149,6 +149,17 @@ def choose_state(
     )
 
 
+def warm_up_frames(poles: npt.NDArray[np.complex128], dc_shift: int, frame: int, log2_error: float) -> int:
+    """Frames until what a reset left out is within ``log2_error`` of the log2 of every power.
+
+    After n samples a resonator of radius r lacks r^n of what it would hold, and the DC blocker, a pole at
+    1 - 2^-``dc_shift``, still passes that share of an offset: compared with an oscillation as large as the offset.
+    """
+    slowest = max(float(np.abs(poles).max()), 1.0 - 2.0**-dc_shift)
+    share = 1.0 - 2.0 ** (-log2_error / 2.0)  # of a state, see `log2_power_error`
+    return math.ceil(math.log(share) / math.log(slowest) / frame)
+
+
 def integer_bank(
     source: FloatResonatorBank, frame: int, input_format: FixedFormat, largest: float, precision: BankPrecision
 ) -> tuple[ResonatorBank, IntArray, IntArray]:

@@ -151,7 +151,7 @@ def _walk(walk: _Walk) -> None:
     walk.summary["predicted"] = {"latency_cycles": allocation.latency_cycles, **allocation.predicted.as_dict()}
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, learned.network, backend, allocation)
-        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts)
+        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, allocation.latency_cycles)
     walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
     walk.summary["design_id"] = built.plan.design_id
     save(built.products, walk.folder / "products.json")
@@ -164,7 +164,7 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
         network, hop = learned.network, walk.requirement.hop
         count = (len(data.counts) - network.input_length) // hop + 1
         values = expected(walk.flow, network, data.counts, hop, count)
-        result = trace(data, values, network.output_format, network.input_length, hop)
+        result = trace(data, values, network, hop)
     walk.summary["estimator"] = {
         "name": learned.estimator.name,
         "rmse_v": round(result.rmse_v, 5),
@@ -199,7 +199,7 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
         for line in calibration.lines():
             flow.progress.message(f"  {line}")
     values = observed.records.table["value"].astype(np.int64)
-    seen = trace(data, values, learned.network.output_format, learned.network.input_length, hop)
+    seen = trace(data, values, learned.network, hop)
     _report(walk, learned, allocation, built, deployment, measurement, calibration, seen, observed.records)
     _conclude(walk, measurement)
 

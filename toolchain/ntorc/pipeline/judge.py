@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.network.formats import FixedFormat
+from ntorc.network.network import Network
 
 if TYPE_CHECKING:
     from ntorc.pipeline.learn import Learned
@@ -69,20 +69,22 @@ def held_out(learned: Learned) -> HeldOut:
     )
 
 
-def trace(data: HeldOut, values: npt.NDArray[np.int64], word: FixedFormat, window: int, hop: int) -> Trace:
+def trace(data: HeldOut, values: npt.NDArray[np.int64], network: Network, hop: int) -> Trace:
     """Place estimates beside the truth.
 
     Args:
         data: the held-out stream.
-        values: the estimates of its windows in order, as integers of ``word``; more than one pass is cut.
-        word: the network's output format, in volts.
-        window, hop: in samples.
+        values: the estimates of its windows in order, as integers of the network's output format, in volts; more
+            than one pass is cut, and those of the warm-up are left out.
+        network: that gave them.
+        hop: samples from estimate to estimate.
     """
+    window = network.input_length
     last = window - 1 + hop * np.arange(len(values))
     last = last[last < len(data.counts)]
     first = last - window + 1
-    within = data.run_index[first] == data.run_index[last]
+    within = (data.run_index[first] == data.run_index[last]) & (np.arange(len(last)) >= network.warm_up)
     starts = np.searchsorted(data.run_index, np.arange(len(data.names)))
-    last, estimates = last[within], word.values(values[: len(within)][within])
+    last, estimates = last[within], network.output_format.values(values[: len(within)][within])
     index = data.run_index[last]
     return Trace((last - starts[index]) / data.sample_rate_hz, data.position_v[last], estimates, index)

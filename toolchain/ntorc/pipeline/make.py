@@ -14,6 +14,7 @@ from ntorc.backends.base import Backend, Plan, Products
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import UsageError
+from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
 
 _SELF_TEST_ESTIMATES = 32
+DEFAULT_HOP = 16
+"""Samples from estimate to estimate of a window network."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,46 @@ def backend_named(name: str) -> Backend:
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
 
 
+def hop_for(network: Network, asked: int | None) -> int:
+    """Samples from estimate to estimate: as asked, else the network's own.
+
+    Raises:
+        UsageError: a network that keeps state, with another hop than its frame.
+    """
+    if not network.stateful:
+        return asked or DEFAULT_HOP
+    if asked not in (None, network.input_length):
+        raise UsageError(
+            f"'{network.name}' keeps its state, so that an estimate comes each {network.input_length} samples,"
+            f" not each {asked}",
+            "leave out --hop",
+        )
+    return network.input_length
+
+
 def requirement_for(
-    board: Board, deadline: Duration, clock_hz: float | None, hop: int, ceiling: float, solver: str
+    board: Board,
+    deadline: Duration,
+    clock_hz: float | None,
+    hop: int,
+    ceiling: float,
+    solver: str,
+    sample_rate_hz: float = SAMPLE_RATE_HZ,
 ) -> Requirement:
     """The deadline at a clock that the board can have, with the board's I/O overhead."""
     clock_hz = clock_hz or board.default_clock_hz
     board.check_clock(clock_hz)
     overhead = board.io_overhead
     return Requirement(
-        board, deadline.seconds(clock_hz), clock_hz, hop, overhead.total_s, overhead.source, ceiling, solver
+        board,
+        deadline.seconds(clock_hz),
+        clock_hz,
+        hop,
+        sample_rate_hz,
+        overhead.total_s,
+        overhead.source,
+        ceiling,
+        solver,
     )
 
 
@@ -113,13 +147,21 @@ def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDA
     return view
 
 
-def bundle_stage(flow: Flow, network: Network, built: Built, board: Board, samples: npt.NDArray[np.int64]) -> Bundle:
+def bundle_stage(
+    flow: Flow,
+    network: Network,
+    built: Built,
+    board: Board,
+    samples: npt.NDArray[np.int64],
+    latency_cycles: int,
+) -> Bundle:
     """The signed bundle of a build for a board."""
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
     from ntorc.bundle.keys import signing_key, trusted_keys
 
     key = signing_key()
+    gap_cycles = latency_cycles if network.stateful else 0  # then a sample's work is over when the next one comes
     inputs, results = self_test(network, samples, built.plan.hop)
     identity = digest_of(
         {
@@ -128,6 +170,7 @@ def bundle_stage(flow: Flow, network: Network, built: Built, board: Board, sampl
             "board": digest_of(board),
             "key": key.key_id,
             "inputs": inputs.tolist(),
+            "gap_cycles": gap_cycles,
         }
     )
 
@@ -143,6 +186,7 @@ def bundle_stage(flow: Flow, network: Network, built: Built, board: Board, sampl
             hop=built.plan.hop,
             logic=built.folder / built.products.logic,
             vectors=SelfTestVectors(inputs, results, built.plan.hop),
+            gap_cycles=gap_cycles,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": built.products.tool},
         )

@@ -31,10 +31,11 @@ STIMULUS = "stimulus.npz"
 
 @dataclass(frozen=True)
 class Gate:
-    """Outputs compared bit by bit with ``network/reference.py``."""
+    """Outputs compared bit by bit with ``network/reference.py``; ``flags_off`` are called valid wrongly, or not."""
 
     vectors: int
     mismatches: int
+    flags_off: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> Gate:
     Raises:
         MeasurementError: estimates are missing in between, so that windows cannot be matched.
     """
+    from ntorc.measure.records import WARMING
+
     values = observed.records.table["value"].astype(np.int64)
     sequence = observed.records.table["seq"].astype(np.int64)
     if not np.array_equal(sequence, np.arange(1, len(sequence) + 1)):
@@ -133,7 +136,9 @@ def gate(flow: Flow, network: Network, observed: Observed, hop: int) -> Gate:
             "measure again; lower the sample rate if samples were lost",
         )
     wanted = expected(flow, network, observed.samples, hop, len(values))
-    return Gate(len(values), int(np.count_nonzero(values != wanted)))
+    warming = observed.records.having(WARMING)
+    flags_off = np.count_nonzero(warming != (np.arange(len(values)) < network.warm_up))
+    return Gate(len(values), int(np.count_nonzero(values != wanted)), int(flags_off))
 
 
 def require_gate(result: Gate, summary: dict[str, object]) -> None:
@@ -145,6 +150,12 @@ def require_gate(result: Gate, summary: dict[str, object]) -> None:
     if result.mismatches:
         raise GateError(
             f"gate failed: {result.mismatches} of {result.vectors} outputs differ from the reference",
+            "the design must not be used; keep the run's folder and report it",
+            summary,
+        )
+    if result.flags_off:
+        raise GateError(
+            f"gate failed: {result.flags_off} of {result.vectors} outputs are called valid too early or not at all",
             "the design must not be used; keep the run's folder and report it",
             summary,
         )

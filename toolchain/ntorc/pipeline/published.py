@@ -14,6 +14,7 @@ from ntorc.allocate.allocation import Requirement
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.boards import load_board
+from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
@@ -58,7 +59,7 @@ def integer_network(item: Published) -> Network:
 
 def _row(flow: Flow, item: Published, network: Network, budget: int) -> dict[str, Any]:
     board, backend = load_board("pynq-z2"), NativeBackend()
-    requirement = Requirement(board, budget / _CLOCK_HZ, _CLOCK_HZ, _HOP, 0.0, "none: logic alone")
+    requirement = Requirement(board, budget / _CLOCK_HZ, _CLOCK_HZ, _HOP, SAMPLE_RATE_HZ, 0.0, "none: logic alone")
     allocation = allocation_stage(flow, network, backend, requirement)
     plan = backend.plan(network, allocation.directives, _CLOCK_HZ, _HOP)
     with tempfile.TemporaryDirectory(prefix="ntorc-published-") as folder:

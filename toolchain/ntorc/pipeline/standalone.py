@@ -11,9 +11,10 @@ import numpy as np
 from ntorc.allocate.allocation import Allocation
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
+from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, requirement_for
+from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, hop_for, requirement_for
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -41,7 +42,8 @@ class NetworkRequest:
         clock_hz: of the logic, or None for the board's default.
         ceiling: share of each device resource that may be used.
         solver: of the allocation.
-        hop: samples from estimate to estimate.
+        hop: samples from estimate to estimate, or None for the network's own.
+        sample_rate_hz: at which samples come.
     """
 
     network: Path
@@ -51,14 +53,21 @@ class NetworkRequest:
     clock_hz: float | None = None
     ceiling: float = 0.8
     solver: str = "CBC"
-    hop: int = 16
+    hop: int | None = None
+    sample_rate_hz: float = SAMPLE_RATE_HZ
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a saved network."""
     network, board = load_network(request.network), load_board(request.board)
     requirement = requirement_for(
-        board, parse_duration(request.deadline), request.clock_hz, request.hop, request.ceiling, request.solver
+        board,
+        parse_duration(request.deadline),
+        request.clock_hz,
+        hop_for(network, request.hop),
+        request.ceiling,
+        request.solver,
+        request.sample_rate_hz,
     )
     with flow.stage("allocate", f"{network.name} on {board.part}"):
         return allocation_stage(flow, network, backend_named(request.backend), requirement)
@@ -72,8 +81,8 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         built = build_stage(flow, network, backend_named(request.backend), allocation)
         word = network.input_format
         generator = np.random.default_rng(1)
-        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * request.hop)
-        bundle = bundle_stage(flow, network, built, board, samples)
+        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)
+        bundle = bundle_stage(flow, network, built, board, samples, allocation.latency_cycles)
     return {
         "bundle": str(bundle.folder),
         "gateware": str(built.folder / "gateware"),

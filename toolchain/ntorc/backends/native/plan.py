@@ -34,7 +34,6 @@ def make_plan(
     clock_hz: float,
     hop: int,
     *,
-    warm_up: int = 0,
     dma: bool = False,
 ) -> Plan:
     """Everything a synthesiser or simulator reads.
@@ -44,7 +43,6 @@ def make_plan(
         directives: one for each layer, pools included.
         clock_hz: the clock in Hz that is asked for.
         hop: samples from frame to frame; of a network that keeps state, its frame.
-        warm_up: results after a reset that are not yet valid.
         dma: streams and a DMA for samples and results, beside the registers.
 
     The design ID is the head of the SHA-256 over all other sources and the clock: two designs with one
@@ -76,7 +74,9 @@ def make_plan(
         parts.append(Part(name, (*sources, f"{name}.sv"), text, str(directive)))
     files["ntorc_network.sv"] = generate.network_module(network)
     depth = shell.STREAM_DEPTH if streaming else shell.window_depth(network.input_length, hop)
-    files[f"{SHELL}.sv"] = shell.shell_module(network, hop, depth, streaming=streaming, warm_up=warm_up, dma=dma)
+    files[f"{SHELL}.sv"] = shell.shell_module(
+        network, hop, depth, streaming=streaming, warm_up=network.warm_up, dma=dma
+    )
     text = subject.shell_subject(network, hop, streaming=streaming, dma=dma)
     parts.append(Part(SHELL, (*shell_sources, f"{SHELL}.sv"), text, str(NO_DIRECTIVE)))
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]

@@ -6,8 +6,6 @@ from ntorc.network.network import Network
 
 STREAM_DEPTH = 32
 """Samples that a streaming shell buffers: what one LUT6 holds as distributed memory."""
-MAX_WARM_UP = (1 << 16) - 1
-"""Results; the width of the shell's counter."""
 
 _Ports = tuple[tuple[str, int, str], ...]
 
@@ -117,12 +115,10 @@ def shell_module(
         dma: streams for samples and results, and a DMA between them and memory.
 
     Raises:
-        ValueError: a streaming shell with another hop than its frame, or a warm-up out of range.
+        ValueError: a streaming shell with another hop than its frame.
     """
     if streaming and hop != network.input_length:
         raise ValueError(f"a streaming network's hop is its frame, {network.input_length} samples, not {hop}")
-    if not 0 <= warm_up <= MAX_WARM_UP:
-        raise ValueError(f"a warm-up has 0 to {MAX_WARM_UP} results, not {warm_up}")
     in_bits, out_bits = network.input_format.bits, network.output_format.bits
     parameters = {
         "DESIGN_ID": "DESIGN_ID",
