@@ -22,7 +22,7 @@ def stage(network: Network, index: int) -> str:
     accumulator = accumulator_bits(network, layer)
     bias = bias_words(network, layer, network.input_format)[0]
     tables, instances = finish_text(network, layer, network.input_format, "auto")
-    return tables + (
+    return "".join(tables.values()) + (
         f"module stage_{index} (\n  input logic clk, input logic rst, input logic sum_valid,\n"
         f"  input logic signed [{accumulator - 1}:0] sum_data, output logic push,\n"
         f"  output logic signed [{layer.output_format.bits - 1}:0] push_data\n);\n"

@@ -17,7 +17,7 @@ from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.finish import Quotient, finish_cycles
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
-from ntorc.backends.native.synth import synthesise
+from ntorc.backends.native.synth import synthesise, units_of
 from ntorc.backends.native.verilate import build_logic
 from ntorc.cost.native import load_model, structural
 from ntorc.network import reference
@@ -162,7 +162,7 @@ def test_synthesis_gives_what_the_structure_says(layer: Conv1D | AveragePool1D, 
     directive = Directive(3, 24, "block") if isinstance(layer, Conv1D) else NO_DIRECTIVE
     plan = make_plan(network, [directive], 100e6, 16)
     part = plan.parts[0]
-    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    found = synthesise(units_of(plan.files, part), ntorc_cache)
     if isinstance(layer, Conv1D):
         features = subject.engine_features(network, layer, network.input_format, directive)
     else:

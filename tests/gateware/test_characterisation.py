@@ -10,7 +10,7 @@ from distributed import LocalCluster
 from ntorc.backends.base import Part, Resources
 from ntorc.backends.native import characterise
 from ntorc.backends.native.characterise import Trial, draw_trials
-from ntorc.backends.native.synth import known
+from ntorc.backends.native.synth import Unit, known
 from ntorc.errors import UsageError
 from ntorc.pipeline.cost_bench import cost_accuracy
 from ntorc.pipeline.flow import Flow
@@ -21,11 +21,12 @@ from ntorc.store.local import LocalStore
 def adders(widths: list[int]) -> list[Trial]:
     trials = []
     for bits in widths:
+        part = Part("adder", ("adder.sv",), f"adder {bits}", "")
         text = (
             f"module adder (input logic clk, input logic [{bits - 1}:0] a, output logic [{bits - 1}:0] sum);\n"
             "  always_ff @(posedge clk) sum <= sum + a;\nendmodule\n"
         )
-        trials.append(Trial(Part("adder", ("adder.sv",), f"adder {bits}", ""), {"adder.sv": text}, {}, f"{bits}"))
+        trials.append(Trial(part, (Unit({"adder.sv": text}, "adder"),), {}, f"{bits}"))
     return trials
 
 
@@ -37,7 +38,7 @@ def test_results_come_in_order_and_are_kept_one_by_one(tmp_path: Path) -> None:
     first = characterise.synthesised(adders([8, 5]), 2, None, tmp_path, Silent())
     assert flip_flops(first) == [8, 5]
     trials = adders([8, 12, 5])
-    assert [known(t.files, t.part.top, tmp_path) is None for t in trials] == [False, True, False]
+    assert [known(t.units[0], tmp_path) is None for t in trials] == [False, True, False]
     assert flip_flops(characterise.synthesised(trials, 1, None, tmp_path, Silent())) == [8, 12, 5]
 
 
@@ -55,7 +56,7 @@ def test_workers_of_a_scheduler_synthesise_and_the_results_are_kept_here(tmp_pat
         assert address.startswith("tcp://127.0.0.1:")
         results = characterise.synthesised(trials, 1, address, tmp_path, Silent())
     assert flip_flops(results) == [7, 9, 11]
-    assert all(known(t.files, t.part.top, tmp_path) for t in trials)
+    assert all(known(t.units[0], tmp_path) for t in trials)
 
 
 def test_drawn_parts_cover_every_kind_of_engine_and_directive() -> None:

@@ -10,7 +10,7 @@ from formal_runs import check, write_model
 from ntorc.backends.base import Directive
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.sources import library_sources
-from ntorc.backends.native.synth import synthesise
+from ntorc.backends.native.synth import synthesise, units_of
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Dense
 from ntorc.network.network import random_network
@@ -61,6 +61,6 @@ def test_logic_takes_no_dsp_and_fewer_luts_than_a_dsp_is_worth(ntorc_cache: Path
     for kind in ("dsp", "logic"):
         plan = make_plan(network, [Directive(4, 64, "lut", kind)], 100e6, 16)
         part = plan.parts[0]
-        found[kind] = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+        found[kind] = synthesise(units_of(plan.files, part), ntorc_cache)
     assert (found["dsp"].dsp, found["logic"].dsp) == (4, 0)
     assert found["logic"].lut - found["dsp"].lut < 4 * 53200 / 220

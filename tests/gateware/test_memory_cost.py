@@ -9,7 +9,7 @@ import pytest
 
 from ntorc.backends.native.generate import rom_module
 from ntorc.backends.native.memory_cost import distributed_luts, multiplexer_luts
-from ntorc.backends.native.synth import synthesise
+from ntorc.backends.native.synth import Unit, synthesise
 from ntorc.cost.native import block_memory, bram18_blocks
 from ntorc.paths import project_root
 
@@ -30,7 +30,7 @@ endmodule
 @pytest.mark.parametrize("bits, words", [(14, 300), (12, 1500), (24, 3000), (20, 5000)])
 def test_block_memories_that_are_written(bits: int, words: int, ntorc_cache: Path) -> None:
     text = WRITTEN.format(bits=bits, words=words, style="block")
-    found = synthesise({"memory.sv": text}, "memory", ntorc_cache)
+    found = synthesise([Unit({"memory.sv": text}, "memory")], ntorc_cache)
     blocks, luts = block_memory(bits, words, written=True)
     assert found.bram18 == blocks
     assert abs(found.lut - luts) <= 8
@@ -40,13 +40,13 @@ def test_block_memories_that_are_written(bits: int, words: int, ntorc_cache: Pat
 def test_block_memories_that_are_not(bits: int, words: int, ntorc_cache: Path) -> None:
     draw = random.Random(bits)
     text = rom_module("memory", [draw.getrandbits(bits) for _ in range(words)], bits, "block", registered=True)
-    assert synthesise({"memory.sv": text}, "memory", ntorc_cache).bram18 == bram18_blocks(bits, words)
+    assert synthesise([Unit({"memory.sv": text}, "memory")], ntorc_cache).bram18 == bram18_blocks(bits, words)
 
 
 @pytest.mark.parametrize("bits, words", [(14, 16), (14, 64), (8, 65), (12, 100), (12, 129), (16, 200), (12, 192)])
 def test_distributed_memories(bits: int, words: int, ntorc_cache: Path) -> None:
     text = WRITTEN.format(bits=bits, words=words, style="distributed")
-    found = synthesise({"memory.sv": text}, "memory", ntorc_cache)
+    found = synthesise([Unit({"memory.sv": text}, "memory")], ntorc_cache)
     assert found.bram18 == 0
     assert found.lut == pytest.approx(distributed_luts(words, bits), rel=0.05)
 
@@ -56,5 +56,5 @@ def test_a_choice_costs_what_its_tree_says(inputs: int, ntorc_cache: Path) -> No
     bits = 7
     source = (project_root() / "firmware/gateware/ntorc_select.sv").read_text(encoding="utf-8")
     source = source.replace("BITS   = 16", f"BITS = {bits}").replace("INPUTS = 4", f"INPUTS = {inputs}")
-    found = synthesise({"ntorc_select.sv": source}, "ntorc_select", ntorc_cache)
+    found = synthesise([Unit({"ntorc_select.sv": source}, "ntorc_select")], ntorc_cache)
     assert found.lut == bits * multiplexer_luts(inputs)

@@ -16,7 +16,7 @@ from ntorc.backends.native.cycles import latency_cycles
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.sources import library_sources
-from ntorc.backends.native.synth import synthesise
+from ntorc.backends.native.synth import synthesise, units_of
 from ntorc.backends.native.verilate import build_logic
 from ntorc.errors import DataError
 from ntorc.network import reference
@@ -76,7 +76,7 @@ def test_one_unit_and_one_step(kind: type[LSTM] | type[GRU], ntorc_cache: Path) 
 def test_multipliers_are_the_lanes_and_one(kind: type[LSTM] | type[GRU], lanes: int, ntorc_cache: Path) -> None:
     plan = make_plan(network_of(kind), [Directive(lanes, 0, "lut")], 100e6, HOP)
     part = plan.parts[0]
-    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    found = synthesise(units_of(plan.files, part), ntorc_cache)
     assert found.dsp == lanes + 1
 
 

@@ -17,7 +17,7 @@ from ntorc.backends.native.draw import draw_bank_network
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import BankEngine, bank_directives, bank_engine
-from ntorc.backends.native.synth import synthesise
+from ntorc.backends.native.synth import synthesise, units_of
 from ntorc.cost.native import load_model, structural
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
@@ -151,7 +151,7 @@ def test_synthesis_gives_what_the_structure_says(layer: ResonatorBank, lanes: in
     directive = Directive(lanes, bank_engine(layer, lanes).reuse_factor, "lut")
     plan = make_plan(network, [directive], 100e6, network.input_length)
     part = plan.parts[0]
-    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    found = synthesise(units_of(plan.files, part), ntorc_cache)
     features = bank_features(network, layer, network.input_format, directive)
     assert (found.dsp, found.bram18) == structural(features) == (lanes, 0)
     mean, bound = load_model().predict(features)
@@ -165,6 +165,6 @@ def test_the_estimators_bank_is_small(ntorc_cache: Path) -> None:
     layer = a_bank(31, 16)
     plan = make_plan(network_of(layer), [bank_directives(layer)[0]], 100e6, 16)
     part = plan.parts[0]
-    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    found = synthesise(units_of(plan.files, part), ntorc_cache)
     assert found.lut <= 700
     assert found.dsp == 1

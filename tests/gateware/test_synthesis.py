@@ -7,18 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ntorc.backends.base import Directive, Resources
-from ntorc.backends.native import subject
+from ntorc.backends.native import subject, synth
 from ntorc.backends.native.plan import make_plan
-from ntorc.backends.native.synth import count_cells, synthesise
+from ntorc.backends.native.synth import Unit, count_cells, fresh_synthesis, synthesise, units_of
 from ntorc.cost.native import NativeCost, load_model, structural
 from ntorc.errors import ToolError
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import Conv1D
+from ntorc.network.layers import Conv1D, Dense
 from ntorc.network.network import random_network
 from ntorc.paths import gateware_folder, project_root
 from ntorc.store.base import Observation
@@ -30,7 +31,7 @@ def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
     directive = Directive(3, 24, "block")
     plan = make_plan(network, [directive], 100e6, 16)
     part = plan.parts[0]
-    found = synthesise({name: plan.files[name] for name in part.files}, part.top, ntorc_cache)
+    found = synthesise(units_of(plan.files, part), ntorc_cache)
     features = subject.engine_features(network, layer, network.input_format, directive)
     assert (found.dsp, found.bram18) == structural(features)
     mean, bound = load_model().predict(features)
@@ -81,7 +82,7 @@ def test_cells_count_as_the_sites_they_occupy() -> None:
 
 def test_broken_sources_say_so(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="yosys failed"):
-        synthesise({"a.sv": "module a (;"}, "a", tmp_path)
+        synthesise([Unit({"a.sv": "module a (;"}, "a")], tmp_path)
 
 
 def test_register_map_and_gateware_header_agree() -> None:
@@ -107,3 +108,38 @@ def test_two_first_uses_at_once_do_not_crash_each_other(tmp_path: Path) -> None:
     for worker in workers:
         assert "Yosys" in worker.communicate(timeout=300)[0]
         assert worker.returncode == 0
+
+
+def test_other_weights_leave_the_logics_synthesis_standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the memories are synthesised again, and a layer beside them not at all."""
+    word = FixedFormat(10, 4)
+    first = Conv1D("first", 8, 1, 2, 3, FixedFormat(6, 4), word)
+    layers = (first, Dense("last", 6, 2, 1, FixedFormat(6, 4), word))
+    network = random_network(1, FixedFormat(8, 4), 8, layers)
+    # the same sum of magnitudes: the accumulator's width follows from the weights
+    other = replace(network, weights={**network.weights, "first": network.weights["first"][::-1].copy()})
+    directives = [Directive(1, 6, "block"), Directive(1, 12, "lut")]
+    before, after = (make_plan(item, directives, 100e6, 4) for item in (network, other))
+    wanted = [synthesise(units_of(before.files, part), tmp_path) for part in before.parts]
+    synthesised: list[str] = []
+
+    def spied(units: list[Unit]) -> list[Resources]:
+        synthesised.extend(unit.top for unit in units)
+        return fresh_synthesis(units)
+
+    monkeypatch.setattr(synth, "fresh_synthesis", spied)
+    found = [synthesise(units_of(after.files, part), tmp_path) for part in after.parts]
+    assert synthesised == ["layer_first_weights"]
+    assert found[1:] == wanted[1:]
+    assert (found[0].dsp, found[0].bram18) == (wanted[0].dsp, wanted[0].bram18)
+
+
+@pytest.mark.parametrize("storage", ["block", "lut"])
+def test_apart_or_together_is_the_same(storage: str, ntorc_cache: Path) -> None:
+    layer = Conv1D("c", 32, 4, 6, 3, FixedFormat(10, 6), FixedFormat(14, 4))
+    plan = make_plan(random_network(1, FixedFormat(14, 8), 32, (layer,)), [Directive(3, 24, storage)], 100e6, 16)
+    part = plan.parts[0]
+    apart = synthesise(units_of(plan.files, part), ntorc_cache)
+    together = synthesise([Unit({name: plan.files[name] for name in part.files}, part.top)], ntorc_cache)
+    assert (apart.ff, apart.dsp, apart.bram18) == (together.ff, together.dsp, together.bram18)
+    assert apart.lut == pytest.approx(together.lut, rel=0.02)

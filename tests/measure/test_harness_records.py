@@ -97,7 +97,7 @@ def test_malformed_headers_and_lengths(content: bytes) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        [(1, 0, 0, 16, 1, 2, 3)],
+        [(1, 0, 0, 32, 1, 2, 3)],
         [(1, 0, 0, 0, 2, 1, 3)],
         [(1, 0, 0, 0, 1, 3, 2)],
         [(1, 0, 0, 0, 1, 2, 3), (1, 0, 0, 0, 4, 5, 6)],

@@ -129,6 +129,7 @@ class Part:
     Attributes:
         top: the module.
         files: names of the sources that it needs.
+        memories: those of them that are one read-only memory each, named by its module and synthesised apart.
         subject, directive: what it is to the cost models.
     """
 
@@ -136,6 +137,7 @@ class Part:
     files: tuple[str, ...]
     subject: str
     directive: str
+    memories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives
-from ntorc.backends.native.synth import YOSYS, synthesise, yosys_version
+from ntorc.backends.native.synth import YOSYS, synthesise, units_of, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, Layer, MaxPool1D, Pool
@@ -109,7 +109,7 @@ class NativeBackend:
             progress.message("  first synthesis on this machine: preparing yosys takes about a minute")
 
         def resources(part: Part) -> Resources:
-            return synthesise({name: plan.files[name] for name in part.files}, part.top, cache)
+            return synthesise(units_of(plan.files, part), cache)
 
         with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
             logic: Future[Path] = pool.submit(build_logic, plan.files, cache)

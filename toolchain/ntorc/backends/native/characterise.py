@@ -16,7 +16,7 @@ from ntorc.backends.base import Directive, Part, Resources
 from ntorc.backends.native import subject
 from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
-from ntorc.backends.native.synth import fresh_synthesis, known, remember, yosys_version
+from ntorc.backends.native.synth import Unit, fresh_synthesis, known, remember, synthesise, units_of, yosys_version
 from ntorc.cost.native import FittedModel, fit
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
@@ -37,10 +37,10 @@ from ntorc.progress import Progress
 
 @dataclass(frozen=True)
 class Trial:
-    """One part to synthesise: its sources, its features, and the shape that it belongs to."""
+    """One part to synthesise: its units, its features, and the shape that it belongs to."""
 
     part: Part
-    files: dict[str, str]
+    units: tuple[Unit, ...]
     features: dict[str, float]
     group: str
 
@@ -71,7 +71,7 @@ def draw_trials(seed: int, count: int) -> Iterator[Trial]:
 
 
 def _trial(part: Part, files: dict[str, str], features: dict[str, float]) -> Trial:
-    return Trial(part, {name: files[name] for name in part.files}, features, part.subject)
+    return Trial(part, units_of(files, part), features, part.subject)
 
 
 def _draw_shelled(draw: random.Random, number: int) -> tuple[Network, bool, bool]:
@@ -146,8 +146,7 @@ def synthesised(
     """
     from distributed import Client, LocalCluster, as_completed
 
-    found = {n: known(t.files, t.part.top, cache) for n, t in enumerate(trials)}
-    missing = [n for n, resources in found.items() if resources is None]
+    missing = [n for n, t in enumerate(trials) if any(known(unit, cache) is None for unit in t.units)]
     progress.step("characterisation", len(trials) - len(missing), len(trials))
     if missing:
         with ExitStack() as opened:
@@ -164,13 +163,12 @@ def synthesised(
                     )
                 )
             client = opened.enter_context(Client(address))
-            jobs = {client.submit(fresh_synthesis, trials[n].files, trials[n].part.top, pure=False): n for n in missing}
+            jobs = {client.submit(fresh_synthesis, trials[n].units, pure=False): n for n in missing}
             for done, (job, resources) in enumerate(as_completed(jobs, with_results=True), start=1):
-                trial = trials[jobs[job]]
-                remember(trial.files, trial.part.top, cache, resources)
-                found[jobs[job]] = resources
+                for unit, found in zip(trials[jobs[job]].units, resources, strict=True):
+                    remember(unit, cache, found)
                 progress.step("characterisation", len(trials) - len(missing) + done, len(trials))
-    return [resources for _, resources in sorted(found.items()) if resources is not None]
+    return [synthesise(trial.units, cache) for trial in trials]
 
 
 def characterise(

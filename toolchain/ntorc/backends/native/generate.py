@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ntorc.backends.base import Directive
 from ntorc.backends.native.cells import cell_parameters, cell_sources, cell_tables, gate_biases, gate_columns
@@ -138,8 +139,16 @@ def engine_parameters(
     return parameters
 
 
-def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, input_format: FixedFormat) -> str:
-    """One layer as a module of its own, with its memories: what is synthesised and cached alone."""
+@dataclass(frozen=True)
+class LayerText:
+    """A layer as a module of its own, and the modules of its read-only memories by name."""
+
+    logic: str
+    memories: dict[str, str]
+
+
+def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, input_format: FixedFormat) -> LayerText:
+    """A layer with weights: what is synthesised and cached alone."""
     engine = engine_of(layer, directive.multipliers)
     accumulator = accumulator_bits(network, layer)
     rom_bits = layer.weight_format.bits * engine.lanes
@@ -149,12 +158,16 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
     if directive.multiplier_kind == "logic":
         parameters["LOGIC"] = 1
     tables, finish = finish_text(network, layer, input_format, directive.table_storage)
-    return (
-        rom_module(f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True)
-        + "\n"
-        + rom_module(f"{name}_bias", bias_words(network, layer, input_format), accumulator, "logic", registered=False)
-        + tables
-        + f"\n// {layer.kind} {layer.name}: {directive}\n"
+    memories = {
+        f"{name}_weights": rom_module(
+            f"{name}_weights", weight_words(network, layer, engine), rom_bits, style, registered=True
+        ),
+        f"{name}_bias": rom_module(
+            f"{name}_bias", bias_words(network, layer, input_format), accumulator, "logic", registered=False
+        ),
+    }
+    logic = (
+        f"// {layer.kind} {layer.name}: {directive}\n"
         + _stream_header(name, input_format.bits, layer.output_format.bits)
         + f"  logic [{address_bits(engine.rom_words) - 1}:0] rom_address;\n"
         f"  logic [{rom_bits - 1}:0] rom_data;\n"
@@ -170,6 +183,7 @@ def layer_modules(network: Network, layer: WeightedLayer, directive: Directive, 
         "      .bias_address, .push, .push_data, .out_valid, .out_ready, .out_data, .idle\n  );\n"
         f"{finish}endmodule\n"
     )
+    return LayerText(logic, memories | tables)
 
 
 def _stated(parameters: Mapping[str, int | str]) -> str:
@@ -178,7 +192,7 @@ def _stated(parameters: Mapping[str, int | str]) -> str:
 
 def finish_text(
     network: Network, layer: WeightedLayer, input_format: FixedFormat, table_storage: str
-) -> tuple[str, str]:
+) -> tuple[dict[str, str], str]:
     """The stage between the engine's sums and its pushes: its tables as modules, and its instances."""
     if isinstance(layer, Recurrent):
         return _cell_text(network, layer, input_format, table_storage)
@@ -187,21 +201,23 @@ def finish_text(
         "      .clk, .rst, .in_valid(sum_valid), .in_data(sum_data), .in_bias(bias_data), .out_valid(push),"
     )
     if not isinstance(layer.activation, Table):
-        return "", f"{head} .out_data(push_data)\n  );\n"
+        return {}, f"{head} .out_data(push_data)\n  );\n"
     name = f"layer_{layer.name}_table"
-    return "\n" + table_module(name, layer.activation, layer.output_format, table_storage), (
+    return {name: table_module(name, layer.activation, layer.output_format, table_storage)}, (
         f"  logic [{layer.activation.address_bits - 1}:0] table_address;\n{head} .table_address\n  );\n"
         f"  {name} entries (.clk, .address(table_address), .data(push_data));\n"
     )
 
 
-def _cell_text(network: Network, layer: Recurrent, input_format: FixedFormat, table_storage: str) -> tuple[str, str]:
+def _cell_text(
+    network: Network, layer: Recurrent, input_format: FixedFormat, table_storage: str
+) -> tuple[dict[str, str], str]:
     name, words = f"layer_{layer.name}", cell_tables(layer)
     tables = (layer.recurrent_activation, layer.activation)
-    modules = "".join(
-        "\n" + table_module(f"{name}_{kind}", table, word, table_storage)
+    modules = {
+        f"{name}_{kind}": table_module(f"{name}_{kind}", table, word, table_storage)
         for kind, table, word in zip(("gates", "table"), tables, words, strict=True)
-    )
+    }
     return modules, (
         f"  logic [{tables[0].address_bits - 1}:0] gate_address;\n"
         f"  logic [{tables[1].address_bits - 1}:0] table_address;\n"
@@ -222,22 +238,23 @@ def table_module(name: str, table: Table, word: FixedFormat, storage: str) -> st
     return rom_module(name, words[half:] + words[:half], word.bits, style, registered=True)
 
 
-def pool_module(layer: Pool, bits: int) -> str:
-    """One pooling layer as a module of its own."""
+def pool_module(layer: Pool, bits: int) -> LayerText:
+    """A pooling layer."""
     module, parameters = (
         "ntorc_maxpool",
         dict[str, int | str](BITS=bits, LENGTH=layer.input_length, CHANNELS=layer.input_channels, POOL=layer.pool),
     )
     if isinstance(layer, AveragePool1D):
         module, parameters = "ntorc_averagepool", parameters | Quotient(bits, layer.pool).parameters
-    return _stream_header(f"layer_{layer.name}", bits, bits) + (
+    logic = _stream_header(f"layer_{layer.name}", bits, bits) + (
         f"  {module} #({_stated(parameters)}) engine (\n"
         "      .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
     )
+    return LayerText(logic, {})
 
 
-def bank_modules(network: Network, layer: ResonatorBank, directive: Directive, input_format: FixedFormat) -> str:
-    """A resonator bank as a module of its own, with its memories."""
+def bank_modules(network: Network, layer: ResonatorBank, directive: Directive, input_format: FixedFormat) -> LayerText:
+    """A resonator bank."""
     engine, name = bank_engine(layer, directive.multipliers), f"layer_{layer.name}"
     parameters, bias = bank_parameters(network, layer, engine, input_format), network.biases[layer.name]
     memories = {
@@ -246,8 +263,11 @@ def bank_modules(network: Network, layer: ResonatorBank, directive: Directive, i
         "constant": (bias[:, 0].tolist(), int(parameters["LOG_BITS"])),
         "table": (log2_table(layer.mantissa_bits, layer.log_fraction).tolist(), layer.log_fraction),
     }
-    text = [rom_module(f"{name}_{key}", *memory, "logic", registered=False) for key, memory in memories.items()]
-    text.append(f"// {layer.kind} {layer.name}: {directive}\n")
+    modules = {
+        f"{name}_{key}": rom_module(f"{name}_{key}", *memory, "logic", registered=False)
+        for key, memory in memories.items()
+    }
+    text = [f"// {layer.kind} {layer.name}: {directive}\n"]
     text.append(_stream_header(name, input_format.bits, layer.output_format.bits))
     for key, (words, bits) in memories.items():
         text.append(
@@ -260,7 +280,7 @@ def bank_modules(network: Network, layer: ResonatorBank, directive: Directive, i
         f"      .clk, .rst, .in_valid, .in_ready, .in_data, {wires},\n"
         "      .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
     )
-    return "".join(text)
+    return LayerText("".join(text), modules)
 
 
 def _stream_header(name: str, in_bits: int, out_bits: int) -> str:

