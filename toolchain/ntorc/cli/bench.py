@@ -46,6 +46,7 @@ def bench(
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench resonators --data DIR  fixed-point features of the resonator bank against double precision
+    ntorc bench speed                  what a network's synthesis, compilation and simulation take
     ntorc bench timing                 the gateware's clock by open place and route (minutes)
     """
     from ntorc.errors import GateError, UsageError
@@ -123,6 +124,18 @@ def _cost(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _speed(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.speed_bench import speed_of_tools
+
+    result = speed_of_tools(flow, asked.seed)
+    return result, (
+        f"{result['lut']:.0f} LUT, {result['ff']:.0f} FF, {result['dsp']} DSP, {result['bram18']} BRAM18: synthesis"
+        f" {result['synthesis_cpu_s']} s of CPU, with other weights {result['other_weights_synthesis_cpu_s']} s again;"
+        f" simulator built in {result['verilator_build_s']} s ({result['verilator_build_cpu_s']} s of CPU);"
+        f" {result['inferences_per_s']} inferences a second"
+    )
+
+
 def _timing(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.timing_bench import placed_clock
 
@@ -168,5 +181,6 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "published": _published,
     "resonators": _resonators,
     "simulator": _simulator,
+    "speed": _speed,
     "timing": _timing,
 }
