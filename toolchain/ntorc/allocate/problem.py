@@ -44,7 +44,8 @@ class Problem:
             total = total + (row[index].bound if bound else row[index].resources)
         return total
 
-    def fits(self, choice: Sequence[int]) -> bool:
-        """Whether the bounds of a choice stay below every cap."""
+    def fits(self, choice: Sequence[int], *, tolerance: float = 0.0) -> bool:
+        """Whether the bounds of a choice stay below every cap, or above it by no more than a share of the device."""
         total = self.total(choice, bound=True)
-        return all(getattr(total, name) <= getattr(self.capacity, name) * self.ceiling for name in RESOURCES)
+        share = self.ceiling + tolerance
+        return all(getattr(total, name) <= getattr(self.capacity, name) * share for name in RESOURCES)

@@ -17,6 +17,8 @@ from ntorc.backends.base import RESOURCES, Cut
 from ntorc.errors import ToolError
 
 _GAP = 1e-9
+_TOLERANCE = 1e-6
+"""Relative feasibility tolerance of the solvers."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,18 @@ class _Program:
         self.cuts += 1
 
     def solve(self) -> Solution | None:
+        """The optimum of the exact problem, or None when no choice is feasible.
+
+        Raises:
+            ToolError: the solver stopped, or answered with a choice that breaks its own constraints.
+        """
         import mip
 
         seen: set[tuple[int, ...]] = set()
         while True:
-            status = self.model.optimize()
-            if status in (mip.OptimizationStatus.INFEASIBLE, mip.OptimizationStatus.INT_INFEASIBLE):
+            choice = self._optimum()
+            if choice is None:
                 return None
-            if status != mip.OptimizationStatus.OPTIMAL:
-                raise ToolError(f"the solver {self.solver} stopped with {status.name}", "try another solver")
-            choice = tuple(max(range(len(row)), key=lambda i, row=row: row[i].x) for row in self.picked)  # type: ignore[misc]
             cycles = self.problem.options.latency.latency_cycles(choice)
             limit = self.model.objective_value if self.minimise_latency else self.problem.budget_cycles
             if cycles <= limit + 0.5:
@@ -114,6 +118,27 @@ class _Program:
                 )
             seen.add(choice)
             self._add(mip, self.problem.options.latency.cut(choice))
+
+    def _optimum(self) -> tuple[int, ...] | None:
+        """The optimum under the paths so far.
+
+        CBC's preprocessing can call an infeasible program optimal and give values that pick nothing, so an answer
+        is held against the program, and a bad one asked again without preprocessing.
+        """
+        import mip
+
+        for preprocess in (self.model.preprocess, 0):
+            self.model.preprocess = preprocess
+            status = self.model.optimize()
+            if status in (mip.OptimizationStatus.INFEASIBLE, mip.OptimizationStatus.INT_INFEASIBLE):
+                return None
+            if status != mip.OptimizationStatus.OPTIMAL:
+                raise ToolError(f"the solver {self.solver} stopped with {status.name}", "try another solver")
+            picked = [[index for index, var in enumerate(row) if float(var.x) > 0.5] for row in self.picked]
+            choice = tuple(row[0] for row in picked if len(row) == 1)
+            if len(choice) == len(self.picked) and self.problem.fits(choice, tolerance=_TOLERANCE):
+                return choice
+        raise ToolError(f"the solver {self.solver} broke its own constraints", "try another solver")
 
 
 def brute_force(problem: Problem) -> Solution | None:
