@@ -21,7 +21,7 @@ void ntorc_board_time_restart(struct ntorc_board_time *time, uint64_t cycles)
 {
     time->base_ns = ntorc_board_time_ns(time, cycles);
     time->base_cycles = 0;
-    time->passed_over = 0;
+    time->passed_over = 0.0;
 }
 
 /* Xorshift64*: S. Vigna, ACM Trans. Math. Softw. 42 (2016) 30.  In (0, 1]. */
@@ -52,7 +52,7 @@ uint64_t ntorc_board_time_cycles_until(const struct ntorc_board_time *time, uint
 
 void ntorc_board_time_pass_over(struct ntorc_board_time *time, uint64_t cycles, uint64_t when_ns)
 {
-    time->passed_over += ntorc_board_time_cycles_until(time, cycles, when_ns);
+    time->passed_over += (double)(when_ns - ntorc_board_time_ns(time, cycles)) * time->clock_hz * 1e-9;
     time->base_ns = when_ns;
     time->base_cycles = cycles;
 }

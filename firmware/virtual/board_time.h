@@ -14,7 +14,7 @@ struct ntorc_board_time {
     uint64_t seed;         /* of its draws; not 0 */
     /* its state */
     double clock_hz; /* true */
-    uint64_t passed_over; /* cycles that were not simulated, which the logic's counter lacks */
+    double passed_over; /* cycles that were not simulated, which the logic's counter lacks */
     uint64_t base_ns, base_cycles; /* time and cycles at the last change of clock or logic, or sleep passed over */
 };
 

@@ -324,7 +324,7 @@ static int read_in_time(ntorc_logic *logic, uint32_t offset, uint32_t *answer)
     int result = bitstream->read(bitstream->instance, offset, answer);
     if (result == 0 && offset == NTORC_REG_CYCLES_LO) {
         result = bitstream->read(bitstream->instance, NTORC_REG_CYCLES_HI, &high);
-        uint64_t cycles = ((uint64_t)high << 32 | *answer) + logic->time.passed_over;
+        uint64_t cycles = ((uint64_t)high << 32 | *answer) + (uint64_t)logic->time.passed_over;
         *answer = (uint32_t)cycles;
         logic->cycles_hi = (uint32_t)(cycles >> 32);
     } else if (offset == NTORC_REG_CYCLES_HI) {

@@ -74,7 +74,11 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an allocation is asked for."""
+    """What an allocation is asked for.
+
+    ``clock_ratio`` is the clock that this board was measured to have over the one that is asked for, and
+    ``offset_cycles`` what its logic was measured to take beyond the closed form.
+    """
 
     board: Board
     deadline_s: float
@@ -85,11 +89,14 @@ class Requirement:
     io_overhead_source: str
     ceiling: float = 0.8
     solver: str = "CBC"
+    clock_ratio: float = 1.0
+    offset_cycles: int = 0
 
     @property
     def budget_cycles(self) -> int:
-        """Cycles of the logic that fit the deadline after the board's I/O overhead; may be negative."""
-        return math.floor((self.deadline_s - self.io_overhead_s) * self.clock_hz + 1e-6)
+        """Cycles of the closed form that fit the deadline after the board's I/O overhead; may be negative."""
+        available_s = self.deadline_s - self.io_overhead_s
+        return math.floor(available_s * self.clock_hz * self.clock_ratio + 1e-6) - self.offset_cycles
 
     def pace_cycles(self, network: Network) -> int:
         """Cycles until the network's next work comes: the next sample where it keeps state, else the next frame.
@@ -148,7 +155,8 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
 
 def smallest_deadline_s(solution: Solution, requirement: Requirement) -> float:
     """The deadline that a choice just meets, rounded up to .1 us so that it can be typed."""
-    return ceil_to(solution.latency_cycles / requirement.clock_hz + requirement.io_overhead_s, 1e-7)
+    cycles = solution.latency_cycles + requirement.offset_cycles
+    return ceil_to(cycles / (requirement.clock_hz * requirement.clock_ratio) + requirement.io_overhead_s, 1e-7)
 
 
 def _explain(problem: Problem, requirement: Requirement, pace_cycles: int) -> InfeasibleError:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ntorc.cli import options
 
 
 def calibrate(
-    board: options.Board = "pynq-z2", backend: options.BackendName = "native", json: options.Json = False
+    board: options.Board = "pynq-z2",
+    backend: options.BackendName = "native",
+    show: Annotated[bool, typer.Option("--show", help="What measurements changed about the board, and why.")] = False,
+    target: Annotated[str, typer.Option("--target", help="With --show: the board that was measured.")] = "virtual",
+    json: options.Json = False,
 ) -> None:
     """Show every stored measurement that the next allocation will use.
 
     \b
     ntorc calibrate --board pynq-z2
+    ntorc calibrate --board pynq-z2 --show
     """
+    if show:
+        from ntorc.pipeline.flow import open_flow
+        from ntorc.pipeline.show import calibration_history
+
+        result, text = calibration_history(open_flow(options.progress()), board, backend, target)
+        options.show(result, as_json=json, text=text)
+        return
     from ntorc.boards import load_board
     from ntorc.pipeline.flow import open_flow
 
