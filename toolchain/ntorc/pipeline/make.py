@@ -104,9 +104,14 @@ def requirement_for(
     )
 
 
+def cost_model(flow: Flow, backend: str, part: str) -> NativeCost:
+    """The shipped model, calibrated by what the store has of this part."""
+    return NativeCost(load_model(), flow.store.observations(backend, part))
+
+
 def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:
     """The exact optimum with the cost model as calibrated so far."""
-    cost = NativeCost(load_model(), flow.store.observations(backend.name, requirement.board.part))
+    cost = cost_model(flow, backend.name, requirement.board.part)
     allocation = allocate(network, backend, cost, requirement)
     for item in allocation.layers:
         chosen = item.directive

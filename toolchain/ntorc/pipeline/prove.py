@@ -133,6 +133,7 @@ def observe(
     samples: npt.NDArray[np.int64],
     pace: Pace,
     allocation: Allocation | None = None,
+    expected_cycles: int | None = None,
 ) -> Observed:
     """Run the harness on a target and read its records.
 
@@ -142,7 +143,8 @@ def observe(
         folder: for the records.
         samples: raw counts, used in a circle.
         pace: how many and how fast.
-        allocation: for the deadline and the probe's histogram, or None for neither.
+        allocation: for the deadline and the probe's histogram, or None for no deadline.
+        expected_cycles: where the probe's histogram lies, or None for the allocation's latency.
     """
     from ntorc.deploy.target import MeasureRequest, write_samples
     from ntorc.measure.records import read_records
@@ -158,9 +160,10 @@ def observe(
             request,
             deadline_ns=round(allocation.deadline_s * 1e9),
             deadline_cycles=allocation.budget_cycles,
-            hist_lower=max(0, allocation.latency_cycles - _PROBE_MARGIN),
-            hist_shift=0,
         )
+        expected_cycles = allocation.latency_cycles if expected_cycles is None else expected_cycles
+    if expected_cycles is not None:
+        request = replace(request, hist_lower=max(0, expected_cycles - _PROBE_MARGIN), hist_shift=0)
     files = target.measure(request, flow.progress)
     raw.unlink()
     if files.is_cancelled:
