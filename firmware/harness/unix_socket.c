@@ -11,7 +11,8 @@ int ntorc_unix_connect(const char *path, int type, char *error, size_t n)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
-        snprintf(error, n, "a socket's path has at most %zu bytes: '%s'", sizeof address.sun_path - 1, path);
+        snprintf(error, n, "a socket's path has at most %zu bytes, not %zu", sizeof address.sun_path - 1,
+                 strlen(path));
         return -1;
     }
     strcpy(address.sun_path, path);

@@ -133,6 +133,11 @@ def compiler() -> Compiler:
     )
 
 
+def harness_sources() -> list[Path]:
+    """The sources of ``ntorc-harness``, for building it for another machine."""
+    return [project_root() / "firmware" / name for name in _PRODUCTS["ntorc-harness"][0]]
+
+
 def build_firmware(cache: Path, *, flags: Sequence[str] = ()) -> Firmware:
     """Compile the firmware, or find it compiled.
 

@@ -70,7 +70,8 @@ class LogHistogram:
         for lower, number in self.bins:
             seen += number
             if seen >= rank:
-                return min(lower + bin_width(lower, self.bits) - 1, self.max)
+                last = lower + bin_width(lower, self.bits) - 1
+                return self.max if last >= MAX_VALUE else min(last, self.max)  # the last bin has what is larger too
         return self.max
 
     def over(self, limit: int) -> tuple[int, int]:
