@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,13 @@ class ParquetWriter:
         self._waiting = 0
 
     def __enter__(self) -> ParquetWriter:
-        """Ready to write."""
+        """Ready to write.
+
+        Raises:
+            StorageError: the folder cannot be made.
+        """
+        with storage_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -44,6 +51,8 @@ class ParquetWriter:
                 if self._writer is not None:
                     self._writer.close()
                 if kind is None and self._writer is not None:
+                    with self._partial.open("rb") as written:
+                        os.fsync(written.fileno())
                     self._partial.replace(self._path)
             finally:
                 self._partial.unlink(missing_ok=True)
@@ -100,8 +109,8 @@ def read_parquet(path: Path, records_a_block: int = 1 << 18) -> Iterator[Records
     """
     pa, pq = _arrow()
     try:
-        # memory-mapped and not read ahead, so that what is held is one block
-        file = pq.ParquetFile(path, memory_map=True, pre_buffer=False)
+        # neither mapped nor read ahead, so that what is held is one block
+        file = pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=1 << 16)
         told = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
         hop, window, clock_hz, period_ns = (int(told[name]) for name in _HEADER[:-1])
         for batch in file.iter_batches(records_a_block):
