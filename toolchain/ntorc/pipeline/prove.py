@@ -123,6 +123,7 @@ def period_ns_on(target: str, sample_rate_hz: float = SAMPLE_RATE_HZ) -> int:
     return 0 if target == "virtual" else round(1e9 / sample_rate_hz)
 
 
+_VIRTUAL_TIMEOUT_US = 30_000_000  # simulated logic on a busy computer may stand still for seconds
 _PROBE_MARGIN = 32  # cycles below the predicted latency at which the probe's 64 bins begin
 
 
@@ -153,7 +154,7 @@ def observe(
     write_samples(raw, samples)
     request = MeasureRequest(
         raw, folder / "records.bin", pace.estimates, period_ns=pace.period_ns, load=pace.load or None,
-        account=pace.account or None,
+        account=pace.account or None, timeout_us=_VIRTUAL_TIMEOUT_US if target.is_virtual else None,
     )  # fmt: skip
     if allocation is not None:
         request = replace(
