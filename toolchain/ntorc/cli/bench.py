@@ -128,11 +128,12 @@ def _speed(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.speed_bench import speed_of_tools
 
     result = speed_of_tools(flow, asked.seed)
-    return result, (
-        f"{result['lut']:.0f} LUT, {result['ff']:.0f} FF, {result['dsp']} DSP, {result['bram18']} BRAM18: synthesis"
-        f" {result['synthesis_cpu_s']} s of CPU, with other weights {result['other_weights_synthesis_cpu_s']} s again;"
-        f" simulator built in {result['verilator_build_s']} s ({result['verilator_build_cpu_s']} s of CPU);"
-        f" {result['inferences_per_s']} inferences a second"
+    return result, "\n".join(
+        f"{row['lut']:.0f} LUT, {row['ff']:.0f} FF, {row['dsp']} DSP, {row['bram18']} BRAM18,"
+        f" {row['latency_cycles']} cycles: synthesis {row['synthesis_cpu_s']} s of CPU, with other weights"
+        f" {row['other_weights_synthesis_cpu_s']} s again; simulator built in {row['verilator_build_s']} s"
+        f" ({row['verilator_build_cpu_s']} s of CPU); {row['inferences_per_s']} inferences a second"
+        for row in result["rows"]
     )
 
 
