@@ -98,14 +98,17 @@ def exact_front(problem: Problem, progress: Progress | None = None, paths: Paths
 
 _ROUNDING = 1e-6
 _ANY = 1 << 40  # cycles: no deadline
+_EQUAL = 1e-12  # relative: costs that differ by less are sums of the same numbers in another order
 
 
 def _points(latency: IntArray, cost: FloatArray, choice: IntArray) -> tuple[FrontPoint, ...]:
-    """By whole cycles: of those that round to one latency the cheapest."""
-    kept = staircase(latency.astype(float), cost)
-    return tuple(
-        FrontPoint(int(latency[index]), float(cost[index]), tuple(int(o) for o in choice[index])) for index in kept
-    )
+    """By whole cycles: of those that round to one latency the cheapest, without gains that are rounding alone."""
+    found: list[FrontPoint] = []
+    for index in staircase(latency.astype(float), cost):
+        if not found or cost[index] < found[-1].objective * (1 - _EQUAL):
+            options = tuple(int(option) for option in choice[index])
+            found.append(FrontPoint(int(latency[index]), float(cost[index]), options))
+    return tuple(found)
 
 
 def swept_front(problem: Problem, solver: str, progress: Progress | None = None) -> Front:
