@@ -16,6 +16,7 @@ from ntorc.cli import (
     doctor,
     measure,
     report,
+    reproduce,
     runs,
     train,
 )
@@ -37,6 +38,7 @@ application.command("build")(build.build)
 application.command("measure")(measure.measure)
 application.command("calibrate")(calibrate.calibrate)
 application.command("report")(report.report)
+application.command("reproduce")(reproduce.reproduce)
 application.command("runs")(runs.runs)
 application.command("doctor")(doctor.doctor)
 application.command("characterize")(characterize.characterize)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.allocate.allocation import Allocation, Requirement, allocate
+from ntorc.allocate.allocation import Allocation, allocate
+from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend, Plan, Products
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.cost.native import NativeCost, load_model
