@@ -40,7 +40,7 @@ def one(calibration: Calibration, question: Asked) -> tuple[float, float]:
 def test_without_measurements_the_model_stands_with_the_priors_spread() -> None:
     mean, deviation = one(Calibration([]), asked())
     assert mean == 0
-    assert deviation == pytest.approx(math.sqrt(0.4**2 + 0.2**2 + 0.15**2 + 0.03**2))
+    assert deviation == pytest.approx(math.sqrt(0.4**2 + 0.2**2 + 0.15**2 + 0.06**2))
     mean, _ = one(Calibration([]), asked(source="post_route"))
     assert mean == pytest.approx(-math.log(3))
 
