@@ -7,6 +7,7 @@ import pytest
 
 from ntorc.backends.base import Directive
 from ntorc.backends.native.backend import NativeBackend, described
+from ntorc.backends.native.cycles import engine_for, engine_weights
 from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.estimates import cycles_alone, option_table
 from ntorc.cost.base import QUANTITIES
@@ -42,14 +43,18 @@ def test_a_table_gives_what_single_predictions_give(seed: int) -> None:
         assert found.rests_on(0)
 
 
-def test_cycles_alone_never_grow_with_multipliers() -> None:
+def test_cycles_alone_are_those_of_the_engine() -> None:
     for seed in range(20):
         network = draw_network(seed)
         for layer in network.layers:
-            counts = [item.multipliers for item in NativeBackend().legal_directives(network, layer)]
-            cycles = [cycles_alone(layer, count) for count in counts]
-            assert cycles == sorted(cycles, reverse=True)
-            assert all(item == 0 if isinstance(layer, Pool) else item > 0 for item in cycles)
+            for directive in NativeBackend().legal_directives(network, layer):
+                alone, engine = cycles_alone(layer, directive.multipliers), engine_for(layer, directive.multipliers)
+                if engine is None:
+                    assert alone == 0
+                else:
+                    interval, _, available = engine_weights(engine)
+                    assert alone >= available
+                    assert (alone - available) % interval == 0
 
 
 def test_outside_is_another_family_or_a_feature_beyond_the_campaigns() -> None:
