@@ -41,7 +41,7 @@ class Directive:
     Attributes:
         multipliers: multipliers that work in parallel (lanes).
         reuse_factor: uses of one multiplier for one output vector.
-        weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``.
+        weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``; ``tool`` where the tool decides.
         multiplier_kind: ``dsp`` or ``logic``.
         table_storage: of activations: ``lut`` (logic), ``block`` (block RAM), or ``auto``, by each table's size.
     """

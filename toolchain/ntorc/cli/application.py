@@ -14,6 +14,7 @@ from ntorc.cli import (
     data,
     deploy,
     doctor,
+    front,
     measure,
     report,
     reproduce,
@@ -34,6 +35,7 @@ application = typer.Typer(
 application.command("deploy")(deploy.deploy)
 application.command("train")(train.train)
 application.command("allocate")(allocate.allocate)
+application.command("front")(front.front)
 application.command("build")(build.build)
 application.command("measure")(measure.measure)
 application.command("calibrate")(calibrate.calibrate)

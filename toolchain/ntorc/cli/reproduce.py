@@ -57,14 +57,16 @@ def _table1(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _table3(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.reproduce_tables import table3, table3_text
+    from ntorc.pipeline.reproduce_tables import table3
+    from ntorc.pipeline.reproduce_text import table3_text
 
     result = table3(flow, asked.data)
     return result, table3_text(result)
 
 
 def _table4(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.reproduce_tables import table4, table4_text
+    from ntorc.pipeline.reproduce_tables import table4
+    from ntorc.pipeline.reproduce_text import table4_text
 
     result = table4(flow, asked.data)
     return result, table4_text(result)

@@ -48,7 +48,23 @@ def backend_named(name: str) -> Backend:
     """
     if name == "native":
         return NativeBackend()
+    if name == "hls4ml":
+        raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
+
+
+def backend_for(name: str, board: Board, clock_hz: float) -> Backend:
+    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone."""
+    if name == "hls4ml":
+        from ntorc.backends.hls4ml.backend import Hls4mlBackend
+
+        return Hls4mlBackend(board.part, clock_hz)
+    return backend_named(name)
+
+
+def costs_for(flow: Flow, backend: Backend, board: Board) -> NativeCost:
+    """The native cost model as calibrated so far."""
+    return NativeCost(load_model(), flow.store.observations(backend.name, board.part))
 
 
 def hop_for(network: Network, asked: int | None) -> int:
@@ -96,8 +112,7 @@ def requirement_for(
 
 def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:
     """The exact optimum with the cost model as calibrated so far."""
-    cost = NativeCost(load_model(), flow.store.observations(backend.name, requirement.board.part))
-    allocation = allocate(network, backend, cost, requirement)
+    allocation = allocate(network, backend, costs_for(flow, backend, requirement.board), requirement)
     for item in allocation.layers:
         chosen = item.directive
         if chosen.multipliers:
