@@ -45,8 +45,9 @@ _SOURCES = tuple(dict.fromkeys((*RESOURCE_SOURCES, *CYCLE_SOURCES)))
 
 
 def subject_of(kind: str, shape: Mapping[str, float], clock_hz: float) -> str:
-    """Signature of a layer at a clock; ``length`` and ``pack`` are 1 and 0 where they do not matter."""
-    numbers = " ".join(f"{name}={int(shape[name])}" for name in _SHAPE)
+    """Signature of a layer at a clock: what its costs depend on, so ``pack`` of dense layers, ``length`` of others."""
+    unused = {"length": 1} if kind == "dense" else {"pack": 0}
+    numbers = " ".join(f"{name}={int(unused.get(name, shape[name]))}" for name in _SHAPE)
     return f"hls4ml {kind} {numbers} mhz={clock_hz / 1e6:g}"
 
 
@@ -263,6 +264,7 @@ class MeasuredHls4mlCosts:
         outside = plain.outside
         if len(near) >= _ENOUGH:  # the device is known by then; what remains is the range of layers
             outside = self._plain.model.is_outside(structure_of(table.kind, table.columns))
+        outside = outside & np.array([one != "measured" for one in basis])
         return replace(plain, mean=mean, bound=bound, outside=outside, basis=tuple(basis), data=data)
 
     def _subjects(self, table: OptionTable, clock_hz: float) -> list[str]:
