@@ -41,7 +41,7 @@ def bench(
 
     \b
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
-    ntorc bench cost-speed             options that hls4ml's cost model answers in a second
+    ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -177,7 +177,8 @@ def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
 
     result = options_a_second()
     return result, "\n".join(
-        f"{kind}: {row['options']} different options in {row['best_s']} s, {row['options_a_second']:,} a second"
+        f"{kind}: {row['options']} options in {row['best_s']} s, {row['options_a_second']:,} a second"
+        f" ({row['options_a_second_of_cpu']:,} a second of CPU)"
         for kind, row in result["kinds"].items()
     )
 

@@ -64,7 +64,7 @@ def table1(folder: Path | None, progress: Progress) -> dict[str, Any]:
         progress.message(f"{kind}: held-out groups, the published recipe and ours")
         others = {name: item for name, item in keys.items() if name != kind}
         further = held_out_ratios(others, list(others))  # of the other kinds, without any row of this one
-        groups[kind] = {split: _grouped(data, keys, kind, split, further, progress) for split in SPLITS}
+        groups[kind] = {split: grouped(data, keys, kind, split, further, progress) for split in SPLITS}
         progress.step("layer kinds", number + 1, len(KINDS))
     return {
         "table": "1",
@@ -101,7 +101,7 @@ def _random_split(data: SynthesisData, kind: str) -> dict[str, dict[str, float]]
     return found
 
 
-def _grouped(
+def grouped(
     data: SynthesisData,
     keys: Mapping[str, LayerData],
     kind: str,
@@ -109,7 +109,7 @@ def _grouped(
     further: Mapping[str, FloatArray],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Both recipes on held-out groups, judged on unique keys of Strategy=Resource."""
+    """Both recipes on the held-out groups of one kind and split, judged on unique keys of Strategy=Resource."""
     own = keys[kind]
     theirs = {target: np.full(len(own), np.nan) for target in FOREST_TARGETS}
     ours = {target: np.full(len(own), np.nan) for target in FOREST_TARGETS}
