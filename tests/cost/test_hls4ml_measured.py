@@ -58,7 +58,8 @@ def test_a_table_becomes_observations(tmp_path: Path) -> None:
     [
         (("csynth", "guess"), "source"), (("conv", "gru"), "kind"), (("48", "4.5"), "reuse_factor"),
         (("5000", "nan"), "lut"), (("5000", "-1"), "lut"), (("64", "0"), "length"), (("100e6", ""), "clock_hz"),
-        (("csynth", "post_route"), "post_route can measure"),
+        (("csynth", "post_route"), "post_route can measure"), (("xc7z020clg400-1", ""), "device"),
+        (("64", "1e9"), "length"),
     ],
 )  # fmt: skip
 def test_wrong_rows_are_named_by_line(tmp_path: Path, change: tuple[str, str], told: str) -> None:

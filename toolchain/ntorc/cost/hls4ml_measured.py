@@ -37,6 +37,7 @@ CALIBRATED = ("latency_cycles", *FITTED)
 COLUMNS = ("source", "tool", "device", "clock_hz", "kind", "n_in", "size", "length", "pack", "reuse_factor")
 """What a table of measurements names for each row; beside them at least one of `QUANTITIES`."""
 
+_LARGEST_LAYER = 65_536  # inputs, units or steps; more is a mistake
 _ENOUGH = 5
 _Z = 2.326  # the normal's 99 %
 _SHAPE = ("n_in", "size", "length", "pack")
@@ -87,8 +88,8 @@ def _observation(path: Path, number: int, row: Mapping[str, str | None]) -> Obse
             value = float(cell(name))
         except ValueError:
             value = math.nan
-        least = 0 if name in ("pack", *QUANTITIES) else 1
-        if not least <= value < 1e12 or (name in (*_SHAPE, "reuse_factor") and value != int(value)):
+        least, most = (0 if name in ("pack", *QUANTITIES) else 1), (_LARGEST_LAYER if name in _SHAPE else 1e12)
+        if not least <= value <= most or (name in (*_SHAPE, "reuse_factor") and value != int(value)):
             raise DataError(f"{path}, line {number}: {name} is '{cell(name)[:40]}'", "give a number in its usual range")
         return value
 
@@ -104,6 +105,8 @@ def _observation(path: Path, number: int, row: Mapping[str, str | None]) -> Obse
             f"{path}, line {number}: nothing that {source} can measure",
             "cycles come from csynth, simulated_cycles or board_cycles, resources from csynth and reports",
         )
+    if not cell("device"):
+        raise DataError(f"{path}, line {number}: no device", "name the part, as xc7z020clg400-1")
     subject = subject_of(cell("kind"), numbers, numbers["clock_hz"])
     return Observation(
         source,
