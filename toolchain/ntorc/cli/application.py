@@ -14,8 +14,10 @@ from ntorc.cli import (
     data,
     deploy,
     doctor,
+    front,
     measure,
     report,
+    reproduce,
     runs,
     train,
 )
@@ -33,10 +35,12 @@ application = typer.Typer(
 application.command("deploy")(deploy.deploy)
 application.command("train")(train.train)
 application.command("allocate")(allocate.allocate)
+application.command("front")(front.front)
 application.command("build")(build.build)
 application.command("measure")(measure.measure)
 application.command("calibrate")(calibrate.calibrate)
 application.command("report")(report.report)
+application.command("reproduce")(reproduce.reproduce)
 application.command("runs")(runs.runs)
 application.command("doctor")(doctor.doctor)
 application.command("characterize")(characterize.characterize)

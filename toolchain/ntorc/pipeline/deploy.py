@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Allocation, Requirement
+from ntorc.allocate.allocation import Allocation
+from ntorc.allocate.requirement import Requirement
 from ntorc.boards import Board, load_board
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.pipeline.flow import Flow

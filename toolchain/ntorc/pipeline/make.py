@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.allocate.allocation import Allocation, Requirement, allocate
+from ntorc.allocate.allocation import Allocation, allocate
+from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend, Plan, Products
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.cost.native import NativeCost, load_model
@@ -47,7 +48,26 @@ def backend_named(name: str) -> Backend:
     """
     if name == "native":
         return NativeBackend()
+    if name == "hls4ml":
+        raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
+
+
+def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
+    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone, as measured so far."""
+    if name == "hls4ml":
+        from ntorc.backends.hls4ml.backend import Hls4mlBackend
+        from ntorc.cost.hls4ml import load_hls4ml
+        from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
+
+        costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
+        return Hls4mlBackend(board.part, clock_hz, costs)
+    return backend_named(name)
+
+
+def costs_for(flow: Flow, backend: Backend, board: Board) -> NativeCost:
+    """The native cost model as calibrated so far."""
+    return NativeCost(load_model(), flow.store.observations(backend.name, board.part))
 
 
 def hop_for(network: Network, asked: int | None) -> int:
@@ -95,8 +115,7 @@ def requirement_for(
 
 def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:
     """The exact optimum with the cost model as calibrated so far."""
-    cost = NativeCost(load_model(), flow.store.observations(backend.name, requirement.board.part))
-    allocation = allocate(network, backend, cost, requirement)
+    allocation = allocate(network, backend, costs_for(flow, backend, requirement.board), requirement)
     for item in allocation.layers:
         chosen = item.directive
         if chosen.multipliers:
