@@ -40,6 +40,7 @@ def bench(
     """Rerun a benchmark of docs/results.md.
 
     \b
+    ntorc bench allocate               exact allocation against searches on the same tables, in one run
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -111,6 +112,13 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(lines)
 
 
+def _allocate(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.allocate_bench import allocation_speed, in_words
+
+    result = allocation_speed(flow, asked.data, asked.seed)
+    return result, in_words(result)
+
+
 def _cost(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.cost_bench import cost_accuracy
 
@@ -175,6 +183,7 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
 
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
+    "allocate": _allocate,
     "cost": _cost,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
