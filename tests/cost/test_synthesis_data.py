@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntorc.backends.hls4ml.reuse import BLOCK_FACTOR_LIMIT, legal_reuse_factors
-from ntorc.cost.published_forests import FOREST_TARGETS, train_published
+from ntorc.cost.published_forests import FOREST_TARGETS, PublishedForests, train_published
 from ntorc.cost.synthesis_data import KERNEL, KINDS, TARGETS, SynthesisData, load_synthesis, synthesis_folder
 from ntorc.errors import DataError
 
@@ -42,6 +42,11 @@ def write_folder(folder: Path, rows: list[list[int]]) -> Path:
 @pytest.fixture(scope="session")
 def synthesis(recorded_data: Path) -> SynthesisData:
     return load_synthesis(synthesis_folder(recorded_data))
+
+
+@pytest.fixture(scope="module")
+def forests(synthesis: SynthesisData) -> PublishedForests:
+    return train_published(synthesis)
 
 
 def test_medians_are_joined_one_to_one_and_strategies_apart(tmp_path: Path) -> None:
@@ -125,9 +130,8 @@ def test_repaired_dense_rows_equal_those_that_asked_for_it(synthesis: SynthesisD
 
 @pytest.mark.parametrize("model, options, cost, cycles", [(1, 118, 159_717.733, 48_316), (2, 127, 598_755.469, 49_902)])
 def test_the_published_recipe_gives_table_iv(
-    recorded_data: Path, synthesis: SynthesisData, model: int, options: int, cost: float, cycles: int
+    recorded_data: Path, forests: PublishedForests, model: int, options: int, cost: float, cycles: int
 ) -> None:
-    forests = train_published(synthesis)
     network = json.loads((recorded_data / "networks" / f"table4_model_{model}.json").read_text())
     front, counted = [(0.0, 0.0)], 0
     for layer in network["config"]["layers"]:

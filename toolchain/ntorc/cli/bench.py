@@ -41,6 +41,8 @@ def bench(
 
     \b
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
+    ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
+    ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -171,6 +173,24 @@ def _resonators(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _calibration(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.calibration_bench import as_text, calibration_accuracy
+
+    result = calibration_accuracy(asked.data, asked.count, asked.seed, flow.progress)
+    return result, as_text(result)
+
+
+def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.cost_speed import options_a_second
+
+    result = options_a_second()
+    return result, "\n".join(
+        f"{kind}: {row['options']} options in {row['best_s']} s, {row['options_a_second']:,} a second"
+        f" ({row['options_a_second_of_cpu']:,} a second of CPU)"
+        for kind, row in result["kinds"].items()
+    )
+
+
 def _simulator(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.bench import simulator_accuracy
 
@@ -184,7 +204,9 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "allocate": _allocate,
+    "calibration": _calibration,
     "cost": _cost,
+    "cost-speed": _cost_speed,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,

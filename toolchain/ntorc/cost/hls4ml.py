@@ -33,6 +33,9 @@ FITTED = ("lut", "ff")
 REACH_OCTAVES = 1.5
 """An option further than this from every synthesised one (reuse factor, inputs, size) is outside the data."""
 
+LENGTH_COORDINATE = 3
+"""Of `hls4ml_structure.residual_inputs`: the sequence length, or whether a dense layer's frame is one word."""
+
 _CHUNK = 1024  # options at a time, so that their kernel stays in the processor's cache
 _CLOCK_TOLERANCE = 0.01  # HLS places registers by the clock, so another one is another design
 
@@ -54,19 +57,30 @@ class Residual:
     share: float
 
     def log_factor(self, inputs: FloatArray, points: FloatArray) -> FloatArray:
-        """Log of the factor on the basis' sum for ``[N, D]`` inputs, ``[N]``."""
+        """Log of the factor on the basis' sum for ``[N, D]`` inputs, ``[N]``.
+
+        The kernel is a product, and many points differ in their length alone: exponentials are taken of the different
+        designs and of the different lengths, not of all pairs.
+        """
         import numpy as np
 
-        right = points / self.scales
-        norms, weights = -0.5 * (right**2).sum(1), self.share * self.signal * self.weights
+        designs, design = np.unique(np.delete(points, LENGTH_COORDINATE, 1), axis=0, return_inverse=True)
+        lengths, length = np.unique(points[:, LENGTH_COORDINATE], return_inverse=True)
+        weights = np.zeros((len(designs), len(lengths)))
+        np.add.at(weights, (design.reshape(-1), length), self.share * self.signal * self.weights)
+        scales, scale = np.delete(self.scales, LENGTH_COORDINATE), self.scales[LENGTH_COORDINATE]
+        right, norms = designs / scales, -0.5 * ((designs / scales) ** 2).sum(1)
+        others = np.delete(inputs, LENGTH_COORDINATE, 1)
         found = np.empty(len(inputs))
         for start in range(0, len(inputs), _CHUNK):
-            left = inputs[start : start + _CHUNK] / self.scales
+            here = slice(start, start + _CHUNK)
+            left = others[here] / scales
             exponents = left @ right.T
             exponents += norms
             exponents -= 0.5 * (left**2).sum(1)[:, None]
             np.minimum(exponents, 0.0, out=exponents)
-            found[start : start + _CHUNK] = np.exp(exponents, out=exponents) @ weights
+            apart = (inputs[here, LENGTH_COORDINATE, None] - lengths) / scale
+            found[here] = ((np.exp(exponents, out=exponents) @ weights) * np.exp(-0.5 * apart**2)).sum(axis=1)
         return found
 
 

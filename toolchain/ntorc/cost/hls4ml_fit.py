@@ -81,7 +81,7 @@ def fit_hls4ml(
     """
     progress = progress or Silent()
     structures = {kind: structure_of_data(item) for kind, item in data.items()}
-    coefficients = {target: _physical(data, structures, target) for target in FITTED}
+    coefficients = {target: physical_weights(data, structures, target) for target in FITTED}
     share = _dsp_share(data, structures)
     chosen = {}
     for number, kind in enumerate(kinds):
@@ -132,7 +132,9 @@ def fit_all(data: SynthesisData, progress: Progress | None = None) -> Hls4mlMode
     )
 
 
-def _physical(data: Mapping[str, LayerData], structures: Mapping[str, Structure], target: str) -> dict[str, float]:
+def physical_weights(
+    data: Mapping[str, LayerData], structures: Mapping[str, Structure], target: str
+) -> dict[str, float]:
     """Non-negative least squares of the relative error (Lawson and Hanson), over all kinds."""
     from scipy.optimize import nnls
 
@@ -326,7 +328,7 @@ def _held_out(data: Mapping[str, LayerData], kind: str) -> _HeldOut:
             continue
         part = {**data, kind: own.take(train)}
         structures = {name: structure_of_data(item) for name, item in part.items()}
-        coefficients = {target: _physical(part, structures, target) for target in FITTED}
+        coefficients = {target: physical_weights(part, structures, target) for target in FITTED}
         fitted = _kind_model(part[kind], structures[kind], coefficients, {}, {})
         model = Hls4mlModel(coefficients, 0.5, {kind: fitted}, CONFIDENCE)
         tested = structure_of_data(own.take(test))

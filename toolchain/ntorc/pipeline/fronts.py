@@ -71,7 +71,7 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
         request.sample_rate_hz,
     )  # fmt: skip
     requirement = replace(requirement, objective=request.objective)
-    backend = backend_for(request.backend, board, requirement.clock_hz)
+    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("front", f"{network.name} on {board.part}, every deadline"):
         reasons = backend.unsupported(network)
         if reasons:

@@ -53,12 +53,15 @@ def backend_named(name: str) -> Backend:
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
 
 
-def backend_for(name: str, board: Board, clock_hz: float) -> Backend:
-    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone."""
+def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
+    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone, as measured so far."""
     if name == "hls4ml":
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
+        from ntorc.cost.hls4ml import load_hls4ml
+        from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
-        return Hls4mlBackend(board.part, clock_hz)
+        costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
+        return Hls4mlBackend(board.part, clock_hz, costs)
     return backend_named(name)
 
 

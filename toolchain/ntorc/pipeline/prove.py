@@ -14,6 +14,7 @@ from ntorc.backends.base import RESOURCES
 from ntorc.errors import GateError, MeasurementError
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import Built, windows_of
 from ntorc.store.base import Observation
@@ -222,9 +223,31 @@ def measured_summary(measurement: Measurement) -> dict[str, object]:
     }
 
 
+def _predictions(allocation: Allocation, built: Built, run: str) -> list[Observation]:
+    """What the model alone said of parts that nothing was known of; drift is judged by it."""
+    found = []
+    for layer, part in zip(allocation.layers, built.products.parts, strict=False):  # the shell comes last
+        if layer.basis == "model":
+            quantities = {name: float(getattr(layer.resources, name)) for name in RESOURCES}
+            found.append(
+                Observation(
+                    PREDICTION,
+                    allocation.backend,
+                    allocation.part,
+                    part.subject,
+                    part.directive,
+                    quantities,
+                    "cost model",
+                    run,
+                )
+            )
+    return found
+
+
 def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Measurement, run: str) -> Calibration:
     """Store synthesised resources and measured cycles, and say what they change."""
     tool = built.products.tool
+    flow.store.observe(_predictions(allocation, built, run))
     observations, changes, confirmed = [], [], 0
     predicted = {item.layer: item.resources for item in allocation.layers}
     names = [*(item.layer for item in allocation.layers), "shell"]

@@ -74,7 +74,7 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
         request.sample_rate_hz,
     )
     requirement = replace(requirement, objective=request.objective)
-    backend = backend_for(request.backend, board, requirement.clock_hz)
+    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("allocate", f"{network.name} on {board.part}"):
         return allocation_stage(flow, network, backend, requirement)
 

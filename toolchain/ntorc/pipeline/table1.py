@@ -1,4 +1,9 @@
-"""Table I of N-TORC: the paper's errors, its recipe under a random split, and against ours with groups held out."""
+"""Table I of N-TORC: the paper's errors, its recipe under a random split, and against ours with groups held out.
+
+Whoever asks for a dense layer's costs knows the network, and so how many stream words its frame has.  The data does
+not say it; here it is the number, of four, that explains the key's own latency best.  So the error of a dense latency
+is that of the best of four, and it is shown beside the one without this knowledge.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +50,7 @@ TARGETS = {
 """MAPE (%) asked of our models with the weights' shapes held out."""
 
 _TEST_SHARE = 0.2
+_NEEDS_WORDS = ("latency_max", "lut", "ff")
 _OURS = {"lut": "lut", "ff": "ff", "dsp": "dsp", "bram18": "bram18", "latency_max": "latency_cycles"}
 
 
@@ -64,7 +70,7 @@ def table1(folder: Path | None, progress: Progress) -> dict[str, Any]:
         progress.message(f"{kind}: held-out groups, the published recipe and ours")
         others = {name: item for name, item in keys.items() if name != kind}
         further = held_out_ratios(others, list(others))  # of the other kinds, without any row of this one
-        groups[kind] = {split: _grouped(data, keys, kind, split, further, progress) for split in SPLITS}
+        groups[kind] = {split: grouped(data, keys, kind, split, further, progress) for split in SPLITS}
         progress.step("layer kinds", number + 1, len(KINDS))
     return {
         "table": "1",
@@ -101,7 +107,7 @@ def _random_split(data: SynthesisData, kind: str) -> dict[str, dict[str, float]]
     return found
 
 
-def _grouped(
+def grouped(
     data: SynthesisData,
     keys: Mapping[str, LayerData],
     kind: str,
@@ -109,12 +115,12 @@ def _grouped(
     further: Mapping[str, FloatArray],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Both recipes on held-out groups, judged on unique keys of Strategy=Resource."""
+    """Both recipes on the held-out groups of one kind and split, judged on unique keys of Strategy=Resource."""
     own = keys[kind]
     theirs = {target: np.full(len(own), np.nan) for target in FOREST_TARGETS}
     ours = {target: np.full(len(own), np.nan) for target in FOREST_TARGETS}
     bound = {target: np.full(len(own), np.nan) for target in FOREST_TARGETS}
-    blind = np.full(len(own), np.nan)
+    blind = {target: np.full(len(own), np.nan) for target in _NEEDS_WORDS}
     every = folds(own, split)
     for number, test in enumerate(every):
         train = np.setdiff1d(np.arange(len(own)), test)
@@ -126,7 +132,9 @@ def _grouped(
         for target, name in _OURS.items():
             ours[target][test], bound[target][test] = mean[name], most[name]
         if kind == "dense":
-            blind[test] = model.mean(_without_words(own.take(test)))["latency_cycles"]
+            unaware = model.mean(_without_words(own.take(test)))
+            for target in _NEEDS_WORDS:
+                blind[target][test] = unaware[_OURS[target]]
         progress.step(f"{kind}, {split}", number + 1, len(every))
     used = ~own.latency_strategy & np.isfinite(ours["lut"])
     rows = {}
@@ -139,7 +147,8 @@ def _grouped(
             **_bound_figures(bound[target][used], ours[target][used], truth),
         }
     if kind == "dense":
-        rows["latency_max"]["ours_words_unknown_mape_percent"] = _mape(blind[used], own.values["latency_max"][used])
+        for target, guess in blind.items():
+            rows[target]["ours_words_unknown_mape_percent"] = _mape(guess[used], own.values[target][used])
     return {"keys": int(used.sum()), "folds": len(every), "targets": rows}
 
 
@@ -214,9 +223,9 @@ def as_text(result: Mapping[str, Any]) -> str:
             lines.append(row("ours", [rows[t]["ours_mape_percent"] for t in order]))
             lines.append(row("below our 99 % bound, %", [rows[t]["covered_percent"] for t in order]))
             lines.append(row("bound over mean, median", [rows[t]["bound_over_mean_median"] for t in order]))
-            if "ours_words_unknown_mape_percent" in rows["latency_max"]:
-                blind = rows["latency_max"]["ours_words_unknown_mape_percent"]
-                lines.append(f"      latency where the layer before is not known: {blind} %")
+            if kind == "dense":
+                blind = ", ".join(f"{t} {rows[t]['ours_words_unknown_mape_percent']} %" for t in _NEEDS_WORDS)
+                lines.append(f"      where the layer before is not known: {blind}")
     lines += ["", "asked of ours, weights held out"]
     for kind, asked in result["asked_weights_mape_percent"].items():
         reached = result["group_splits"][kind]["weights"]["targets"]

@@ -79,7 +79,7 @@ class NativeBackend:
         """See `Backend.options`."""
         rows, engines = [], []
         for layer, word in zip(network.layers, network.formats, strict=False):
-            text, features = _described(network, layer, word)
+            text, features = described(network, layer, word)
             row = []
             for directive in self.legal_directives(network, layer):
                 mean, bound, basis = cost.predict(text, features, str(directive))
@@ -135,7 +135,7 @@ def _has_hls4ml_arithmetic(layer: GRU) -> bool:
     return toward_zero or layer.accumulator is not None
 
 
-def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
+def described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
     """A layer's signature, and its features under any directive."""
     if isinstance(layer, Pool):
         pool = subject.pool_features(layer, word.bits)
