@@ -144,7 +144,7 @@ def _search(runs: Sequence[Search], optimum: float) -> dict[str, Any]:
 def _native_calls(flow: Flow, network: Network) -> dict[str, Any]:
     """One deadline and the whole front under the native backend's streaming overlap, tables ready."""
     board = load_board("pynq-z2")
-    backend = backend_for("native", board, board.default_clock_hz)
+    backend = backend_for(flow, "native", board, board.default_clock_hz)
     started_s = time.process_time()
     options = backend.options(network, costs_for(flow, backend, board), 16)
     tables_s = time.process_time() - started_s
