@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ntorc_board.environment import describe_machine, temperature_c
 from ntorc_board.errors import HarnessError, RequestError
 
 SILENCE_LIMIT_S = 60.0
 """The harness reports every 2 s or so; after this long without a word it is stopped."""
 _END_LIMIT_S = 10.0
 _MAX_OUTPUT_BYTES = 1 << 20
-_MAX_ESTIMATES = 1_000_000_000
+_MAX_ESTIMATES = 4_000_000_000
+_LIVE = ("shm:", "unix:")
+_LOADS = ("cpu", "mem", "io", "net")
+_UNSET = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class MeasureRequest:
     """What to measure.
 
     Attributes:
-        samples: file of raw int32 little-endian counts; used in a circle.
+        samples: file of raw int32 little-endian counts, used in a circle; or a live source of the harness,
+            ``shm:PATH`` or ``unix:PATH``.
         out: file for the records.
         estimates: how many estimates.
         hop: samples between estimates.
@@ -37,9 +42,14 @@ class MeasureRequest:
         timeout_us: the longest wait for one result, or None for the harness's own.
         cpu: core to run on, or None for any.
         fifo: SCHED_FIFO priority 1..99, or None for the harness's own.
+        deadline_ns: of an estimate, from its last sample's release, or None to count no misses.
+        deadline_cycles: the logic's share of it, for its probe, or None.
+        hist_lower, hist_shift: edge and width of the probe's bins, or None for the harness's own.
+        load: interference, such as ``cpu,net``; empty for none.
+        account: whether to measure the harness's own time.
     """
 
-    samples: Path
+    samples: str
     out: Path
     estimates: int
     hop: int
@@ -48,6 +58,12 @@ class MeasureRequest:
     timeout_us: int | None = None
     cpu: int | None = None
     fifo: int | None = None
+    deadline_ns: int | None = None
+    deadline_cycles: int | None = None
+    hist_lower: int | None = None
+    hist_shift: int | None = None
+    load: str = ""
+    account: bool = False
 
     @classmethod
     def parse(cls, fields: dict[str, Any], default_hop: int) -> MeasureRequest:
@@ -57,7 +73,7 @@ class MeasureRequest:
             RequestError: a field is missing, of the wrong kind or out of range.
         """
         request = cls(
-            samples=Path(_text(fields, "samples")),
+            samples=_text(fields, "samples"),
             out=Path(_text(fields, "out")),
             estimates=_number(fields, "estimates", 1, _MAX_ESTIMATES) or 0,
             hop=_number(fields, "hop", 1, 65535, default_hop) or default_hop,
@@ -65,24 +81,42 @@ class MeasureRequest:
             timeout_us=_number(fields, "timeout_us", 1, 10**9, None),
             cpu=_number(fields, "cpu", 0, 4095, None),
             fifo=_number(fields, "fifo", 1, 99, None),
+            deadline_ns=_number(fields, "deadline_ns", 1, 10**12, None),
+            deadline_cycles=_number(fields, "deadline_cycles", 0, _UNSET, None),
+            hist_lower=_number(fields, "hist_lower", 0, _UNSET, None),
+            hist_shift=_number(fields, "hist_shift", 0, 15, None),
+            load=_load(fields.get("load", "")),
+            account=fields.get("account") is True,
         )
-        if not request.samples.is_file() or request.samples.stat().st_size % 4 or not request.samples.stat().st_size:
-            raise RequestError(f"{request.samples} is no file of int32 samples", "write the samples first")
+        if not request.samples.startswith(_LIVE):
+            samples = Path(request.samples)
+            if not samples.is_file() or samples.stat().st_size % 4 or not samples.stat().st_size:
+                raise RequestError(f"{samples} is no file of int32 samples", "write the samples first")
         if not request.out.parent.is_dir():
             raise RequestError(f"the folder of {request.out} does not exist", "make it first")
         return request
 
     def arguments(self) -> list[str]:
         """The harness's arguments for this request."""
-        words = ["--samples", str(self.samples), "--out", str(self.out), "--estimates", str(self.estimates)]
+        words = ["--samples", self.samples, "--out", str(self.out), "--estimates", str(self.estimates)]
         words += ["--hop", str(self.hop), "--period-ns", str(self.period_ns), "--gap-cycles", str(self.gap_cycles)]
-        for option, value in (("--timeout-us", self.timeout_us), ("--cpu", self.cpu), ("--fifo", self.fifo)):
+        for name in _OPTIONAL:
+            value = getattr(self, name)
             if value is not None:
-                words += [option, str(value)]
-        return words
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        if self.load:
+            words += ["--load", self.load]
+        return [*words, "--account"] if self.account else words
 
 
 _MISSING = object()
+_OPTIONAL = ("timeout_us", "cpu", "fifo", "deadline_ns", "deadline_cycles", "hist_lower", "hist_shift")
+
+
+def _load(value: object) -> str:
+    if not isinstance(value, str) or any(name not in _LOADS for name in value.split(",") if value):
+        raise RequestError("the field 'load' names no interference", f"give {', '.join(_LOADS)}, or several")
+    return value
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
@@ -112,7 +146,7 @@ def run_harness(
     cancelled: threading.Event,
     silence_limit_s: float = SILENCE_LIMIT_S,
 ) -> dict[str, Any]:
-    """Run the harness to its end and return its JSON object.
+    """Run the harness to its end and return its JSON object, with ``machine`` as `describe_machine` gives it.
 
     Args:
         program: ``ntorc-harness``.
@@ -126,6 +160,7 @@ def run_harness(
     Raises:
         HarnessError: it cannot be started, failed, was silent for too long, or gave no JSON object.
     """
+    machine = describe_machine()
     words = [str(program), "--regs", registers_url, "--design-id", design_id, *request.arguments()]
     try:
         request.out.unlink(missing_ok=True)  # what is there after a failure is this run's
@@ -156,7 +191,7 @@ def run_harness(
         )
     if summary is None:
         raise HarnessError("the harness did not print a JSON object", "build the firmware again")
-    return summary
+    return {**summary, "machine": {**machine, "temperature_end_c": temperature_c()}}
 
 
 def _summary(output: bytes) -> dict[str, Any] | None:

@@ -5,15 +5,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "design.h"
+#include "load.h"
 #include "loop.h"
-#include "ntorc_registers.h"
 #include "options.h"
+#include "probe.h"
 #include "progress.h"
 #include "realtime.h"
 #include "records.h"
 #include "regs.h"
-#include "samples.h"
+#include "report.h"
+#include "ring.h"
+#include "sink.h"
+#include "source.h"
+#include "summary.h"
+#include "writer.h"
+
+#define RING_RECORDS 65536u /* 2.6 MB: three minutes of estimates at 5 kHz and a hop of 16 */
+
+/* What a run holds from its preparation to its end. */
+struct run {
+    const struct ntorc_options *options;
+    ntorc_regs *regs;
+    struct ntorc_account account;
+    struct ntorc_design design;
+    struct ntorc_source source;
+    struct ntorc_sink sink;
+    struct ntorc_load *load;
+    struct ntorc_ring ring;
+    struct ntorc_records_file out;
+    struct ntorc_summary summary;
+    bool has_source, has_sink, has_out;
+};
 
 static volatile sig_atomic_t stop_requested;
 
@@ -33,73 +57,131 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void print_text(const char *name, const char *text)
+static int begin_records(struct run *run, char *error, size_t n)
 {
-    printf(", \"%s\": \"", name);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            printf("\\%c", *c);
-        } else if (*c < 0x20) {
-            printf("\\u%04x", *c);
-        } else {
-            putchar(*c);
-        }
-    }
-    putchar('"');
-}
-
-static void print_summary(const struct ntorc_options *options, const struct ntorc_design *design,
-                          const struct ntorc_realtime *granted, const struct ntorc_loop *loop, const char *fault)
-{
-    printf("{\"estimates\": %u, \"requested\": %u", loop->count, options->estimates);
-    printf(", \"torn\": %u, \"timeouts\": %u, \"skipped\": %u, \"overruns\": %u", loop->torn, loop->timeouts,
-           loop->skipped, loop->overruns);
-    printf(", \"late_samples\": %llu", (unsigned long long)loop->late_samples);
-    printf(", \"interrupted\": %s", stop_requested ? "true" : "false");
-    printf(", \"design_id\": \"%016llx\", \"shell_version\": %u", (unsigned long long)design->design_id,
-           design->shell_version);
-    printf(", \"clock_hz\": %u, \"window\": %u, \"hop\": %u, \"outputs\": %u", design->clock_hz, design->window,
-           options->hop, design->outputs);
-    printf(", \"period_ns\": %llu, \"clock\": \"CLOCK_MONOTONIC\"", (unsigned long long)options->period_ns);
-    printf(", \"scheduler\": \"%s\", \"priority\": %d", granted->fifo > 0 ? "SCHED_FIFO" : "SCHED_OTHER",
-           granted->fifo);
-    printf(", \"locked\": %s, \"cpu\": ", granted->locked ? "true" : "false");
-    granted->cpu >= 0 ? printf("%d", granted->cpu) : printf("null");
-    if (fault[0] != '\0') {
-        print_text("fault", fault);
-    }
-    puts("}");
-    fflush(stdout);
-}
-
-/* The loop between preparation and its files: nothing is allocated from here to its end. */
-static int measure(const struct ntorc_options *options, const struct ntorc_design *design, struct ntorc_loop *loop)
-{
-    struct ntorc_progress progress;
-    char fault[512];
-
-    ntorc_progress_start(&progress, options->estimates);
-    loop->done = &progress.done;
-    struct ntorc_realtime granted = ntorc_realtime_enter(options->cpu, options->fifo);
-    ntorc_loop_run(loop);
-    ntorc_progress_stop(&progress);
-
-    snprintf(fault, sizeof fault, "%s", loop->fault);
     struct ntorc_records_header header = {
         .magic = {'N', 'T', 'H', 'R'},
         .version = NTORC_RECORDS_VERSION,
         .record_bytes = sizeof(struct ntorc_record),
-        .hop = options->hop,
-        .window = design->window,
-        .clock_hz = design->clock_hz,
-        .count = loop->count,
-        .period_ns = options->period_ns,
-        .design_id = design->design_id,
+        .hop = run->options->hop,
+        .window = run->design.window,
+        .clock_hz = run->design.clock_hz,
+        .period_ns = run->options->period_ns,
+        .design_id = run->design.design_id,
     };
-    if (ntorc_records_write(options->out, &header, loop->records) != 0 && fault[0] == '\0') {
-        snprintf(fault, sizeof fault, "cannot write %.200s: %s", options->out, strerror(errno));
+    if (ntorc_records_begin(&run->out, run->options->out, &header) != 0) {
+        snprintf(error, n, "cannot write %s: %s", run->options->out, strerror(errno));
+        return -1;
     }
-    print_summary(options, design, &granted, loop, fault);
+    run->has_out = true;
+    return 0;
+}
+
+/* Everything that may fail or allocate, before the loop.  0, or -1 with the reason in `error`. */
+static int prepare(struct run *run, char *error, size_t n)
+{
+    const struct ntorc_options *options = run->options;
+
+    if (ntorc_design_identify(run->regs, options, &run->design, error, n) != 0) {
+        return -1;
+    }
+    if (ntorc_ring_open(&run->ring, RING_RECORDS) != 0) {
+        snprintf(error, n, "no memory for the records");
+        return -1;
+    }
+    ntorc_summary_clear(&run->summary, options->deadline_ns);
+    if (begin_records(run, error, n) != 0 || ntorc_source_open(&run->source, options->samples, error, n) != 0) {
+        return -1;
+    }
+    run->has_source = true;
+    if (options->sink != NULL) {
+        if (ntorc_sink_open(&run->sink, options->sink, error, n) != 0) {
+            return -1;
+        }
+        run->has_sink = true;
+    }
+    if (options->load != 0) {
+        run->load = ntorc_load_start(options->load, options->out, error, n);
+        if (run->load == NULL) {
+            return -1;
+        }
+    }
+    if (ntorc_probe_set(run->regs, options, error, n) != 0) {
+        return -1;
+    }
+    return ntorc_design_restart(run->regs, options, error, n);
+}
+
+/* The probe and the cycles, once nothing more comes; what cannot be read is left out and said. */
+static void read_back(struct run *run, struct ntorc_report *report, struct ntorc_probe *probe, uint64_t cycles_before,
+                      uint64_t ns_before)
+{
+    char error[256];
+    uint64_t cycles = 0;
+
+    if (ntorc_probe_cycles(run->regs, &cycles, error, sizeof error) == 0) {
+        report->cycles_passed = cycles - cycles_before;
+        report->ns_passed = ntorc_regs_now_ns(run->regs) - ns_before;
+    }
+    if (ntorc_probe_read(run->regs, probe, error, sizeof error) == 0) {
+        report->probe = probe;
+    } else {
+        fprintf(stderr, "ntorc-harness: the probe is not read: %s\n", error);
+    }
+}
+
+/* The loop between preparation and its files: nothing is allocated from here to its end. */
+static int measure(struct run *run)
+{
+    const struct ntorc_options *options = run->options;
+    struct ntorc_progress progress;
+    struct ntorc_probe probe;
+    struct ntorc_writer writer = {
+        .ring = &run->ring, .out = &run->out, .summary = &run->summary, .sink = run->has_sink ? &run->sink : NULL};
+    struct ntorc_loop loop = {
+        .regs = options->account ? &run->account.base : run->regs,
+        .options = options,
+        .window = run->design.window,
+        .source = &run->source,
+        .ring = &run->ring,
+        .sink = run->has_sink ? &run->sink : NULL,
+        .account = options->account ? &run->account : NULL,
+        .writer_failure = &writer.failure,
+        .done = &progress.done,
+        .stop = &stop_requested,
+    };
+    char fault[512];
+    uint64_t cycles = 0;
+
+    int failure = ntorc_writer_start(&writer);
+    if (failure != 0) {
+        fprintf(stderr, "ntorc-harness: cannot start the writing thread: %s\n", strerror(failure));
+        return 1;
+    }
+    (void)ntorc_probe_cycles(run->regs, &cycles, fault, sizeof fault);
+    uint64_t begun_ns = ntorc_regs_now_ns(run->regs);
+    ntorc_account_wrap(&run->account, run->regs);
+    ntorc_progress_start(&progress, options->estimates);
+    struct ntorc_realtime granted = ntorc_realtime_enter(options->cpu, options->fifo);
+    ntorc_loop_run(&loop);
+    ntorc_realtime_leave(&granted);
+    ntorc_progress_stop(&progress);
+    ntorc_writer_stop(&writer);
+
+    struct ntorc_report report = {.options = options, .design = &run->design, .granted = &granted, .loop = &loop,
+                                  .summary = &run->summary, .interrupted = stop_requested != 0, .fault = fault};
+    loop.regs = run->regs;
+    read_back(run, &report, &probe, cycles, begun_ns);
+    snprintf(fault, sizeof fault, "%s", loop.fault);
+    int unwritten = atomic_load(&writer.failure);
+    run->has_out = false;
+    if (ntorc_records_end(&run->out, writer.written, unwritten == 0) != 0) {
+        unwritten = errno;
+    }
+    if (unwritten != 0 && fault[0] == '\0') {
+        snprintf(fault, sizeof fault, "cannot write %.200s: %s", options->out, strerror(unwritten));
+    }
+    ntorc_report_print(&report);
     if (fault[0] != '\0') {
         fprintf(stderr, "ntorc-harness: %s\n", fault);
         return 1;
@@ -107,46 +189,24 @@ static int measure(const struct ntorc_options *options, const struct ntorc_desig
     return 0;
 }
 
-static int prepare_and_measure(const struct ntorc_options *options, ntorc_regs *regs)
+static void release(struct run *run)
 {
-    char error[1024];
-    struct ntorc_design design;
-    size_t sample_count = 0;
-
-    if (ntorc_design_identify(regs, options, &design, error, sizeof error) != 0) {
-        fprintf(stderr, "ntorc-harness: %s\n", error);
-        return 1;
+    ntorc_load_stop(run->load);
+    if (run->has_sink) {
+        ntorc_sink_close(&run->sink);
     }
-    int32_t *samples = ntorc_samples_read(options->samples, &sample_count, error, sizeof error);
-    if (samples == NULL) {
-        fprintf(stderr, "ntorc-harness: %s\n", error);
-        return 1;
+    if (run->has_source) {
+        ntorc_source_close(&run->source);
     }
-    struct ntorc_record *records = ntorc_records_allocate(options->estimates);
-    int result = 1;
-    if (records == NULL) {
-        fprintf(stderr, "ntorc-harness: no memory for %u records: ask for fewer estimates\n", options->estimates);
-    } else if (ntorc_design_restart(regs, options, error, sizeof error) != 0) {
-        fprintf(stderr, "ntorc-harness: %s\n", error);
-    } else {
-        struct ntorc_loop loop = {
-            .regs = regs,
-            .options = options,
-            .window = design.window,
-            .samples = samples,
-            .sample_count = sample_count,
-            .records = records,
-            .stop = &stop_requested,
-        };
-        result = measure(options, &design, &loop);
+    if (run->has_out) {
+        (void)ntorc_records_end(&run->out, 0, 0);
     }
-    free(records);
-    free(samples);
-    return result;
+    ntorc_ring_close(&run->ring);
 }
 
 int main(int argc, char **argv)
 {
+    static struct run run; /* its histograms are too large for a small stack */
     char error[1024];
     struct ntorc_options options;
     int parsed = ntorc_options_parse(argc, argv, &options);
@@ -154,12 +214,19 @@ int main(int argc, char **argv)
         return parsed == 1 ? 0 : parsed;
     }
     catch_signals();
-    ntorc_regs *regs = ntorc_regs_open(options.regs, error, sizeof error);
-    if (regs == NULL) {
+    run.options = &options;
+    run.regs = ntorc_regs_open(options.regs, error, sizeof error);
+    if (run.regs == NULL) {
         fprintf(stderr, "ntorc-harness: %s\n", error);
         return 1;
     }
-    int result = prepare_and_measure(&options, regs);
-    ntorc_regs_close(regs);
+    int result = 1;
+    if (prepare(&run, error, sizeof error) == 0) {
+        result = measure(&run);
+    } else {
+        fprintf(stderr, "ntorc-harness: %s\n", error);
+    }
+    release(&run);
+    ntorc_regs_close(run.regs);
     return result;
 }

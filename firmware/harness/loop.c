@@ -2,26 +2,32 @@
  * that is late makes the ones behind it late too, and each is measured from its own scheduled
  * release, so that waiting hides no latency (no coordinated omission).  Samples that are released
  * while an estimate is awaited are written then, as a control loop would; only the last sample of
- * the next hop waits, because its result would replace the one that has not been read yet. */
+ * the next hop waits, because its result would replace the one that has not been read yet.
+ *
+ * A live source without a period decides itself when samples are released. */
 #include "loop.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "ntorc_registers.h"
-#include "waiting.h"
 
-#define LEAD_NS 1000000u /* from the start of the loop to the first release */
+#define LEAD_NS 1000000u      /* from the start of the loop to the first release */
+#define LOOK_AGAIN_NS 10000u  /* at a live source, or at a full ring when running freely */
+
+enum due { DUE, NOT_YET, OVER };
 
 static bool access_failed(struct ntorc_loop *loop, const char *what, int result)
 {
     if (result != NTORC_REGS_OK) {
-        snprintf(loop->fault, sizeof loop->fault, "%s failed at estimate %u: %s", what, loop->count + 1,
-                 ntorc_regs_describe(result));
+        snprintf(loop->fault, sizeof loop->fault, "%s failed at estimate %llu: %s", what,
+                 (unsigned long long)loop->count + 1, ntorc_regs_describe(result));
     }
     return result != NTORC_REGS_OK;
+}
+
+static uint64_t now_ns(const struct ntorc_loop *loop)
+{
+    return ntorc_regs_now_ns(loop->regs);
 }
 
 static uint64_t release_of(const struct ntorc_loop *loop, uint64_t sample)
@@ -29,41 +35,62 @@ static uint64_t release_of(const struct ntorc_loop *loop, uint64_t sample)
     return loop->start_ns + sample * loop->options->period_ns;
 }
 
-/* False when a signal ended the wait. */
-static bool sleep_until(const struct ntorc_loop *loop, uint64_t when_ns)
+/* False when a signal or a fault ended the wait. */
+static bool sleep_until(struct ntorc_loop *loop, uint64_t when_ns)
 {
-    struct timespec when = {
-        .tv_sec = (time_t)(when_ns / 1000000000u),
-        .tv_nsec = (long)(when_ns % 1000000000u),
-    };
+    uint64_t before_ns = loop->account != NULL ? now_ns(loop) : 0;
     while (!*loop->stop) {
-        if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) != EINTR) {
+        if (access_failed(loop, "sleeping", ntorc_regs_sleep_until(loop->regs, when_ns))) {
+            return false;
+        }
+        uint64_t after_ns = now_ns(loop);
+        if (after_ns >= when_ns) {
+            loop->waiting_ns += loop->account != NULL ? after_ns - before_ns : 0;
             return true;
         }
     }
     return false;
 }
 
-/* Writes the next sample; returns the time just before, 0 on a fault. */
-static uint64_t write_sample(struct ntorc_loop *loop)
+/* Takes the sample that is next: always there in a file.  With a period a live source that is late is
+ * not waited for. */
+static enum due take_sample(struct ntorc_loop *loop)
 {
-    uint32_t value = (uint32_t)loop->samples[loop->written % loop->sample_count];
-    uint64_t now_ns = ntorc_now_ns();
-    if (loop->options->period_ns > 0 && now_ns >= release_of(loop, loop->written + 1)) {
+    switch (ntorc_source_take(loop->source, &loop->sample)) {
+    case NTORC_SOURCE_SAMPLE:
+        return DUE;
+    case NTORC_SOURCE_ENDED:
+        loop->source_ended = true;
+        return OVER;
+    default:
+        if (loop->options->period_ns == 0) {
+            return NOT_YET;
+        }
+        loop->starved++;
+        return DUE;
+    }
+}
+
+/* Writes loop->sample; the time just before in *when_ns.  False on a fault. */
+static bool write_sample(struct ntorc_loop *loop, uint64_t *when_ns)
+{
+    *when_ns = now_ns(loop);
+    if (loop->options->period_ns > 0 && *when_ns >= release_of(loop, loop->written + 1)) {
         loop->late_samples++;
     }
+    uint32_t value = (uint32_t)loop->sample.value;
     if (access_failed(loop, "writing a sample", ntorc_regs_write(loop->regs, NTORC_REG_SAMPLE, value))) {
-        return 0;
+        return false;
     }
     loop->written++;
-    return now_ns;
+    return true;
 }
 
 /* Free running: whether to wait on for what the logic does at its own speed.  False: fault, signal, or too long. */
 static bool go_on_waiting(struct ntorc_loop *loop, uint64_t limit_ns, const char *what)
 {
-    if (ntorc_now_ns() >= limit_ns) {
-        snprintf(loop->fault, sizeof loop->fault, "%s at estimate %u", what, loop->count + 1);
+    if (now_ns(loop) >= limit_ns) {
+        snprintf(loop->fault, sizeof loop->fault, "%s at estimate %llu", what, (unsigned long long)loop->count + 1);
         return false;
     }
     return !*loop->stop;
@@ -72,7 +99,7 @@ static bool go_on_waiting(struct ntorc_loop *loop, uint64_t limit_ns, const char
 /* A frame that is due while the logic still works on the one before it would be lost. */
 static bool await_idle(struct ntorc_loop *loop)
 {
-    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint64_t limit_ns = now_ns(loop) + loop->options->timeout_ns;
     uint32_t status = 0;
 
     do {
@@ -89,7 +116,7 @@ static bool await_idle(struct ntorc_loop *loop)
 /* Lets options->gap_cycles pass. */
 static bool await_gap(struct ntorc_loop *loop)
 {
-    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint64_t limit_ns = now_ns(loop) + loop->options->timeout_ns;
     uint32_t since = 0, now = 0;
 
     if (access_failed(loop, "reading the cycles", ntorc_regs_read(loop->regs, NTORC_REG_CYCLES_LO, &since))) {
@@ -106,23 +133,53 @@ static bool await_gap(struct ntorc_loop *loop)
     return false;
 }
 
-/* Writes the samples of one estimate up to its last (a sample number).  False: fault or signal. */
+/* Waits for the next sample's release and takes it.  False: fault, signal, or the source has ended. */
+static bool await_sample(struct ntorc_loop *loop)
+{
+    if (loop->options->period_ns > 0 && !sleep_until(loop, release_of(loop, loop->written))) {
+        return false;
+    }
+    uint64_t limit_ns = 0;
+    while (!*loop->stop) {
+        enum due due = take_sample(loop);
+        if (due != NOT_YET) {
+            return due == DUE;
+        }
+        uint64_t seen_ns = now_ns(loop);
+        limit_ns = limit_ns == 0 ? seen_ns + loop->options->timeout_ns : limit_ns;
+        if (seen_ns >= limit_ns) {
+            snprintf(loop->fault, sizeof loop->fault, "the source gave no sample %llu within %llu us",
+                     (unsigned long long)loop->written + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
+            return false;
+        }
+        if (!sleep_until(loop, seen_ns + LOOK_AGAIN_NS)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* When the sample that was written just now had been released. */
+static uint64_t released_ns(const struct ntorc_loop *loop, uint64_t write_ns)
+{
+    if (loop->options->period_ns > 0) {
+        return release_of(loop, loop->written - 1);
+    }
+    uint64_t told_ns = loop->sample.release_ns;
+    return told_ns > 0 && told_ns < write_ns ? told_ns : write_ns;
+}
+
+/* Writes the samples of one estimate up to its last (a sample number).  False: fault, signal, or the end. */
 static bool feed(struct ntorc_loop *loop, uint64_t last, struct ntorc_record *record)
 {
+    bool free_running = loop->options->period_ns == 0;
+
     while (loop->written <= last) {
-        uint64_t release_ns = release_of(loop, loop->written);
-        if (loop->options->period_ns > 0 && !sleep_until(loop, release_ns)) {
+        if (!await_sample(loop) || (free_running && loop->written == last && !await_idle(loop)) ||
+            !write_sample(loop, &record->write_ns)) {
             return false;
         }
-        bool free_running = loop->options->period_ns == 0;
-        if (*loop->stop || (free_running && loop->written == last && !await_idle(loop))) {
-            return false;
-        }
-        record->write_ns = write_sample(loop);
-        if (record->write_ns == 0) {
-            return false;
-        }
-        record->release_ns = free_running ? record->write_ns : release_ns;
+        record->release_ns = released_ns(loop, record->write_ns);
         if (free_running && loop->options->gap_cycles > 0 && loop->written <= last && !await_gap(loop)) {
             return false;
         }
@@ -130,27 +187,52 @@ static bool feed(struct ntorc_loop *loop, uint64_t last, struct ntorc_record *re
     return true;
 }
 
+/* Writes a sample of the next hop that has come while a result is awaited, but not its last.  False: fault. */
+static bool write_meanwhile(struct ntorc_loop *loop, uint64_t last, uint64_t time_ns)
+{
+    uint64_t ignored_ns;
+    bool before_next_last = loop->written < last + loop->options->hop;
+    bool released = loop->options->period_ns > 0 ? time_ns >= release_of(loop, loop->written)
+                                                 : ntorc_source_is_live(loop->source);
+    return !before_next_last || !released || loop->source_ended || take_sample(loop) != DUE ||
+           write_sample(loop, &ignored_ns);
+}
+
 /* Polls until the sequence advances; *advanced tells that from a time-out.  False: fault or signal. */
 static bool await_result(struct ntorc_loop *loop, uint64_t last, uint32_t *seq, bool *advanced)
 {
-    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint64_t limit_ns = now_ns(loop) + loop->options->timeout_ns;
 
     for (*advanced = false; !*loop->stop;) {
         if (access_failed(loop, "polling the sequence", ntorc_regs_read(loop->regs, NTORC_REG_RESULT_SEQ, seq))) {
             return false;
         }
+        loop->polls++;
         *advanced = *seq != loop->seq;
-        uint64_t now_ns = ntorc_now_ns();
-        if (*advanced || now_ns >= limit_ns) {
+        uint64_t time_ns = now_ns(loop);
+        if (*advanced || time_ns >= limit_ns) {
             return true;
         }
-        bool before_next_last = loop->written < last + loop->options->hop;
-        if (loop->options->period_ns > 0 && before_next_last && now_ns >= release_of(loop, loop->written) &&
-            write_sample(loop) == 0) {
+        if (!write_meanwhile(loop, last, time_ns)) {
             return false;
         }
     }
     return false;
+}
+
+/* The same with what it took of the account. */
+static bool await_result_accounted(struct ntorc_loop *loop, uint64_t last, uint32_t *seq, bool *advanced)
+{
+    if (loop->account == NULL) {
+        return await_result(loop, last, seq, advanced);
+    }
+    struct ntorc_account before = *loop->account;
+    uint64_t before_ns = now_ns(loop);
+    bool good = await_result(loop, last, seq, advanced);
+    loop->waiting_ns += now_ns(loop) - before_ns;
+    loop->waiting_access_ns += loop->account->access_ns - before.access_ns;
+    loop->waiting_accesses += loop->account->accesses - before.accesses;
+    return good;
 }
 
 /* Reads the estimate, notes when it was whole, then reads what is not part of the loop's time. */
@@ -163,7 +245,7 @@ static bool take_result(struct ntorc_loop *loop, uint32_t seq, struct ntorc_reco
         access_failed(loop, "reading the sequence", ntorc_regs_read(regs, NTORC_REG_RESULT_SEQ, &again))) {
         return false;
     }
-    record->done_ns = ntorc_now_ns();
+    record->done_ns = now_ns(loop);
     if (access_failed(loop, "reading the latency", ntorc_regs_read(regs, NTORC_REG_LATENCY, &record->pl_cycles)) ||
         access_failed(loop, "reading the status", ntorc_regs_read(regs, NTORC_REG_STATUS, &status)) ||
         access_failed(loop, "reading the sequence", ntorc_regs_read(regs, NTORC_REG_RESULT_SEQ, &last))) {
@@ -190,34 +272,65 @@ static void time_out(struct ntorc_loop *loop, struct ntorc_record *record)
     record->value = 0;
     record->pl_cycles = 0;
     record->status = NTORC_RECORD_TIMEOUT;
-    record->done_ns = ntorc_now_ns();
+    record->done_ns = now_ns(loop);
     loop->timeouts++;
+    snprintf(loop->fault, sizeof loop->fault, "no estimate %llu within %llu us of its last sample",
+             (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
+}
+
+/* Into the ring and to the sink.  Running freely the loop waits for room: it hurts no schedule. */
+static void deliver(struct ntorc_loop *loop, const struct ntorc_record *record)
+{
+    bool may_wait = loop->options->period_ns == 0 && !ntorc_source_is_live(loop->source);
+    struct ntorc_record *place = ntorc_ring_next(loop->ring);
+
+    while (place == NULL && may_wait && !*loop->stop && sleep_until(loop, now_ns(loop) + LOOK_AGAIN_NS)) {
+        place = ntorc_ring_next(loop->ring);
+    }
+    if (place != NULL) {
+        *place = *record;
+        ntorc_ring_fill(loop->ring);
+    } else {
+        loop->dropped++;
+    }
+    if (loop->sink != NULL) {
+        ntorc_sink_publish(loop->sink, record);
+    }
     loop->count++;
-    snprintf(loop->fault, sizeof loop->fault, "no estimate %u within %llu us of its last sample", loop->count,
-             (unsigned long long)(loop->options->timeout_ns / 1000u));
+    atomic_store_explicit(loop->done, (uint32_t)loop->count, memory_order_relaxed);
+}
+
+/* One estimate.  False: the loop is over. */
+static bool step(struct ntorc_loop *loop, uint64_t last)
+{
+    struct ntorc_record record = {0};
+    bool advanced = false;
+    uint32_t seq = 0;
+
+    if (!feed(loop, last, &record) || !await_result_accounted(loop, last, &seq, &advanced)) {
+        return false;
+    }
+    if (!advanced) {
+        time_out(loop, &record);
+        deliver(loop, &record);
+        return false;
+    }
+    if (!take_result(loop, seq, &record)) {
+        return false;
+    }
+    deliver(loop, &record);
+    return true;
 }
 
 void ntorc_loop_run(struct ntorc_loop *loop)
 {
     uint64_t last = loop->window - 1; /* number of the estimate's last sample */
-    bool advanced = false;
-    uint32_t seq = 0;
 
-    loop->start_ns = ntorc_now_ns() + LEAD_NS;
-    while (loop->count < loop->options->estimates) {
-        struct ntorc_record *record = &loop->records[loop->count];
-        if (!feed(loop, last, record) || !await_result(loop, last, &seq, &advanced)) {
-            return;
-        }
-        if (!advanced) {
-            time_out(loop, record);
-            return;
-        }
-        if (!take_result(loop, seq, record)) {
-            return;
-        }
-        loop->count++;
-        atomic_store_explicit(loop->done, loop->count, memory_order_relaxed);
+    loop->start_ns = now_ns(loop) + LEAD_NS;
+    uint64_t begun_ns = now_ns(loop);
+    while ((loop->options->endless || loop->count < loop->options->estimates) &&
+           atomic_load_explicit(loop->writer_failure, memory_order_relaxed) == 0 && step(loop, last)) {
         last += loop->options->hop;
     }
+    loop->elapsed_ns = now_ns(loop) - begun_ns;
 }

@@ -4,37 +4,53 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account.h"
 #include "options.h"
 #include "records.h"
 #include "regs.h"
+#include "ring.h"
+#include "sink.h"
+#include "source.h"
 
 struct ntorc_loop {
     /* given */
     ntorc_regs *regs;
     const struct ntorc_options *options;
     uint32_t window;
-    const int32_t *samples;
-    size_t sample_count;
-    struct ntorc_record *records;   /* options->estimates of them */
-    _Atomic uint32_t *done;         /* for progress */
+    struct ntorc_source *source;
+    struct ntorc_ring *ring;
+    struct ntorc_sink *sink;           /* NULL: none */
+    struct ntorc_account *account;     /* NULL: not asked for; else `regs` is its */
+    const _Atomic int *writer_failure; /* not 0: records can no longer be written */
+    _Atomic uint32_t *done;            /* for progress */
     const volatile sig_atomic_t *stop; /* set by a signal: end after the access in progress */
     /* result */
-    uint32_t count;        /* records filled */
-    uint32_t torn, timeouts, skipped;
-    uint32_t overruns;     /* records that show the sticky overrun */
+    uint64_t count;        /* estimates, with one that timed out */
+    uint64_t torn, timeouts, skipped;
+    uint64_t overruns;     /* records that show the sticky overrun */
     uint64_t late_samples; /* written after the next sample's release had passed */
+    uint64_t starved;      /* samples that a live source did not have in time: the one before was used again */
+    uint64_t dropped;      /* records for which the ring had no room */
+    bool source_ended;     /* a live source has ended */
     char fault[256];       /* empty: none */
+    /* the harness's own time: with an account only */
+    uint64_t elapsed_ns;         /* of the loop */
+    uint64_t waiting_ns;         /* of it asleep or polling for results, with their accesses */
+    uint64_t waiting_accesses, waiting_access_ns, polls;
     /* inside */
     uint64_t start_ns;
     uint64_t written; /* samples since the soft reset */
     uint32_t seq;     /* last result seen */
+    struct ntorc_shared_sample sample; /* the last one that was written */
 };
 
-/* Runs until options->estimates records are filled, a fault, or *stop.  The logic has just been
- * restarted (ntorc_design_restart).  Allocates nothing, prints nothing. */
+/* Runs until options->estimates records are filled, the source ends, a fault, or *stop.  The logic has just
+ * been restarted (ntorc_design_restart).  Allocates nothing, prints nothing, and makes no system call but
+ * the clock's sleep, nor do register accesses that are memory accesses. */
 void ntorc_loop_run(struct ntorc_loop *loop);
 
 #endif

@@ -6,41 +6,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ESTIMATES 50000000u /* 2 GB of records */
+#include "load.h"
+
+#define MAX_ESTIMATES 4000000000u /* of which the sequence numbers are all different */
 #define MAX_HOP 1000000u
 #define MAX_PERIOD_NS 10000000000u
 #define MAX_TIMEOUT_US 600000000u
 #define MAX_GAP_CYCLES 1000000000u
 #define DEFAULT_TIMEOUT_US 1000000u
+#define MAX_DEADLINE_NS 1000000000000u
+#define DEFAULT_HIST_SHIFT 9u /* up to 32768 cycles */
 
 static const char usage[] =
-    "usage: ntorc-harness --regs URL --samples FILE --estimates N --hop H --out FILE [options]\n"
+    "usage: ntorc-harness --regs URL --samples SOURCE --estimates N --hop H --out FILE [options]\n"
     "\n"
     "Feeds samples to the programmed logic, waits for its estimates and records when each came.\n"
     "Prints one JSON object.  Status: 0 done (or stopped by SIGINT), 1 fault, 2 wrong usage.\n"
-    "  --regs URL         sim:PATH, devmem:0xBASE:0xSPAN or uio:PATH:0xSPAN\n"
-    "  --samples FILE     raw ADC counts, 32-bit little-endian; used again from the start at its end\n"
+    "  --regs URL         sim:PATH, devmem:0xBASE:0xSPAN, uio:DEVICE, or null:WINDOW (no logic: the harness alone)\n"
+    "  --samples SOURCE   FILE: raw ADC counts, 32-bit little-endian, used again from the start at its end;\n"
+    "                     shm:PATH: a ring in shared memory, made here, filled by another process;\n"
+    "                     unix:PATH: a stream socket that another process listens on\n"
     "  --estimates N      how many estimates to measure\n"
+    "  --endless          instead: until SIGINT, SIGTERM or the end of a live source\n"
     "  --hop H            samples from one estimate to the next\n"
-    "  --out FILE         receives the records after the loop\n"
-    "  --period-ns P      time between samples; 0 (default): as fast as the logic answers\n"
+    "  --out FILE         receives the records while the loop runs; a pipe too\n"
+    "  --sink SINK        estimates also to shm:PATH (a ring) or unix:PATH (a SOCK_SEQPACKET socket)\n"
+    "  --period-ns P      time between samples; 0 (default): as fast as logic and source allow\n"
     "  --gap-cycles C     free running: cycles of the logic to let pass between samples (default 0)\n"
-    "  --timeout-us T     longest wait for one estimate (default 1000000)\n"
+    "  --timeout-us T     longest wait for one estimate, or for a live source's sample (default 1000000)\n"
+    "  --deadline-ns D    of an estimate, from its last sample's release; later ones are misses\n"
+    "  --deadline-cycles C   the same for the logic alone: counted by its probe\n"
+    "  --hist-lower C     lower edge of the probe's 64 bins, in cycles (default 0)\n"
+    "  --hist-shift S     logarithm to base 2 of a bin's width, 0 to 15 (default 9)\n"
+    "  --load KINDS       interference meanwhile: cpu, mem, io, net, or several with commas\n"
+    "  --account          measure the harness's own time beside that of its register accesses\n"
     "  --design-id HEX16  refuse any other design\n"
     "  --cpu K            run the loop on processor K\n"
     "  --fifo PRIO        run the loop under SCHED_FIFO with this priority (1 to 99)\n";
 
-enum { REGS, SAMPLES, ESTIMATES, HOP, OUT, PERIOD, GAP, TIMEOUT, DESIGN, CPU, FIFO, HELP };
+enum {
+    REGS, SAMPLES, ESTIMATES, ENDLESS, HOP, OUT, SINK, PERIOD, GAP, TIMEOUT, DEADLINE, DEADLINE_CYCLES, HIST_LOWER,
+    HIST_SHIFT, LOAD, ACCOUNT, DESIGN, CPU, FIFO, HELP
+};
 
 static const struct option known[] = {
     {"regs", required_argument, NULL, REGS},
     {"samples", required_argument, NULL, SAMPLES},
     {"estimates", required_argument, NULL, ESTIMATES},
+    {"endless", no_argument, NULL, ENDLESS},
     {"hop", required_argument, NULL, HOP},
     {"out", required_argument, NULL, OUT},
+    {"sink", required_argument, NULL, SINK},
     {"period-ns", required_argument, NULL, PERIOD},
     {"gap-cycles", required_argument, NULL, GAP},
     {"timeout-us", required_argument, NULL, TIMEOUT},
+    {"deadline-ns", required_argument, NULL, DEADLINE},
+    {"deadline-cycles", required_argument, NULL, DEADLINE_CYCLES},
+    {"hist-lower", required_argument, NULL, HIST_LOWER},
+    {"hist-shift", required_argument, NULL, HIST_SHIFT},
+    {"load", required_argument, NULL, LOAD},
+    {"account", no_argument, NULL, ACCOUNT},
     {"design-id", required_argument, NULL, DESIGN},
     {"cpu", required_argument, NULL, CPU},
     {"fifo", required_argument, NULL, FIFO},
@@ -72,6 +97,26 @@ static bool design_id(const char *text, uint64_t *value)
     return number("design-id", text, 16, 0, UINT64_MAX, value);
 }
 
+static bool number32(const char *option, const char *text, uint32_t max, uint32_t *value)
+{
+    uint64_t wide = 0;
+    bool good = number(option, text, 10, 0, max, &wide);
+    *value = (uint32_t)wide;
+    return good;
+}
+
+static bool load(const char *text, struct ntorc_options *options)
+{
+    int kinds = ntorc_load_parse(text);
+    if (kinds < 0) {
+        fprintf(stderr, "ntorc-harness: --load takes cpu, mem, io, net, or several with commas, not '%s'\n", text);
+        return false;
+    }
+    options->load = (unsigned)kinds;
+    options->load_text = text;
+    return true;
+}
+
 static bool take(int option, const char *text, struct ntorc_options *options)
 {
     uint64_t value = 0;
@@ -87,8 +132,31 @@ static bool take(int option, const char *text, struct ntorc_options *options)
         options->out = text;
         break;
     case ESTIMATES:
-        good = number("estimates", text, 10, 1, MAX_ESTIMATES, &value);
-        options->estimates = (uint32_t)value;
+        good = number("estimates", text, 10, 1, MAX_ESTIMATES, &options->estimates);
+        break;
+    case SINK:
+        options->sink = text;
+        break;
+    case ENDLESS:
+        options->endless = true;
+        break;
+    case ACCOUNT:
+        options->account = true;
+        break;
+    case LOAD:
+        good = load(text, options);
+        break;
+    case DEADLINE:
+        good = number("deadline-ns", text, 10, 1, MAX_DEADLINE_NS, &options->deadline_ns);
+        break;
+    case DEADLINE_CYCLES:
+        good = number32("deadline-cycles", text, UINT32_MAX, &options->deadline_cycles);
+        break;
+    case HIST_LOWER:
+        good = number32("hist-lower", text, UINT32_MAX, &options->hist_lower);
+        break;
+    case HIST_SHIFT:
+        good = number32("hist-shift", text, 15, &options->hist_shift);
         break;
     case HOP:
         good = number("hop", text, 10, 1, MAX_HOP, &value);
@@ -124,9 +192,30 @@ static bool take(int option, const char *text, struct ntorc_options *options)
     return good;
 }
 
+/* Whether what was given can be done together; or a message. */
+static bool complete(const struct ntorc_options *options)
+{
+    if (options->regs == NULL || options->samples == NULL || options->out == NULL || options->hop == 0 ||
+        (options->estimates == 0 && !options->endless)) {
+        fputs(usage, stderr);
+        return false;
+    }
+    if (options->estimates > 0 && options->endless) {
+        fputs("ntorc-harness: give --estimates or --endless, not both\n", stderr);
+        return false;
+    }
+    return true;
+}
+
 int ntorc_options_parse(int argc, char **argv, struct ntorc_options *options)
 {
-    *options = (struct ntorc_options){.timeout_ns = DEFAULT_TIMEOUT_US * 1000ull, .cpu = -1};
+    *options = (struct ntorc_options){
+        .timeout_ns = DEFAULT_TIMEOUT_US * 1000ull,
+        .cpu = -1,
+        .deadline_cycles = UINT32_MAX,
+        .hist_shift = DEFAULT_HIST_SHIFT,
+        .load_text = "",
+    };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (option == HELP) {
             fputs(usage, stdout);
@@ -136,10 +225,9 @@ int ntorc_options_parse(int argc, char **argv, struct ntorc_options *options)
             return 2;
         }
     }
-    if (optind != argc || options->regs == NULL || options->samples == NULL || options->out == NULL ||
-        options->estimates == 0 || options->hop == 0) {
+    if (optind != argc) {
         fputs(usage, stderr);
         return 2;
     }
-    return 0;
+    return complete(options) ? 0 : 2;
 }

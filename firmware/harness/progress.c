@@ -19,14 +19,19 @@ static void *report(void *argument)
         while (!progress->stop && pthread_cond_timedwait(&progress->ended, &progress->lock, &next) == 0) {
         }
         if (!progress->stop) {
-            fprintf(stderr, "ntorc-harness: %u/%u estimates\n", atomic_load(&progress->done), progress->total);
+            uint32_t done = atomic_load(&progress->done);
+            if (progress->total > 0) {
+                fprintf(stderr, "ntorc-harness: %u/%llu estimates\n", done, (unsigned long long)progress->total);
+            } else {
+                fprintf(stderr, "ntorc-harness: %u estimates\n", done);
+            }
         }
     }
     pthread_mutex_unlock(&progress->lock);
     return NULL;
 }
 
-void ntorc_progress_start(struct ntorc_progress *progress, uint32_t total)
+void ntorc_progress_start(struct ntorc_progress *progress, uint64_t total)
 {
     pthread_condattr_t clock;
     pthread_attr_t small;

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct ntorc_progress {
-    _Atomic uint32_t done; /* estimates; set by the loop */
-    uint32_t total;
+    _Atomic uint32_t done; /* estimates, modulo 2^32; set by the loop */
+    uint64_t total;        /* 0: endless */
     bool started;
     bool stop; /* under lock */
     pthread_t thread;
@@ -18,7 +18,7 @@ struct ntorc_progress {
 };
 
 /* Starts the thread; without one the loop runs all the same, silently. */
-void ntorc_progress_start(struct ntorc_progress *progress, uint32_t total);
+void ntorc_progress_start(struct ntorc_progress *progress, uint64_t total);
 void ntorc_progress_stop(struct ntorc_progress *progress);
 
 #endif

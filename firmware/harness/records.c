@@ -1,56 +1,101 @@
 #include "records.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-struct ntorc_record *ntorc_records_allocate(size_t count)
+static int write_all(int file, const void *from, size_t bytes)
 {
-    struct ntorc_record *records = malloc(count * sizeof *records);
-    if (records != NULL) {
-        /* Not calloc: its pages would be mapped one by one by the first writes, inside the loop. */
-        memset(records, 0xFF, count * sizeof *records);
+    for (const char *next = from; bytes > 0;) {
+        ssize_t written = write(file, next, bytes);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return -1;
+        }
+        next += written;
+        bytes -= (size_t)written;
     }
-    return records;
+    return 0;
 }
 
-static int write_all(FILE *stream, const struct ntorc_records_header *header, const struct ntorc_record *records)
+/* Opens what receives the bytes. */
+static int open_place(struct ntorc_records_file *out, const char *path)
 {
-    if (fwrite(header, sizeof *header, 1, stream) != 1 ||
-        fwrite(records, sizeof *records, header->count, stream) != header->count || fflush(stream) != 0) {
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
+        out->file = open(path, O_WRONLY | O_CLOEXEC);
+        return out->file >= 0 ? 0 : -1;
+    }
+    if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
+        errno = EISDIR; /* rename would say so only after the measurement */
         return -1;
     }
-    return fsync(fileno(stream));
-}
-
-int ntorc_records_write(const char *path, const struct ntorc_records_header *header,
-                        const struct ntorc_record *records)
-{
     size_t length = strlen(path) + sizeof ".new-XXXXXX";
-    char *name = malloc(length);
-    if (name == NULL) {
+    out->temporary = malloc(length);
+    if (out->temporary == NULL) {
         return -1;
     }
-    snprintf(name, length, "%s.new-XXXXXX", path);
-    int file = mkstemp(name);
-    FILE *stream = file >= 0 ? fdopen(file, "wb") : NULL;
-    int result = -1;
-    if (stream != NULL) {
-        result = write_all(stream, header, records);
-        if (fclose(stream) != 0) {
+    snprintf(out->temporary, length, "%s.new-XXXXXX", path);
+    out->file = mkostemp(out->temporary, O_CLOEXEC);
+    return out->file >= 0 ? 0 : -1;
+}
+
+int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header)
+{
+    struct ntorc_records_header first = *header;
+
+    *out = (struct ntorc_records_file){.file = -1, .path = strdup(path)};
+    first.count = NTORC_RECORDS_TO_THE_END;
+    if (out->path != NULL && open_place(out, path) == 0 && write_all(out->file, &first, sizeof first) == 0) {
+        return 0;
+    }
+    int failure = errno;
+    (void)ntorc_records_end(out, 0, 0);
+    errno = failure;
+    return -1;
+}
+
+int ntorc_records_append(struct ntorc_records_file *out, const struct ntorc_record *records, size_t count)
+{
+    return write_all(out->file, records, count * sizeof *records);
+}
+
+static int publish(struct ntorc_records_file *out, uint64_t count)
+{
+    off_t place = (off_t)offsetof(struct ntorc_records_header, count);
+    if (pwrite(out->file, &count, sizeof count, place) != (ssize_t)sizeof count || fsync(out->file) != 0) {
+        return -1;
+    }
+    return rename(out->temporary, out->path);
+}
+
+int ntorc_records_end(struct ntorc_records_file *out, uint64_t count, int keep)
+{
+    int result = 0;
+    int failure = 0;
+
+    if (out->file >= 0) {
+        if (keep && out->temporary != NULL) {
+            result = publish(out, count);
+            failure = errno;
+        }
+        if (out->temporary != NULL && (!keep || result != 0)) {
+            unlink(out->temporary);
+        }
+        if (close(out->file) != 0 && keep && result == 0) {
             result = -1;
-        }
-        if (result == 0) {
-            result = rename(name, path);
-        }
-        if (result != 0) {
-            int failure = errno;
-            unlink(name);
-            errno = failure;
+            failure = errno;
         }
     }
-    free(name);
+    free(out->temporary);
+    free(out->path);
+    *out = (struct ntorc_records_file){.file = -1};
+    errno = failure;
     return result;
 }

@@ -15,7 +15,7 @@ struct ntorc_records_header {
     uint32_t hop;
     uint32_t window;
     uint32_t clock_hz;  /* as the design's register says */
-    uint64_t count;     /* records that follow */
+    uint64_t count;     /* records that follow, or NTORC_RECORDS_TO_THE_END */
     uint64_t period_ns; /* between samples; 0: free running */
     uint64_t design_id;
 };
@@ -41,11 +41,24 @@ _Static_assert(sizeof(struct ntorc_records_header) == 48, "the file's layout");
 _Static_assert(sizeof(struct ntorc_record) == 40, "the file's layout");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is written as it lies in memory");
 
-/* Memory for `count` records with every page touched; NULL without memory. */
-struct ntorc_record *ntorc_records_allocate(size_t count);
+/* A file that is being written, or a pipe, to which the count cannot be added later. */
+#define NTORC_RECORDS_TO_THE_END UINT64_MAX
 
-/* Writes the file whole or not at all.  0, or -1 with errno set. */
-int ntorc_records_write(const char *path, const struct ntorc_records_header *header,
-                        const struct ntorc_record *records);
+struct ntorc_records_file {
+    int file;
+    char *path;
+    char *temporary; /* NULL: a pipe or a device, written as it is */
+};
+
+/* Begins a file of records: under a temporary name beside `path`, or straight into what is no regular
+ * file.  0, or -1 with errno set. */
+int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header);
+
+/* 0, or -1 with errno set. */
+int ntorc_records_append(struct ntorc_records_file *out, const struct ntorc_record *records, size_t count);
+
+/* Ends the file: with the header's count in it and under its own name, or not at all.  0, or -1 with errno
+ * set.  To be called also after a failure; `keep` false removes what was written. */
+int ntorc_records_end(struct ntorc_records_file *out, uint64_t count, int keep);
 
 #endif

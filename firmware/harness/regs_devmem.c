@@ -1,7 +1,6 @@
-/* Registers of a real board, mapped through /dev/mem or a UIO device. */
+/* Registers of a real board, mapped: through /dev/mem here, through UIO in regs_uio.c. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +45,7 @@ static void mapped_close(ntorc_regs *regs)
     free(mapped);
 }
 
-static ntorc_regs *map_registers(const char *path, uint64_t base, uint32_t span, char *error, size_t n)
+ntorc_regs *ntorc_regs_map(const char *path, uint64_t base, uint32_t span, char *error, size_t n)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t begin = base / page * page;
@@ -80,58 +79,16 @@ static ntorc_regs *map_registers(const char *path, uint64_t base, uint32_t span,
     return &mapped->base;
 }
 
-/* A number in C notation up to `end`, and nothing else. */
-static bool parse_number(const char *text, char end, uint64_t limit, uint64_t *value, const char **after)
-{
-    char *stop = NULL;
-    if (*text < '0' || *text > '9') {
-        return false; /* strtoull would accept signs and spaces */
-    }
-    errno = 0;
-    *value = strtoull(text, &stop, 0);
-    if (errno != 0 || stop == text || *stop != end || *value > limit) {
-        return false;
-    }
-    *after = stop + 1;
-    return true;
-}
-
-static bool valid_span(uint64_t span)
-{
-    return span >= 4 && span % 4 == 0;
-}
-
 ntorc_regs *ntorc_regs_open_devmem(const char *rest, char *error, size_t n)
 {
     uint64_t base = 0;
     uint64_t span = 0;
     const char *next = rest;
 
-    if (!parse_number(rest, ':', INT64_MAX / 2, &base, &next) || base % 4 != 0 ||
-        !parse_number(next, '\0', 0x40000000u, &span, &next) || !valid_span(span)) {
+    if (!ntorc_regs_number(rest, ':', INT64_MAX / 2, &base, &next) || base % 4 != 0 ||
+        !ntorc_regs_number(next, '\0', 0x40000000u, &span, &next) || span < 4 || span % 4 != 0) {
         snprintf(error, n, "'devmem:%s' is not devmem:0xBASE:0xSPAN with multiples of 4", rest);
         return NULL;
     }
-    return map_registers("/dev/mem", base, (uint32_t)span, error, n);
-}
-
-ntorc_regs *ntorc_regs_open_uio(const char *rest, char *error, size_t n)
-{
-    const char *colon = strrchr(rest, ':');
-    const char *next = rest;
-    uint64_t span = 0;
-
-    if (colon == NULL || colon == rest || !parse_number(colon + 1, '\0', 0x40000000u, &span, &next) ||
-        !valid_span(span)) {
-        snprintf(error, n, "'uio:%s' is not uio:PATH:0xSPAN with a multiple of 4", rest);
-        return NULL;
-    }
-    char *path = strndup(rest, (size_t)(colon - rest));
-    if (path == NULL) {
-        snprintf(error, n, "no memory");
-        return NULL;
-    }
-    ntorc_regs *regs = map_registers(path, 0, (uint32_t)span, error, n);
-    free(path);
-    return regs;
+    return ntorc_regs_map("/dev/mem", base, (uint32_t)span, error, n);
 }

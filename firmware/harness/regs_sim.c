@@ -25,6 +25,7 @@ struct sim {
     struct ntorc_mailbox *mailbox;
     struct ntorc_mailbox_slot *slot;
     pthread_mutex_t lock;
+    uint64_t time_ns; /* of a board whose time is simulated, behind the last access */
 };
 
 static bool answered(struct ntorc_mailbox_slot *slot)
@@ -88,6 +89,7 @@ static int transact(struct sim *sim, uint32_t op, uint32_t offset, uint32_t *val
     if (slot->status != NTORC_MAILBOX_OK) {
         return NTORC_REGS_BUS_ERROR;
     }
+    sim->time_ns = slot->time_ns;
     *value = slot->answer;
     return NTORC_REGS_OK;
 }
@@ -110,6 +112,25 @@ static int sim_write(ntorc_regs *regs, uint32_t offset, uint32_t value)
     struct sim *sim = (struct sim *)regs;
     pthread_mutex_lock(&sim->lock);
     int result = transact(sim, NTORC_MAILBOX_WRITE, offset, &value);
+    pthread_mutex_unlock(&sim->lock);
+    return result;
+}
+
+static uint64_t sim_now_ns(ntorc_regs *regs)
+{
+    struct sim *sim = (struct sim *)regs;
+    pthread_mutex_lock(&sim->lock);
+    uint64_t time_ns = sim->time_ns;
+    pthread_mutex_unlock(&sim->lock);
+    return time_ns;
+}
+
+static int sim_sleep_until(ntorc_regs *regs, uint64_t when_ns)
+{
+    struct sim *sim = (struct sim *)regs;
+    uint32_t high = (uint32_t)(when_ns >> 32);
+    pthread_mutex_lock(&sim->lock);
+    int result = transact(sim, NTORC_MAILBOX_SLEEP, (uint32_t)when_ns, &high);
     pthread_mutex_unlock(&sim->lock);
     return result;
 }
@@ -183,6 +204,10 @@ ntorc_regs *ntorc_regs_open_sim(const char *rest, char *error, size_t n)
     if (!map_mailbox(sim, rest, error, n) || !claim_slot(sim, rest, error, n)) {
         sim_close(&sim->base);
         return NULL;
+    }
+    if (sim->mailbox->simulates_time != 0) {
+        sim->base.now_ns = sim_now_ns;
+        sim->base.sleep_until = sim_sleep_until;
     }
     return &sim->base;
 }

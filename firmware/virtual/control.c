@@ -143,6 +143,7 @@ static bool command(ntorc_control *control, const char *line, char *answer, size
                      NTORC_CLOCK_MAX_HZ);
         } else {
             control->clock_hz = clock_hz;
+            ntorc_logic_clock(control->logic, clock_hz);
             snprintf(answer, n, "ok %llu", (unsigned long long)clock_hz);
         }
     } else if (strcmp(line, "clock?") == 0) {

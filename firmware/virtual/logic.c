@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,11 @@
 #include <unistd.h>
 
 #include "mailbox.h"
+#include "ntorc_registers.h"
 #include "pl_abi.h"
+
+/* The longest stretch of simulation between two looks at whether anything moves. */
+#define QUIET_CYCLES 2000u
 
 /* A loaded virtual bitstream: its library, its one instance, and the functions of pl_abi.h. */
 struct bitstream {
@@ -41,6 +46,9 @@ struct ntorc_logic {
     struct bitstream bitstream; /* .instance is NULL while nothing is programmed */
     struct ntorc_logic_info info;
     uint64_t access_end; /* cycle at which the access in progress is over */
+    bool simulates_time;
+    struct ntorc_board_time time;
+    uint32_t cycles_hi; /* where time is simulated: what CYCLES_HI reads */
 };
 
 ntorc_logic *ntorc_logic_new(const char *scratch, uint64_t access_cycles)
@@ -64,6 +72,17 @@ void ntorc_logic_memory(ntorc_logic *logic, uint8_t *memory, uint64_t base, uint
     logic->memory = memory;
     logic->memory_base = base;
     logic->memory_bytes = bytes;
+}
+
+void ntorc_logic_simulate_time(ntorc_logic *logic, const struct ntorc_board_time *time)
+{
+    logic->time = *time;
+    logic->simulates_time = true;
+}
+
+uint32_t ntorc_logic_simulates_time(const ntorc_logic *logic)
+{
+    return logic->simulates_time;
 }
 
 /* A mutex is not fair: a client that polls would keep the control commands out. */
@@ -199,6 +218,9 @@ static void replace(ntorc_logic *logic, const struct bitstream *next, const char
 {
     take(logic);
     struct bitstream previous = logic->bitstream;
+    if (previous.instance != NULL) {
+        ntorc_board_time_restart(&logic->time, previous.cycles(previous.instance));
+    }
     logic->bitstream = *next;
     memset(&logic->info, 0, sizeof logic->info);
     snprintf(logic->info.path, sizeof logic->info.path, "%s", path);
@@ -236,6 +258,81 @@ void ntorc_logic_info(ntorc_logic *logic, struct ntorc_logic_info *info)
     pthread_mutex_unlock(&logic->lock);
 }
 
+void ntorc_logic_clock(ntorc_logic *logic, uint64_t clock_hz)
+{
+    take(logic);
+    const struct bitstream *bitstream = &logic->bitstream;
+    uint64_t cycles = bitstream->instance != NULL ? bitstream->cycles(bitstream->instance) : 0;
+    ntorc_board_time_clock(&logic->time, cycles, clock_hz);
+    pthread_mutex_unlock(&logic->lock);
+}
+
+uint64_t ntorc_logic_time_ns(const ntorc_logic *logic)
+{
+    const struct bitstream *bitstream = &logic->bitstream;
+    if (!logic->simulates_time || bitstream->instance == NULL) {
+        return 0;
+    }
+    return ntorc_board_time_ns(&logic->time, bitstream->cycles(bitstream->instance));
+}
+
+/* What is left of the access in progress. */
+static void pass_access(ntorc_logic *logic)
+{
+    const struct bitstream *bitstream = &logic->bitstream;
+    if (bitstream->instance != NULL) {
+        uint64_t now = bitstream->cycles(bitstream->instance);
+        if (now < logic->access_end) {
+            bitstream->step(bitstream->instance, logic->access_end - now);
+        }
+    }
+}
+
+/* Whether nothing moves in the logic until the next access, so that its cycles need no simulation. */
+static bool is_quiet(const struct bitstream *bitstream)
+{
+    uint32_t status = 0, features = 0;
+    return bitstream->read(bitstream->instance, NTORC_REG_FEATURES, &features) == 0 &&
+           (features & NTORC_FEATURES_STREAMING) == 0 &&
+           bitstream->read(bitstream->instance, NTORC_REG_STATUS, &status) == 0 && (status & NTORC_STATUS_BUSY) == 0;
+}
+
+/* Lets the logic work until the sleeper wakes up; what it would only wait is passed over. */
+static void pass_sleep(ntorc_logic *logic, uint64_t when_ns)
+{
+    const struct bitstream *bitstream = &logic->bitstream;
+    uint64_t wake_ns = ntorc_board_time_wake_ns(&logic->time, bitstream->cycles(bitstream->instance), when_ns);
+    for (;;) {
+        uint64_t cycles = bitstream->cycles(bitstream->instance);
+        uint64_t left = ntorc_board_time_cycles_until(&logic->time, cycles, wake_ns);
+        if (left == 0) {
+            return;
+        }
+        if (left > QUIET_CYCLES && is_quiet(bitstream)) {
+            ntorc_board_time_pass_over(&logic->time, bitstream->cycles(bitstream->instance), wake_ns);
+            return;
+        }
+        bitstream->step(bitstream->instance, left < QUIET_CYCLES ? left : QUIET_CYCLES);
+    }
+}
+
+/* A read where time is simulated: the cycle counter counts also what was passed over. */
+static int read_in_time(ntorc_logic *logic, uint32_t offset, uint32_t *answer)
+{
+    const struct bitstream *bitstream = &logic->bitstream;
+    uint32_t high = 0;
+    int result = bitstream->read(bitstream->instance, offset, answer);
+    if (result == 0 && offset == NTORC_REG_CYCLES_LO) {
+        result = bitstream->read(bitstream->instance, NTORC_REG_CYCLES_HI, &high);
+        uint64_t cycles = ((uint64_t)high << 32 | *answer) + (uint64_t)logic->time.passed_over;
+        *answer = (uint32_t)cycles;
+        logic->cycles_hi = (uint32_t)(cycles >> 32);
+    } else if (offset == NTORC_REG_CYCLES_HI) {
+        *answer = logic->cycles_hi;
+    }
+    return result;
+}
+
 uint32_t ntorc_logic_access(ntorc_logic *logic, uint32_t op, uint32_t offset, uint32_t value, uint32_t *answer)
 {
     while (atomic_load(&logic->wanted) != 0) {
@@ -252,25 +349,30 @@ uint32_t ntorc_logic_access(ntorc_logic *logic, uint32_t op, uint32_t offset, ui
     int result;
     switch (op) {
     case NTORC_MAILBOX_READ:
-        result = bitstream->read(bitstream->instance, offset, answer);
+        result = logic->simulates_time ? read_in_time(logic, offset, answer)
+                                       : bitstream->read(bitstream->instance, offset, answer);
         break;
     case NTORC_MAILBOX_WRITE:
         result = bitstream->write(bitstream->instance, offset, value);
         break;
+    case NTORC_MAILBOX_SLEEP:
+        if (!logic->simulates_time) {
+            return NTORC_MAILBOX_BAD_REQUEST;
+        }
+        logic->access_end = 0;
+        pass_sleep(logic, (uint64_t)value << 32 | offset);
+        return NTORC_MAILBOX_OK;
     default:
         return NTORC_MAILBOX_BAD_REQUEST;
+    }
+    if (logic->simulates_time) {
+        pass_access(logic); /* its reader goes on when it is over */
     }
     return result == 0 ? NTORC_MAILBOX_OK : NTORC_MAILBOX_BUS_ERROR;
 }
 
 void ntorc_logic_finish(ntorc_logic *logic)
 {
-    const struct bitstream *bitstream = &logic->bitstream;
-    if (bitstream->instance != NULL) {
-        uint64_t now = bitstream->cycles(bitstream->instance);
-        if (now < logic->access_end) {
-            bitstream->step(bitstream->instance, logic->access_end - now);
-        }
-    }
+    pass_access(logic);
     pthread_mutex_unlock(&logic->lock);
 }

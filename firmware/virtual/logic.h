@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "board_time.h"
+
 typedef struct ntorc_logic ntorc_logic;
 
 struct ntorc_logic_info {
@@ -31,11 +33,24 @@ void ntorc_logic_unprogram(ntorc_logic *logic);
 
 void ntorc_logic_info(ntorc_logic *logic, struct ntorc_logic_info *info);
 
+/* Simulates the board's time too, from now on; before anybody accesses registers. */
+void ntorc_logic_simulate_time(ntorc_logic *logic, const struct ntorc_board_time *time);
+
+/* Whether it does. */
+uint32_t ntorc_logic_simulates_time(const ntorc_logic *logic);
+
+/* FCLK0 as it was set: what its cycles take, where time is simulated. */
+void ntorc_logic_clock(ntorc_logic *logic, uint64_t clock_hz);
+
+/* The board's time, between an access and its finish; 0 where it is not simulated. */
+uint64_t ntorc_logic_time_ns(const ntorc_logic *logic);
+
 /* Begins one register access and keeps the logic to this thread until ntorc_logic_finish.
  * `op` is an ntorc_mailbox_op; returns an ntorc_mailbox_status and sets *answer. */
 uint32_t ntorc_logic_access(ntorc_logic *logic, uint32_t op, uint32_t offset, uint32_t value, uint32_t *answer);
 
-/* Lets pass what is left of the access's cycles and gives the logic free. */
+/* Lets pass what is left of the access's cycles and gives the logic free.  Where time is simulated they
+ * have passed before the answer. */
 void ntorc_logic_finish(ntorc_logic *logic);
 
 #endif

@@ -22,11 +22,12 @@
 #include <stdint.h>
 
 #define NTORC_MAILBOX_MAGIC 0x4C50544Eu /* "NTPL" */
-#define NTORC_MAILBOX_VERSION 1u
+#define NTORC_MAILBOX_VERSION 2u
 #define NTORC_MAILBOX_SLOTS 16u
 #define NTORC_MAILBOX_SERVER_LOCK NTORC_MAILBOX_SLOTS
 
-enum ntorc_mailbox_op { NTORC_MAILBOX_READ = 1, NTORC_MAILBOX_WRITE = 2 };
+/* SLEEP: until the board's time is offset + 2^32 * value nanoseconds; only where it is simulated. */
+enum ntorc_mailbox_op { NTORC_MAILBOX_READ = 1, NTORC_MAILBOX_WRITE = 2, NTORC_MAILBOX_SLEEP = 3 };
 
 enum ntorc_mailbox_status {
     NTORC_MAILBOX_OK = 0,
@@ -44,12 +45,14 @@ struct ntorc_mailbox_slot {
     _Alignas(64) _Atomic uint32_t response; /* server: number of the newest answer; futex */
     uint32_t answer;
     uint32_t status;
+    uint64_t time_ns; /* of the board behind this access, where its time is simulated */
 };
 
 struct ntorc_mailbox {
     uint32_t magic;
     uint32_t version;
     uint32_t slots;
+    uint32_t simulates_time; /* the board's time is the server's, not the system's */
     _Alignas(64) _Atomic uint32_t doorbell; /* clients: incremented after each request; futex */
     _Alignas(64) _Atomic uint32_t sleeping; /* server: asleep on `doorbell` */
     _Atomic uint32_t closed;                /* server: it has ended in good order */

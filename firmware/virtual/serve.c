@@ -24,6 +24,7 @@ static bool serve_slot(ntorc_serving *serving, struct ntorc_mailbox_slot *slot)
     uint32_t answer = 0;
     slot->status = ntorc_logic_access(serving->logic, slot->op, slot->offset, slot->value, &answer);
     slot->answer = answer;
+    slot->time_ns = ntorc_logic_time_ns(serving->logic);
     atomic_store(&slot->response, request);
     if (atomic_load(&slot->waiting) != 0) {
         ntorc_futex_wake(&slot->response);
@@ -100,6 +101,7 @@ static int make_memory(ntorc_serving *serving, char *error, size_t n)
         serving->mailbox->magic = NTORC_MAILBOX_MAGIC;
         serving->mailbox->version = NTORC_MAILBOX_VERSION;
         serving->mailbox->slots = NTORC_MAILBOX_SLOTS;
+        serving->mailbox->simulates_time = ntorc_logic_simulates_time(serving->logic);
         if (rename(name, serving->path) == 0) {
             return 0;
         }

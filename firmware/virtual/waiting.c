@@ -24,8 +24,14 @@ void ntorc_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeou
         .tv_sec = (time_t)(timeout_ns / 1000000000u),
         .tv_nsec = (long)(timeout_ns % 1000000000u),
     };
+#ifdef SYS_futex_time64
+    /* 32-bit systems whose time_t has 64 bits have this call for it. */
+    const long number = sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+    const long number = SYS_futex;
+#endif
     /* Every outcome (woken, value changed, signal, time-out) means: look again. */
-    (void)syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns == 0 ? NULL : &limit, NULL, 0);
+    (void)syscall(number, word, FUTEX_WAIT, expected, timeout_ns == 0 ? NULL : &limit, NULL, 0);
 }
 
 void ntorc_futex_wake(_Atomic uint32_t *word)

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ntorc_registers.h"
@@ -61,6 +62,8 @@ struct fake {
     uint32_t next_at; /* sample count at which the next estimate falls due */
     uint32_t results;
     uint32_t latency, latency_min, latency_max;
+    uint32_t deadline, lower, shift, missed, under, over;
+    uint32_t bins[NTORC_HISTOGRAM_COUNT];
     uint32_t cycles_hi;
     uint32_t result_reads;
     int32_t window[FAKE_WINDOW];
@@ -78,6 +81,8 @@ static void soft_reset(struct fake *fake)
     fake->samples = fake->results = fake->latency = fake->latency_max = 0;
     fake->latency_min = 0xFFFFFFFFu;
     fake->next_at = FAKE_WINDOW;
+    fake->missed = fake->under = fake->over = 0;
+    memset(fake->bins, 0, sizeof fake->bins);
     fake->busy = fake->overrun = false;
     fake->pending = fake->result = 0;
 }
@@ -96,7 +101,22 @@ void ntorc_pl_reset(void *logic)
 {
     struct fake *fake = logic;
     fake->hop = 16;
+    fake->deadline = 0xFFFFFFFFu;
+    fake->lower = fake->shift = 0;
     soft_reset(fake);
+}
+
+/* As the probe does. */
+static void count_latency(struct fake *fake)
+{
+    fake->missed += fake->latency > fake->deadline;
+    if (fake->latency < fake->lower) {
+        fake->under++;
+    } else if ((fake->latency - fake->lower) >> fake->shift < NTORC_HISTOGRAM_COUNT) {
+        fake->bins[(fake->latency - fake->lower) >> fake->shift]++;
+    } else {
+        fake->over++;
+    }
 }
 
 static void finish_estimate(struct fake *fake)
@@ -106,6 +126,7 @@ static void finish_estimate(struct fake *fake)
     fake->latency = FAKE_LATENCY_CYCLES;
     fake->latency_min = fake->latency < fake->latency_min ? fake->latency : fake->latency_min;
     fake->latency_max = fake->latency > fake->latency_max ? fake->latency : fake->latency_max;
+    count_latency(fake);
     fake->results += fake->results == FAKE_SKIP_AFTER ? 2 : 1;
     fake->overrun |= fake->results > FAKE_OVERRUN_AFTER;
 }
@@ -165,6 +186,12 @@ static uint32_t status(const struct fake *fake)
            (fake->results >= FAKE_VALID_FROM ? NTORC_STATUS_VALID : 0);
 }
 
+static uint32_t bin_at(const struct fake *fake, uint32_t offset)
+{
+    bool inside = offset >= NTORC_REG_HISTOGRAM(0) && offset < NTORC_REG_HISTOGRAM(NTORC_HISTOGRAM_COUNT);
+    return inside ? fake->bins[(offset - NTORC_REG_HISTOGRAM(0)) / 4u] : 0;
+}
+
 int ntorc_pl_read(void *logic, uint32_t offset, uint32_t *value)
 {
     struct fake *fake = logic;
@@ -186,10 +213,16 @@ int ntorc_pl_read(void *logic, uint32_t offset, uint32_t *value)
     case NTORC_REG_CYCLES_LO: *value = latch_cycles(fake); break;
     case NTORC_REG_CYCLES_HI: *value = fake->cycles_hi; break;
     case NTORC_REG_OUTPUTS: *value = 1; break;
+    case NTORC_REG_DEADLINE: *value = fake->deadline; break;
+    case NTORC_REG_MISSED: *value = fake->missed; break;
+    case NTORC_REG_HIST_LOWER: *value = fake->lower; break;
+    case NTORC_REG_HIST_SHIFT: *value = fake->shift; break;
+    case NTORC_REG_HIST_UNDER: *value = fake->under; break;
+    case NTORC_REG_HIST_OVER: *value = fake->over; break;
     case NTORC_REG_RESULT(0): *value = read_result(fake); break;
     case BLOCKING_OFFSET: usleep(1000000); break;
     case SILENT_OFFSET: return -1;
-    default: *value = 0; break;
+    default: *value = bin_at(fake, offset); break;
     }
     return 0;
 }
@@ -200,6 +233,9 @@ int ntorc_pl_write(void *logic, uint32_t offset, uint32_t value)
     ntorc_pl_step(logic, WRITE_CYCLES);
     switch (offset) {
     case NTORC_REG_HOP: fake->hop = value; break;
+    case NTORC_REG_DEADLINE: fake->deadline = value; break;
+    case NTORC_REG_HIST_LOWER: fake->lower = value; break;
+    case NTORC_REG_HIST_SHIFT: fake->shift = value & 15u; break;
     case NTORC_REG_SAMPLE: push_sample(fake, (int32_t)value); break;
     case NTORC_REG_CONTROL:
         if ((value & NTORC_CONTROL_SOFT_RESET) != 0) {

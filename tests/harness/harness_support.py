@@ -61,7 +61,13 @@ def compile_fake(folder: Path, flags: Sequence[str] = (), **macros: int) -> Path
 class VirtualPl:
     """A running ntorc-virtual-pl with its control connection."""
 
-    def __init__(self, firmware: Firmware, folder: Path | None = None, access_cycles: int = ACCESS_CYCLES) -> None:
+    def __init__(
+        self,
+        firmware: Firmware,
+        folder: Path | None = None,
+        access_cycles: int = ACCESS_CYCLES,
+        properties: Sequence[str] = (),
+    ) -> None:
         # not pytest's folder: a Unix socket's path has at most 107 bytes
         self._own = tempfile.TemporaryDirectory(prefix="ntorc-") if folder is None else None
         self.folder = Path(self._own.name) if self._own is not None else folder or Path()
@@ -77,6 +83,7 @@ class VirtualPl:
                 str(access_cycles),
                 "--clock-hz",
                 "100000000",
+                *properties,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

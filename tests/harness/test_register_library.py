@@ -49,11 +49,11 @@ def test_malformed_addresses(registers: RegisterLibrary, url: str) -> None:
     assert b"is not devmem:0xBASE:0xSPAN" in error
 
 
-@pytest.mark.parametrize("rest", ["", ":", "0x1000", ":0x1000", "/dev/uio0", "/dev/uio0:", "/dev/uio0:3"])
+@pytest.mark.parametrize("rest", ["", ":", "0x1000", ":0x1000", "/dev/uio999", "/dev/uio0:", "/dev/uio0:3"])
 def test_malformed_uio(registers: RegisterLibrary, rest: str) -> None:
     handle, error = registers.try_open(f"uio:{rest}".encode())
     assert handle is None
-    assert b"is not uio:PATH:0xSPAN" in error
+    assert any(word in error for word in (b"is not uio:DEVICE", b"names no device", b"give the span")), error
 
 
 def test_missing_device_says_which(registers: RegisterLibrary, tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 from harness_support import (
     BLOCKING_OFFSET,
     SILENT_OFFSET,
+    HarnessRun,
     VirtualPl,
     compile_fake,
     harness_arguments,
@@ -73,13 +77,40 @@ def test_ordinary_and_rough_use_is_clean(checked: Firmware, sanitizer: str, tmp_
         runs.append(run_harness(checked, f"uio:{samples}:0x100", samples, out, estimates=3, hop=4))
         runs.append(run_harness(checked, "devmem:0x0:0x0", samples, out, estimates=3, hop=4))
         runs.append(run_harness(checked, "sim:/", samples, out, estimates=3, hop=4))
-        assert [run.status for run in runs] == [1, 1, 0, 0, 1, 1, 1, 1]
+        live, sink = tmp_path / "live", f"shm:{tmp_path / 'sink'}"
+        runs.append(run_harness(checked, url, samples, out, estimates=60, hop=4, sink=sink, load="cpu,mem,io,net"))
+        runs.append(run_harness(checked, url, Path(f"shm:{live}"), out, estimates=2, hop=4, timeout_us=5000))
+        runs.append(run_harness(checked, url, Path(f"shm:{live}"), out, estimates=9, hop=4, period_ns=20_000))
+        runs.append(run_harness(checked, "null:7", samples, out, estimates=200_000, hop=1, deadline_ns=5))
+        runs.append(fed_by_socket(checked, url, out))
+        assert [run.status for run in runs] == [1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0]
         for run in runs:
             assert_clean(run.errors)
         errors = reprogram_under_load(checked, server, [plain, stuck], samples, tmp_path)
     assert_clean(errors)
     assert_clean(server.errors)
     assert server.process.returncode == 0
+
+
+def fed_by_socket(firmware: Firmware, url: str, out: Path) -> HarnessRun:
+    """A run whose samples come by a socket that closes in the middle of a count."""
+    with tempfile.TemporaryDirectory(prefix="ntorc-") as name, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{name}/source")
+        listener.listen(1)
+        listener.settimeout(30)
+
+        def feed() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"\1\0\0\0" * 300 + b"\1\0")
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        run = run_harness(firmware, url, Path(f"unix:{name}/source"), out, estimates=1000, hop=4)
+        feeder.join(30)
+    assert run.report is not None
+    assert run.report.source_ended
+    return run
 
 
 def reprogram_under_load(

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ntorc import records as json_records
 from ntorc.errors import MeasurementError, StorageError, ToolError, UsageError
 from ntorc.measure.environment import environment
-from ntorc.measure.measurement import Measurement, Requirement, evaluate, write_parquet
+from ntorc.measure.measurement import Measurement, Requirement, evaluate
+from ntorc.measure.parquet import write_parquet
 from ntorc.measure.records import OVERRUN, RECORD_DTYPE, SKIPPED, TIMEOUT, TORN, Records
 
 HOST = environment("SCHED_OTHER")

@@ -15,14 +15,9 @@ from ntorc.backends.base import RESOURCES
 from ntorc.devices import Device, list_devices
 from ntorc.errors import InfeasibleError
 from ntorc.network.network import Network
-from ntorc.units import ceil_to, format_seconds
+from ntorc.units import format_seconds
 
 _ANY = 1 << 40  # cycles: no deadline
-
-
-def smallest_deadline_s(solution: Solution, requirement: Requirement) -> float:
-    """The deadline that a choice just meets, rounded up to .1 us so that it can be typed."""
-    return ceil_to(solution.latency_cycles / requirement.clock_hz + requirement.io_overhead_s, 1e-7)
 
 
 def explain(problem: Problem, requirement: Requirement, network: Network) -> InfeasibleError:
@@ -108,7 +103,7 @@ class _Explanation:
     def _too_late(self, fastest: Solution) -> InfeasibleError:
         """A longer deadline would do."""
         need, overhead_s = self.requirement, self.requirement.io_overhead_s
-        smallest_s = smallest_deadline_s(fastest, need)
+        smallest_s = need.deadline_for(fastest.latency_cycles)
         layer, share = self._slowest_layer(fastest)
         within_io = need.deadline_s <= overhead_s
         device = None if within_io else self._smallest_device(min(need.budget_cycles, self._pace_cycles))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ntorc.allocate.solver import solver_named
 from ntorc.boards import Board
 from ntorc.network.network import Network
+from ntorc.units import ceil_to
 
 MERGE = "MERGE"
 """The solver that needs no integer program: the exact merge of undominated labels."""
@@ -26,6 +27,8 @@ class Requirement:
         solver: CBC, HIGHS or GRB by python-mip, or MERGE, the exact merge of undominated labels.
         objective: see `ntorc.allocate.problem.OBJECTIVES`.
         accuracy_budget, accuracy_penalty: see `Problem`.
+        clock_ratio: the clock that this board was measured to have, over the one that is asked for.
+        offset_cycles: what its logic was measured to take beyond the closed form.
     """
 
     board: Board
@@ -40,6 +43,8 @@ class Requirement:
     objective: str = "weighted"
     accuracy_budget: float | None = None
     accuracy_penalty: float = 0.0
+    clock_ratio: float = 1.0
+    offset_cycles: int = 0
 
     @property
     def mip_solver(self) -> str:
@@ -48,8 +53,14 @@ class Requirement:
 
     @property
     def budget_cycles(self) -> int:
-        """Cycles of the logic that fit the deadline after the board's I/O overhead; may be negative."""
-        return math.floor((self.deadline_s - self.io_overhead_s) * self.clock_hz + 1e-6)
+        """Cycles of the closed form that fit the deadline after the board's I/O overhead; may be negative."""
+        available_s = self.deadline_s - self.io_overhead_s
+        return math.floor(available_s * self.clock_hz * self.clock_ratio + 1e-6) - self.offset_cycles
+
+    def deadline_for(self, latency_cycles: int) -> float:
+        """The deadline in seconds that so many cycles just meet, rounded up to .1 us so that it can be typed."""
+        logic_s = (latency_cycles + self.offset_cycles) / (self.clock_hz * self.clock_ratio)
+        return ceil_to(logic_s + self.io_overhead_s, 1e-7)
 
     def pace_cycles(self, network: Network) -> int:
         """Cycles until the network's next work comes: the next sample where it keeps state, else the next frame.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +44,10 @@ def bench(
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
     ntorc bench cost-speed             options that the cost models answer in a second
+    ntorc bench day --count 432        a day's records (millions) through harness, pipe and Parquet: memory
+    ntorc bench deployments --count 100  random designs on the virtual board: cycles against the closed form
+    ntorc bench harness                the harness's own time in a turn of the loop
+    ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -203,9 +208,17 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _board(flow: Flow, asked: Asked, name: str) -> Outcome:
+    from ntorc.cli import bench_board
+
+    run: Callable[[Flow, int, int], Outcome] = getattr(bench_board, name)
+    return run(flow, asked.seed, asked.count)
+
+
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "allocate": _allocate,
     "calibration": _calibration,
+    **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
     "cost": _cost,
     "cost-speed": _cost_speed,
     "gateware": _gateware,

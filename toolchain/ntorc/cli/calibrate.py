@@ -13,6 +13,8 @@ from ntorc.cli import options
 def calibrate(
     board: options.Board = "pynq-z2",
     backend: Annotated[str, typer.Option("--backend", help="Whose cost model: native or hls4ml.")] = "native",
+    show: Annotated[bool, typer.Option("--show", help="What measurements changed about the board, and why.")] = False,
+    target: Annotated[str, typer.Option("--target", help="With --show: the board that was measured.")] = "virtual",
     refit: Annotated[
         bool, typer.Option("--refit", help="Remake the model that ships from its data (hls4ml; a minute).")
     ] = False,
@@ -32,6 +34,7 @@ def calibrate(
 
     \b
     ntorc calibrate --board pynq-z2
+    ntorc calibrate --board pynq-z2 --show                    what was learnt of the board, and what it changed
     ntorc calibrate --backend hls4ml --measurements layers.csv
     ntorc calibrate --backend hls4ml --describe --data DIR    what the published synthesis data holds
     ntorc calibrate --backend hls4ml --refit --data DIR       remake models/cost/hls4ml.json from it
@@ -45,7 +48,13 @@ def calibrate(
             f"--refit, --describe and --measurements are for --backend hls4ml, not {backend}",
             "the native model is remade by: ntorc characterize --backend native; its measurements come from deploy",
         )
-    if describe:
+    if show:
+        from ntorc.pipeline.flow import open_flow
+        from ntorc.pipeline.show import calibration_history
+
+        result, text = calibration_history(open_flow(options.progress()), board, backend, target)
+        options.show(result, as_json=json, text=text)
+    elif describe:
         from ntorc.cost import data_card
         from ntorc.cost.synthesis_data import load_synthesis, synthesis_folder
 

@@ -89,16 +89,13 @@ class AgentTarget:
 
     def measure(self, request: MeasureRequest, progress: Progress | None = None) -> MeasureFiles:
         """See `Target.measure`."""
-        fields = {
+        fields: dict[str, Any] = {
             "samples": str(request.samples.absolute()),
             "out": str(request.records.absolute()),
             "estimates": request.estimates,
             "period_ns": request.period_ns,
         }
-        for name in ("hop", "timeout_us", "cpu", "fifo"):
-            value = getattr(request, name)
-            if value is not None:
-                fields[name] = value
+        fields.update(request.options())
         answer = self._ask("measure", fields, progress)
         return MeasureFiles(
             records=Path(answer["records"]),

@@ -23,19 +23,38 @@ from ntorc.processes import run_tool
 from ntorc.records import digest_of, digest_of_file, storage_errors, to_json
 
 _SHARED_SOURCES = ("virtual/waiting.c",)
-_REGISTER_SOURCES = ("harness/regs.c", "harness/regs_sim.c", "harness/regs_devmem.c", *_SHARED_SOURCES)
+_REGISTER_SOURCES = (
+    "harness/regs.c",
+    "harness/regs_sim.c",
+    "harness/regs_devmem.c",
+    "harness/regs_uio.c",
+    "harness/regs_null.c",
+    *_SHARED_SOURCES,
+)
 _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # name: sources, flags, libraries
     "ntorc-harness": (
         (
             "harness/harness.c",
+            "harness/account.c",
             "harness/design.c",
+            "harness/hdr.c",
+            "harness/load.c",
             "harness/loop.c",
             "harness/options.c",
+            "harness/probe.c",
             "harness/progress.c",
             "harness/realtime.c",
             "harness/records.c",
+            "harness/report.c",
+            "harness/ring.c",
             "harness/samples.c",
+            "harness/shared_ring.c",
+            "harness/sink.c",
+            "harness/source.c",
+            "harness/summary.c",
+            "harness/unix_socket.c",
+            "harness/writer.c",
             *_REGISTER_SOURCES,
         ),
         (),
@@ -44,6 +63,7 @@ _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "ntorc-virtual-pl": (
         (
             "virtual/pl_server.c",
+            "virtual/board_time.c",
             "virtual/control.c",
             "virtual/logic.c",
             "virtual/ram.c",
@@ -111,6 +131,11 @@ def compiler() -> Compiler:
         "no C compiler was found: looked for gcc, cc, clang and g++ on PATH",
         "install one, for example: apt-get install g++",
     )
+
+
+def harness_sources() -> list[Path]:
+    """The sources of ``ntorc-harness``, for building it for another machine."""
+    return [project_root() / "firmware" / name for name in _PRODUCTS["ntorc-harness"][0]]
 
 
 def build_firmware(cache: Path, *, flags: Sequence[str] = ()) -> Firmware:

@@ -29,6 +29,11 @@ class MeasureRequest:
         timeout_us: the longest wait for one estimate, or None for the harness's default.
         cpu: processor to run the loop on, or None for any.
         fifo: SCHED_FIFO priority 1..99, or None for the harness's default.
+        deadline_ns: of an estimate, from its last sample's release, or None to count no misses.
+        deadline_cycles: the logic's share of it, for its probe, or None.
+        hist_lower, hist_shift: edge and width of the probe's bins, or None for the harness's own.
+        load: interference, such as ``cpu,net``, or None.
+        account: True to measure the harness's own time beside that of its register accesses.
     """
 
     samples: Path
@@ -39,6 +44,22 @@ class MeasureRequest:
     timeout_us: int | None = None
     cpu: int | None = None
     fifo: int | None = None
+    deadline_ns: int | None = None
+    deadline_cycles: int | None = None
+    hist_lower: int | None = None
+    hist_shift: int | None = None
+    load: str | None = None
+    account: bool | None = None
+
+    def options(self) -> dict[str, int | str | bool]:
+        """What was asked for beyond what every request has, by the agent's names."""
+        found = {name: getattr(self, name) for name in _OPTIONS}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+_OPTIONS = (
+    "hop", "timeout_us", "cpu", "fifo", "deadline_ns", "deadline_cycles", "hist_lower", "hist_shift", "load", "account",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from ntorc.bundle.keys import trusted_folder
 from ntorc.deploy.agent_target import AgentTarget
 from ntorc.deploy.client import AgentClient, log_end
 from ntorc.errors import DeploymentError
+from ntorc.lab import Lab
 from ntorc.paths import project_root
 from ntorc.records import storage_errors
 
@@ -39,7 +40,9 @@ _PYNQ_VARIABLES = ("PYNQ_REMOTE_DEVICES", "XILINX_XRT")
 class VirtualTarget(AgentTarget):
     """A board whose programmable logic is simulated on this computer."""
 
-    def __init__(self, board: Board, root: Path, firmware: Firmware, trusted: Path | None = None) -> None:
+    def __init__(
+        self, board: Board, root: Path, firmware: Firmware, trusted: Path | None = None, lab: Lab | None = None
+    ) -> None:
         """Describe a virtual board; `__enter__` starts it.
 
         Args:
@@ -47,8 +50,10 @@ class VirtualTarget(AgentTarget):
             root: folder of the board's own files; kept between starts.
             firmware: the compiled programs.
             trusted: folder of the public keys that the board trusts, or None for the user's.
+            lab: properties that the board has in truth; its time is simulated then.
         """
-        super().__init__("virtual", board)
+        super().__init__("virtual" if lab is None else lab.target, board)
+        self._lab = lab
         self._root = root.absolute()
         self._firmware = firmware
         self._trusted = (trusted or trusted_folder()).absolute()
@@ -120,13 +125,15 @@ class VirtualTarget(AgentTarget):
         self.connect(self._start_agent())
 
     def _start_logic(self) -> subprocess.Popen[bytes]:
-        overhead_cycles = round(self.board.io_overhead.register_access_s * self.board.default_clock_hz)
+        overhead = self.board.io_overhead if self._lab is None else self._lab
+        overhead_cycles = round(overhead.register_access_s * self.board.default_clock_hz)
         log = self._run / "pl.log"
         # a name relative to the working folder: a socket's address has 107 bytes at most
         words = [
             str(self._firmware.virtual_pl), "--memory", str(self._memory), "--control", self._control.name,
             "--access-cycles", str(max(overhead_cycles, 1)),
             "--clock-hz", str(round(self.board.default_clock_hz)),
+            *(self._lab.words() if self._lab is not None else ()),
         ]  # fmt: skip
         try:
             with log.open("wb") as stream:

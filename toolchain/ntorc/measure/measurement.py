@@ -1,28 +1,29 @@
 """The noun Measurement: what was measured, where, and what that says about the deadline.
 
-Two kinds of verdict, never mixed.  On a real board the loop's own times decide: an estimate misses
+Kinds of verdict, never mixed.  On a real board the loop's own times decide: an estimate misses
 when more than the deadline passes from its sample's scheduled release until it is known.  On the
 virtual board the logic runs slower than real time and the driver's and the loop's times are this
 computer's, so that the logic's cycles at the requested clock, plus the I/O overhead that the
-board's file states, stand in for them; the text says that no board was measured.
+board's file states, stand in for them; the text says that no board was measured.  A lab's board (`ntorc.lab`)
+simulates its time with its logic: there the loop's times decide, and the text says that they are simulated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.errors import MeasurementError, ToolError, UsageError
+from ntorc.errors import MeasurementError, UsageError
 from ntorc.measure.environment import Environment
+from ntorc.measure.probe import ProbeResult, compare_probe
 from ntorc.measure.records import OVERRUN, SKIPPED, TIMEOUT, TORN, Records
-from ntorc.measure.statistics import Quantiles, miss_bound, quantiles, samples_needed
-from ntorc.records import write_atomically
+from ntorc.measure.report import HarnessReport
+from ntorc.measure.statement import CONFIDENCE, Statement, state
+from ntorc.measure.statistics import Quantiles, miss_bound, quantile_bound, quantiles, samples_needed
 from ntorc.units import format_seconds
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Requirement:
         clock_hz: clock of the logic, as set and read back.
         io_overhead_s: the board's I/O overhead, from its file; used for virtual boards only.
         is_virtual: whether the target is a virtual board.
+        time_is_simulated: whether a virtual board's times are its own, so that they can be judged.
+        true_clock_hz: clock of the logic by the board's time, None where that says nothing.
     """
 
     deadline_s: float
@@ -42,6 +45,30 @@ class Requirement:
     clock_hz: float
     io_overhead_s: float
     is_virtual: bool
+    time_is_simulated: bool = False
+    true_clock_hz: float | None = None
+
+    @property
+    def judges_time(self) -> bool:
+        """Whether the loop's times decide."""
+        return self.time_is_simulated or not self.is_virtual
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """An estimate's time outside the logic: the loop's less the logic's.
+
+    Attributes:
+        seconds: its quantiles.
+        bound_s: what at most the allowed share of estimates exceeds at 95 % confidence, or the largest one seen.
+        is_shown: whether there were enough estimates to show that; else ``bound_s`` is only the largest one.
+        share: that allowed share.
+    """
+
+    seconds: Quantiles
+    bound_s: float
+    is_shown: bool
+    share: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,11 @@ class Measurement:
         verdict: ``met`` or ``missed``.
         verdict_basis: the reason, and what was not measured.
         environment: the measuring machine.
+        statement: what the misses show, and what they do not.
+        overhead: time outside the logic; None where times are this computer's.
+        true_clock_hz: clock of the logic by the board's time; None likewise.
+        probe: the shell's own counts, None when they were not read.
+        block_records, block_max_s: the largest loop time of each block of so many estimates.
     """
 
     target: str
@@ -97,12 +129,31 @@ class Measurement:
     verdict: str
     verdict_basis: str
     environment: Environment
+    statement: Statement | None = None
+    overhead: Overhead | None = None
+    true_clock_hz: float | None = None
+    probe: ProbeResult | None = None
+    block_records: int = 0
+    block_max_s: tuple[float, ...] = ()
 
 
 def evaluate(
-    records: Records, requirement: Requirement, environment: Environment, *, target: str, board: str
+    records: Records,
+    requirement: Requirement,
+    environment: Environment,
+    *,
+    target: str,
+    board: str,
+    report: HarnessReport | None = None,
 ) -> Measurement:
     """Turn the harness's records into a measurement with its verdict.
+
+    Args:
+        records: of every estimate.
+        requirement: what is asked.
+        environment: the measuring machine.
+        target, board: where.
+        report: the harness's own, for the probe's counts and the block maxima.
 
     Raises:
         MeasurementError: no estimate was delivered whole, so that there is nothing to judge.
@@ -122,6 +173,10 @@ def evaluate(
     bound = miss_bound(misses, int(missed.size), CONFIDENCE)
     overrun = bool(np.any(records.having(OVERRUN)))
     met, basis = _verdict(requirement, misses, int(missed.size), bound, int(cycles.max()), overrun)
+    series, clock_hz = judged_s(records, requirement), requirement.true_clock_hz or requirement.clock_hz
+    probe = compare_probe(report.probe, records) if report is not None and report.probe is not None else None
+    if probe is not None and not probe.agrees and not np.any(lost):
+        met, basis = False, basis + f"; probe and records disagree: {'; '.join(probe.differences)}"
     return Measurement(
         target=target,
         board=board,
@@ -132,7 +187,7 @@ def evaluate(
         clock_hz=requirement.clock_hz,
         pl_cycles_min=int(cycles.min()),
         pl_cycles_max=int(cycles.max()),
-        pl_s=quantiles(cycles / requirement.clock_hz),
+        pl_s=quantiles(cycles / clock_hz),
         driver_s=quantiles(records.driver_ns[~lost] * 1e-9),
         loop_s=quantiles(records.loop_ns[~lost] * 1e-9),
         misses=misses,
@@ -146,34 +201,33 @@ def evaluate(
         verdict="met" if met else "missed",
         verdict_basis=basis,
         environment=environment,
+        statement=state(series[~lost], missed, requirement.miss_probability),
+        overhead=_overhead(records, requirement, lost) if requirement.judges_time else None,
+        true_clock_hz=requirement.true_clock_hz,
+        probe=probe,
+        **_blocks(report),
     )
 
 
-def write_parquet(records: Records, path: Path) -> Path:
-    """Write the records, one row an estimate, with the header as the file's metadata.
+def judged_s(records: Records, requirement: Requirement) -> npt.NDArray[np.float64]:
+    """[estimates] The latency that the verdict judges, in seconds."""
+    if requirement.judges_time:
+        return np.asarray(records.loop_ns * 1e-9)
+    return np.asarray(records.table["pl_cycles"] / requirement.clock_hz + requirement.io_overhead_s)
 
-    Raises:
-        StorageError: the disk is full or the folder cannot be written.
-        ToolError: pyarrow is missing, or does not go with the installed numpy.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ToolError(f"Parquet files cannot be written: {error}", "install the pinned set: make setup") from error
 
-    columns = {name: np.ascontiguousarray(records.table[name]) for name in records.table.dtype.names or ()}
-    header = {
-        "hop_samples": records.hop_samples,
-        "window_samples": records.window_samples,
-        "clock_hz": records.clock_hz,
-        "period_ns": records.period_ns,
-        "design_id": records.design_id,
-    }
-    table = pa.table(columns).replace_schema_metadata({name: str(value) for name, value in header.items()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return write_atomically(path, sink.getvalue().to_pybytes())
+def _overhead(records: Records, requirement: Requirement, lost: npt.NDArray[np.bool_]) -> Overhead:
+    clock_hz = requirement.true_clock_hz or requirement.clock_hz
+    seconds = (records.loop_ns * 1e-9 - records.table["pl_cycles"] / clock_hz)[~lost]
+    bound_s, is_shown = quantile_bound(seconds, requirement.miss_probability, CONFIDENCE)
+    return Overhead(quantiles(seconds), bound_s, is_shown, requirement.miss_probability)
+
+
+def _blocks(report: HarnessReport | None) -> dict[str, Any]:
+    if report is None or report.block_maxima is None:
+        return {}
+    blocks = report.block_maxima
+    return {"block_records": blocks.records, "block_max_s": tuple(value * 1e-9 for value in blocks.loop_ns)}
 
 
 def _check(requirement: Requirement) -> None:
@@ -194,18 +248,14 @@ def _count(records: Records, bit: int) -> int:
 
 def _late(records: Records, requirement: Requirement) -> npt.NDArray[np.bool_]:
     """[estimates] Whether each estimate is over the deadline by the target's basis."""
-    if requirement.is_virtual:
-        seconds = records.table["pl_cycles"] / requirement.clock_hz + requirement.io_overhead_s
-    else:
-        seconds = records.loop_ns * 1e-9
-    return np.asarray(seconds > requirement.deadline_s)
+    return np.asarray(judged_s(records, requirement) > requirement.deadline_s)
 
 
 def _verdict(
     requirement: Requirement, misses: int, samples: int, bound: float, cycles_max: int, overrun: bool
 ) -> tuple[bool, str]:
     """Whether the deadline is met, and why."""
-    if requirement.is_virtual:
+    if not requirement.judges_time:
         total_s = cycles_max / requirement.clock_hz + requirement.io_overhead_s
         met = misses == 0
         basis = (
@@ -227,8 +277,9 @@ def _board_verdict(requirement: Requirement, misses: int, samples: int, bound: f
     """By the loop's times.  Too few samples cannot show a small probability: then any miss decides,
     and the text says what was not shown."""
     allowed = requirement.miss_probability
+    where = "measured on a simulated board, no real one" if requirement.is_virtual else "measured on the board"
     basis = (
-        f"measured on the board: {misses} of {samples} estimates missed the deadline of"
+        f"{where}: {misses} of {samples} estimates missed the deadline of"
         f" {format_seconds(requirement.deadline_s)}, so that at 95 % confidence at most {bound:.3g} do;"
         f" {allowed:g} is allowed"
     )

@@ -1,10 +1,16 @@
-"""Reads the harness's file of records (layout: ``firmware/harness/records.h``)."""
+"""Reads the harness's records (layout: ``firmware/harness/records.h``): a file at once, or block by block.
+
+Block by block (`RecordStream`) a file of any length takes bounded memory, and so does a pipe into which the
+harness writes while it runs.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +75,71 @@ class Records:
         return np.asarray(self.table["done_ns"] - self.table["release_ns"], dtype=np.uint64)
 
 
+@dataclass(frozen=True)
+class Header:
+    """The head of records; ``count`` is None while they are being written."""
+
+    hop_samples: int
+    window_samples: int
+    clock_hz: int
+    count: int | None
+    period_ns: int
+    design_id: str
+
+
+TO_THE_END = (1 << 64) - 1
+_BLOCK_RECORDS = 1 << 16
+
+
+class RecordStream:
+    """Records block by block, each checked like a whole file."""
+
+    def __init__(self, source: BinaryIO, origin: str = "the records") -> None:
+        """Read the head.
+
+        Raises:
+            MeasurementError: it is not the head of records.
+        """
+        self._source, self._origin = source, origin
+        self.header = _parse_header(_read_up_to(source, _HEADER.size), origin)
+
+    def blocks(self, records_a_block: int = _BLOCK_RECORDS) -> Iterator[Records]:
+        """Every record, at most so many at a time.
+
+        Raises:
+            MeasurementError: the records are cut off, or no harness writes them.
+        """
+        seen, last = 0, None
+        while True:
+            content = _read_up_to(self._source, records_a_block * RECORD_DTYPE.itemsize)
+            if len(content) % RECORD_DTYPE.itemsize:
+                raise _malformed(self._origin, "the last record is cut off")
+            table = np.frombuffer(content, dtype=RECORD_DTYPE)
+            if table.size == 0:
+                break
+            joined = table if last is None else np.concatenate([last, table])
+            _check_table(joined, self._origin)
+            last, seen = table[-1:].copy(), seen + int(table.size)
+            header = self.header
+            yield Records(
+                table, header.hop_samples, header.window_samples, header.clock_hz, header.period_ns, header.design_id
+            )
+        if self.header.count not in (None, seen):
+            raise _malformed(self._origin, f"{self.header.count} records are announced, {seen} follow")
+
+
+def _read_up_to(source: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer only at the end: a pipe gives what it has."""
+    parts, left = [], size
+    while left > 0:
+        part = source.read(left)
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
 def read_records(path: Path) -> Records:
     """Read a file of records.
 
@@ -85,21 +156,27 @@ def read_records(path: Path) -> Records:
 
 def parse_records(content: bytes, origin: str = "the records") -> Records:
     """Like `read_records`, from memory."""
+    header = _parse_header(content[: _HEADER.size], origin)
+    if header.count is None or len(content) != _HEADER.size + header.count * RECORD_DTYPE.itemsize:
+        raise _malformed(origin, f"{header.count} records are announced, {len(content) - _HEADER.size} bytes follow")
+    table = np.frombuffer(content, dtype=RECORD_DTYPE, offset=_HEADER.size)
+    _check_table(table, origin)
+    return Records(
+        table, header.hop_samples, header.window_samples, header.clock_hz, header.period_ns, header.design_id
+    )
+
+
+def _parse_header(content: bytes, origin: str) -> Header:
     if len(content) < _HEADER.size or content[:4] != _MAGIC:
         raise _malformed(origin, "it does not begin as a file of records")
-    fields = _HEADER.unpack_from(content)
-    version, record_bytes, hop, window, clock_hz, count, period_ns, design_id = fields[1:]
+    version, record_bytes, hop, window, clock_hz, count, period_ns, design_id = _HEADER.unpack(content)[1:]
     if version != VERSION:
         raise _malformed(origin, f"it has version {version}, this program reads {VERSION}")
     if record_bytes != RECORD_DTYPE.itemsize:
         raise _malformed(origin, f"its records have {record_bytes} bytes, not {RECORD_DTYPE.itemsize}")
-    if len(content) != _HEADER.size + count * record_bytes:
-        raise _malformed(origin, f"{count} records are announced, {len(content) - _HEADER.size} bytes follow")
     if hop == 0 or window == 0 or clock_hz == 0:
         raise _malformed(origin, f"hop {hop}, window {window} or clock {clock_hz} Hz makes no sense")
-    table = np.frombuffer(content, dtype=RECORD_DTYPE, offset=_HEADER.size)
-    _check_table(table, origin)
-    return Records(table, hop, window, clock_hz, period_ns, f"{design_id:016x}")
+    return Header(hop, window, clock_hz, None if count == TO_THE_END else count, period_ns, f"{design_id:016x}")
 
 
 def _check_table(table: npt.NDArray[np.void], origin: str) -> None:

@@ -13,8 +13,10 @@ from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
 from ntorc.boards import Board, load_board
 from ntorc.errors import NtorcError, VerdictError
+from ntorc.lab import lab_of
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
+from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.pipeline.make import (
     Built,
@@ -24,8 +26,18 @@ from ntorc.pipeline.make import (
     bundle_stage,
     requirement_for,
 )
-from ntorc.pipeline.prove import STIMULUS, Calibration, calibrate, expected, judge, observe, stream_for
-from ntorc.pipeline.target import check_target, open_target
+from ntorc.pipeline.prove import (
+    STIMULUS,
+    Calibration,
+    Pace,
+    calibrate,
+    expected,
+    judge,
+    observe,
+    period_ns_on,
+    stream_for,
+)
+from ntorc.pipeline.target import check_target, extra_stages_of, is_virtual_target, open_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -53,6 +65,7 @@ class DeployRequest:
         ceiling: share of each device resource that may be used.
         solver: of the allocation.
         command: how it was asked, for the record.
+        load: interference while measuring, and whose I/O overhead is counted on; empty for none.
     """
 
     board: str
@@ -67,6 +80,7 @@ class DeployRequest:
     ceiling: float = 0.8
     solver: str = "CBC"
     command: tuple[str, ...] = ()
+    load: str = ""
 
 
 @dataclass
@@ -76,6 +90,7 @@ class _Walk:
     flow: Flow
     request: DeployRequest
     board: Board
+    known: BoardKnowledge
     requirement: Requirement
     record: RunRecord
     summary: dict[str, Any]
@@ -105,7 +120,10 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     board = load_board(request.board)
     backend_named(request.backend)
     hop = request.training.hop_samples
-    requirement = requirement_for(board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver)
+    known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
+    requirement = requirement_for(
+        board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver, known=known
+    )
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
         "verdict": None,
@@ -117,7 +135,9 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
         "run": record.run,
         "miss_probability": request.miss_probability,
     }
-    walk = _Walk(flow, request, board, requirement, record, summary)
+    walk = _Walk(flow, request, board, known, requirement, record, summary)
+    for warning in drift_warnings(flow.store, board, request.target, request.load, request.miss_probability):
+        flow.progress.message(f"warning: {warning}")
     try:
         _walk(walk)
     except KeyboardInterrupt:
@@ -149,9 +169,10 @@ def _walk(walk: _Walk) -> None:
     with flow.stage("allocate", f"exact optimum for {deadline} on {walk.board.part}"):
         allocation = allocation_stage(flow, learned.network, backend, walk.requirement)
     save(allocation, walk.folder / "allocation.json")
-    walk.summary["predicted"] = {"latency_cycles": allocation.latency_cycles, **allocation.predicted.as_dict()}
+    predicted_cycles = allocation.latency_cycles + walk.known.offset_cycles
+    walk.summary["predicted"] = {"latency_cycles": predicted_cycles, **allocation.predicted.as_dict()}
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
-        built = build_stage(flow, learned.network, backend, allocation)
+        built = build_stage(flow, learned.network, backend, allocation, extra_stages_of(request.target))
         bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, allocation.latency_cycles)
     walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
     walk.summary["design_id"] = built.plan.design_id
@@ -189,13 +210,14 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
             deployment = target.install(bundle.folder, flow.progress)
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
-            observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)
+            pace = Pace(request.estimates, period_ns_on(request.target), request.load)
+            observed = observe(flow, target, walk.folder, samples, pace, allocation)
     measurement = judge(
         flow, learned.network, observed, allocation, request.miss_probability, walk.folder, request.target, walk.summary
     )
     save(measurement, walk.folder / "measurement.json")
     with flow.stage("calibrate", "what was measured becomes the cost model's next answer"):
-        calibration = calibrate(flow, allocation, built, measurement, walk.record.run)
+        calibration = calibrate(flow, allocation, built, measurement, walk.record.run, walk.known)
         save(calibration, walk.folder / "calibration.json")
         for line in calibration.lines():
             flow.progress.message(f"  {line}")
@@ -242,7 +264,7 @@ def _report(
                 truth_v=seen.truth_v[first],
                 estimate_v=seen.estimate_v[first],
                 calibration=calibration.lines(),
-                notes=not_real(walk.board, allocation),
+                notes=not_real(walk.known, allocation, request_target=walk.request.target),
             ),
             path,
         )
@@ -262,15 +284,22 @@ def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
     }
 
 
-def not_real(board: Board, allocation: Allocation) -> tuple[str, ...]:
+def not_real(known: BoardKnowledge, allocation: Allocation, request_target: str) -> tuple[str, ...]:
     """What a reader must not take for a measurement of hardware."""
+    overhead = (
+        f"The I/O overhead of {format_seconds(allocation.io_overhead_s)} that was counted on: {known.overhead_source}."
+    )
+    clock = f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it."
+    utilisation = "Utilisation is from synthesis before place and route: an estimate."
+    if not is_virtual_target(request_target):
+        return (clock, utilisation, overhead)
+    simulated = lab_of(request_target) is not None
+    times = "a simulated board's" if simulated else "this computer's"
     return (
-        "No board was measured. The logic ran cycle by cycle in a simulator; driver and loop times are this"
-        " computer's.",
-        f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it.",
-        "Utilisation is from synthesis before place and route: an estimate.",
-        f"The I/O overhead of {format_seconds(allocation.io_overhead_s)} is the board file's figure"
-        f" ({board.io_overhead.source}).",
+        f"No board was measured. The logic ran cycle by cycle in a simulator; driver and loop times are {times}.",
+        clock,
+        utilisation,
+        overhead,
         "The bundle is for the virtual board; a bitstream for the part needs Vivado or openXC7.",
     )
 
@@ -289,6 +318,8 @@ def _conclude(walk: _Walk, measurement: Measurement) -> None:
 
 def not_real_short(walk: _Walk) -> tuple[str, ...]:
     """The same in two lines for the terminal."""
+    if not is_virtual_target(walk.request.target):
+        return ()
     return (
         "no board was measured and no vendor tool ran; this bundle is for the virtual board",
         f"the clock ({walk.requirement.clock_hz / 1e6:g} MHz) is a request, utilisation is before place and route",

@@ -23,7 +23,7 @@ from ntorc.pipeline.make import backend_for, costs_for, hop_for, requirement_for
 from ntorc.pipeline.networks import open_network
 from ntorc.pipeline.standalone import NetworkRequest
 from ntorc.progress import Progress
-from ntorc.units import ceil_to, parse_duration
+from ntorc.units import parse_duration
 
 _SHOWN_ROWS = 24
 _AGREE = 1e-9
@@ -50,9 +50,8 @@ class NetworkFront:
     seconds: float
 
     def deadline_s(self, point: FrontPoint) -> float:
-        """The deadline that a point just meets, rounded up to .1 us so that it can be typed."""
-        need = self.requirement
-        return ceil_to(point.latency_cycles / need.clock_hz + need.io_overhead_s, 1e-7)
+        """The deadline that a point just meets, in seconds."""
+        return self.requirement.deadline_for(point.latency_cycles)
 
 
 def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:

@@ -13,12 +13,14 @@ from ntorc.allocate.allocation import Allocation, allocate
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend, Plan, Products
 from ntorc.backends.native.backend import NativeBackend
+from ntorc.backends.native.plan import with_extra_stages
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
 from ntorc.records import digest_of, load, save
 from ntorc.units import Duration
 
@@ -95,21 +97,30 @@ def requirement_for(
     ceiling: float,
     solver: str,
     sample_rate_hz: float = SAMPLE_RATE_HZ,
+    known: BoardKnowledge | None = None,
 ) -> Requirement:
-    """The deadline at a clock that the board can have, with the board's I/O overhead."""
+    """The deadline at a clock that the board can have, with what is known of this board.
+
+    Args:
+        board, deadline, hop, ceiling, solver, sample_rate_hz: see `Requirement`.
+        clock_hz: None for the board's default.
+        known: what was measured on the board, or None for its file alone.
+    """
     clock_hz = clock_hz or board.default_clock_hz
     board.check_clock(clock_hz)
-    overhead = board.io_overhead
+    known = known or prior_knowledge(board)
     return Requirement(
         board,
         deadline.seconds(clock_hz),
         clock_hz,
         hop,
         sample_rate_hz,
-        overhead.total_s,
-        overhead.source,
+        known.overhead_s,
+        known.overhead_source,
         ceiling,
         solver,
+        clock_ratio=known.clock_ratio,
+        offset_cycles=known.offset_cycles,
     )
 
 
@@ -132,9 +143,13 @@ def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement
     return allocation
 
 
-def build_stage(flow: Flow, network: Network, backend: Backend, allocation: Allocation) -> Built:
-    """Execute the plan: simulated logic and synthesis; the folder is reused when the plan is the same."""
+def build_stage(flow: Flow, network: Network, backend: Backend, allocation: Allocation, extra_stages: int = 0) -> Built:
+    """Execute the plan: simulated logic and synthesis; the folder is reused when the plan is the same.
+
+    ``extra_stages`` are registers that a lab's simulated board has beyond the plan.
+    """
     plan = backend.plan(network, allocation.directives, allocation.clock_hz, allocation.hop)
+    plan = with_extra_stages(network, plan, extra_stages)
     key = digest_of({"plan": digest_of(plan), "backend": backend.name})
 
     def make(work: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,23 @@ import numpy.typing as npt
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES
 from ntorc.errors import GateError, MeasurementError
+from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.knowledge import BoardKnowledge
 from ntorc.pipeline.make import Built, windows_of
+from ntorc.pipeline.outputs import write_outputs
+from ntorc.pipeline.recalibrate import Change, learn_board
+from ntorc.pipeline.target import is_virtual_target
 from ntorc.store.base import Observation
 
 if TYPE_CHECKING:
     from ntorc.deploy.target import Target
     from ntorc.measure.measurement import Measurement
     from ntorc.measure.records import Records
+    from ntorc.measure.report import HarnessReport
 
 _BATCH = 2048
 
@@ -40,17 +47,6 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Change:
-    """One figure of the cost model that a measurement replaced."""
-
-    subject: str
-    quantity: str
-    predicted: float
-    measured: float
-    source: str
-
-
-@dataclass(frozen=True)
 class Calibration:
     """What the measurements and reports changed in the cost models.
 
@@ -58,11 +54,13 @@ class Calibration:
         changes: figures that differ from their prediction.
         confirmed: figures that were predicted exactly.
         added: observations that the store did not have.
+        notes: what could not be learned, and why.
     """
 
     changes: tuple[Change, ...]
     confirmed: int
     added: int
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """For people."""
@@ -70,10 +68,14 @@ class Calibration:
         for change in self.changes:
             off = 100.0 * (change.measured - change.predicted) / max(change.predicted, 1.0)
             texts.append(
-                f"{change.subject}: {change.quantity} predicted {change.predicted:.0f}, {change.source}"
-                f" {change.measured:.0f} ({off:+.1f} %)"
+                f"{change.subject}: {change.quantity} predicted {_figure(change.predicted)}, {change.source}"
+                f" {_figure(change.measured)} ({off:+.1f} %)"
             )
-        return tuple(texts)
+        return (*texts, *self.notes)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.2f}"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,16 @@ class Observed:
 
     records: Records
     records_file: Path
-    harness: dict[str, object]
+    harness: dict[str, Any]
     samples: npt.NDArray[np.int64]
+    fclk_hz: float = 0.0
+
+    @property
+    def report(self) -> HarnessReport:
+        """The harness's object, checked."""
+        from ntorc.measure.report import parse_report
+
+        return parse_report(json.dumps(self.harness))
 
 
 def stream_for(samples: npt.NDArray[np.int64], window: int, hop: int, estimates: int) -> npt.NDArray[np.int64]:
@@ -92,20 +102,75 @@ def stream_for(samples: npt.NDArray[np.int64], window: int, hop: int, estimates:
     return np.resize(samples, needed)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How a measurement is run.
+
+    Attributes:
+        estimates: how many.
+        period_ns: between samples; 0 lets the logic set the pace.
+        load: interference, empty for none.
+        account: measure the harness's own time too.
+    """
+
+    estimates: int
+    period_ns: int = 0
+    load: str = ""
+    account: bool = False
+
+
+def period_ns_on(target: str, sample_rate_hz: float = SAMPLE_RATE_HZ) -> int:
+    """The samples' period where the target has time of its own; 0 on the plain virtual board, which has none."""
+    return 0 if target == "virtual" else round(1e9 / sample_rate_hz)
+
+
+_VIRTUAL_TIMEOUT_US = 30_000_000  # simulated logic on a busy computer may stand still for seconds
+_PROBE_MARGIN = 32  # cycles below the predicted latency at which the probe's 64 bins begin
+
+
 def observe(
-    flow: Flow, target: Target, folder: Path, samples: npt.NDArray[np.int64], estimates: int, period_ns: int
+    flow: Flow,
+    target: Target,
+    folder: Path,
+    samples: npt.NDArray[np.int64],
+    pace: Pace,
+    allocation: Allocation | None = None,
+    expected_cycles: int | None = None,
 ) -> Observed:
-    """Run the harness on a target and read its records."""
+    """Run the harness on a target and read its records.
+
+    Args:
+        flow: for progress.
+        target: where.
+        folder: for the records.
+        samples: raw counts, used in a circle.
+        pace: how many and how fast.
+        allocation: for the deadline and the probe's histogram, or None for no deadline.
+        expected_cycles: where the probe's histogram lies, or None for the allocation's latency.
+    """
     from ntorc.deploy.target import MeasureRequest, write_samples
     from ntorc.measure.records import read_records
 
     raw = folder / "samples.i32"
     write_samples(raw, samples)
-    files = target.measure(MeasureRequest(raw, folder / "records.bin", estimates, period_ns=period_ns), flow.progress)
+    request = MeasureRequest(
+        raw, folder / "records.bin", pace.estimates, period_ns=pace.period_ns, load=pace.load or None,
+        account=pace.account or None, timeout_us=_VIRTUAL_TIMEOUT_US if target.is_virtual else None,
+    )  # fmt: skip
+    if allocation is not None:
+        request = replace(
+            request,
+            deadline_ns=round(allocation.deadline_s * 1e9),
+            deadline_cycles=allocation.budget_cycles,
+        )
+        expected_cycles = allocation.latency_cycles if expected_cycles is None else expected_cycles
+    if expected_cycles is not None:
+        request = replace(request, hist_lower=max(0, expected_cycles - _PROBE_MARGIN), hist_shift=0)
+    files = target.measure(request, flow.progress)
     raw.unlink()
     if files.is_cancelled:
         raise KeyboardInterrupt
-    return Observed(read_records(files.records), files.records, files.harness, samples)
+    return Observed(read_records(files.records), files.records, files.harness, samples, files.clock_hz)
 
 
 def expected(
@@ -168,19 +233,32 @@ def evaluate(
     """The measurement with its verdict; the records become Parquet in ``folder``."""
     from ntorc.measure import measurement as judged
     from ntorc.measure.environment import environment
+    from ntorc.measure.parquet import write_parquet
 
+    report = observed.report
+    is_virtual = is_virtual_target(target)
+    has_time = report.time_is_simulated or not is_virtual
     asked = judged.Requirement(
         allocation.deadline_s,
         miss_probability,
         allocation.clock_hz,
         allocation.io_overhead_s,
-        is_virtual=target == "virtual",
+        is_virtual=is_virtual,
+        time_is_simulated=report.time_is_simulated,
+        true_clock_hz=report.measured_clock_hz if has_time else None,
     )
-    judged.write_parquet(observed.records, folder / "records.parquet")
+    write_parquet(observed.records, folder / "records.parquet")
     observed.records_file.unlink()
-    harness = observed.harness
-    machine = environment(str(harness.get("scheduler", "")), memory_locked=bool(harness.get("locked", False)))
-    return judged.evaluate(observed.records, asked, machine, target=target, board=allocation.board)
+    machine = environment(
+        report.scheduler_text,
+        memory_locked=report.locked,
+        bound_cpu=report.cpu,
+        no_deep_sleep=report.no_deep_sleep,
+        machine=observed.harness.get("machine"),
+        fclk_hz=observed.fclk_hz,
+        load=report.load,
+    )
+    return judged.evaluate(observed.records, asked, machine, target=target, board=allocation.board, report=report)
 
 
 def judge(
@@ -206,6 +284,7 @@ def judge(
     summary["measured"] = measured_summary(measurement)
     summary["verdict"] = measurement.verdict
     summary["verdict_basis"] = measurement.verdict_basis
+    summary["outputs"] = write_outputs(measurement, observed.records, folder)
     return measurement
 
 
@@ -220,6 +299,10 @@ def measured_summary(measurement: Measurement) -> dict[str, object]:
         "loop_s": asdict(measurement.loop_s),
         "misses": measurement.misses,
         "miss_bound": measurement.miss_bound,
+        "statement": measurement.statement.text if measurement.statement is not None else "",
+        "probe": None if measurement.probe is None else asdict(measurement.probe),
+        "io_overhead_s": None if measurement.overhead is None else asdict(measurement.overhead),
+        "true_clock_hz": measurement.true_clock_hz,
     }
 
 
@@ -244,8 +327,18 @@ def _predictions(allocation: Allocation, built: Built, run: str) -> list[Observa
     return found
 
 
-def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Measurement, run: str) -> Calibration:
-    """Store synthesised resources and measured cycles, and say what they change."""
+def calibrate(
+    flow: Flow,
+    allocation: Allocation,
+    built: Built,
+    measurement: Measurement,
+    run: str,
+    known: BoardKnowledge | None = None,
+) -> Calibration:
+    """Store synthesised resources, measured cycles and what the board showed of itself; say what they change.
+
+    ``known`` is what the allocation assumed about the board, None for its file alone.
+    """
     tool = built.products.tool
     flow.store.observe(_predictions(allocation, built, run))
     observations, changes, confirmed = [], [], 0
@@ -272,7 +365,8 @@ def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Mea
                 confirmed += 1
             else:
                 changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
-    source = "simulated_cycles" if measurement.target == "virtual" else "board_cycles"
+    learned = learn_board(allocation, measurement, run, known)
+    source = "simulated_cycles" if is_virtual_target(measurement.target) else "board_cycles"
     observations.append(
         Observation(
             source,
@@ -285,16 +379,12 @@ def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Mea
             run,
         )
     )
-    if measurement.pl_cycles_max == allocation.latency_cycles:
+    cycles = allocation.latency_cycles + (known.offset_cycles if known is not None else 0)
+    if measurement.pl_cycles_max == cycles:
         confirmed += 1
     else:
-        changes.append(
-            Change(
-                "network",
-                "latency cycles",
-                allocation.latency_cycles,
-                measurement.pl_cycles_max,
-                source.replace("_", " "),
-            )
-        )
-    return Calibration(tuple(changes), confirmed, flow.store.observe(observations))
+        text = source.replace("_", " ")
+        changes.append(Change("network", "latency cycles", cycles, measurement.pl_cycles_max, text))
+    changes += learned.changes
+    added = flow.store.observe([*observations, *learned.observations])
+    return Calibration(tuple(changes), confirmed, added, learned.notes)

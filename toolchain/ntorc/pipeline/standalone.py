@@ -122,8 +122,10 @@ def find_run(store: Store, name: str, holding: str) -> RunRecord:
     return far_enough[0]
 
 
-def measure_run(flow: Flow, name: str, estimates: int) -> dict[str, Any]:
-    """Restore the confirmed design on the virtual board and measure it against a run's deadline."""
+def measure_run(
+    flow: Flow, name: str, estimates: int, miss_probability: float | None = None, interference: str = ""
+) -> dict[str, Any]:
+    """Restore the confirmed design on a run's target and measure it against the run's deadline; see `remeasure`."""
     from ntorc.deploy.deployment import Deployment
     from ntorc.pipeline.remeasure import remeasure
 
@@ -131,4 +133,6 @@ def measure_run(flow: Flow, name: str, estimates: int) -> dict[str, Any]:
     folder = Path(record.folder)
     allocation = load(Allocation, folder / "allocation.json")
     deployment = load(Deployment, folder / "deployment.json")
-    return remeasure(flow, record, allocation, deployment, estimates)
+    return remeasure(
+        flow, record, allocation, deployment, estimates, miss_probability=miss_probability, load=interference
+    )

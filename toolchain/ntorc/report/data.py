@@ -94,7 +94,7 @@ class ReportData:
     @property
     def is_virtual(self) -> bool:
         """Whether no board was measured."""
-        return self.measurement.target == "virtual"
+        return self.measurement.target.partition(":")[0] == "virtual"
 
     @property
     def device(self) -> Resources:

@@ -171,3 +171,12 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--rule);color:v
 }
 """
 )
+
+PICTURE_CSS = (
+    "svg{" + _LIGHT + "font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
+    "@media (prefers-color-scheme:dark){svg{" + _DARK + "}}"
+    "text{fill:var(--soft)}.paper{fill:var(--paper)}.label{fill:var(--ink)}.note{fill:var(--marker);font-weight:600}"
+    ".axis{stroke:var(--soft);stroke-width:1}.grid{stroke:var(--grid);stroke-width:1}"
+    ".marker{stroke:var(--marker);stroke-width:1.2;stroke-dasharray:4 3}.bar{fill:var(--bar)}"
+)
+"""Of a chart that is a file of its own."""

@@ -16,7 +16,7 @@ from ntorc.report.scales import Histogram, integer_histogram, time_histogram
 def latency(data: ReportData) -> Markup:
     """PL, driver and loop with their quantiles, then the histograms of PL cycles and loop times."""
     measured = data.measurement
-    own = ", of this computer and not of a board" if data.is_virtual else ""
+    own = _whose(data, ", of this computer and not of a board", ", of a simulated board")
     requested = ", at the requested clock" if data.is_virtual else ""
     rows = [
         _row("PL", f"the logic's cycles{requested}", measured.pl_s),
@@ -29,8 +29,43 @@ def latency(data: ReportData) -> Markup:
         "latency",
         "Latency",
         paragraph(_counts(data), class_="soft small"),
+        paragraph(_statement(data), class_="soft small"),
         table(columns, rows, label="Latency quantiles", stacks=True),
+        _probe(data),
         element("div", _cycles(data), _loop(data), class_="charts"),
+    )
+
+
+def _whose(data: ReportData, computer: str, simulated: str) -> str:
+    """What to say of times that are no real board's; a simulated board's are judged, this computer's are not."""
+    if not data.is_virtual:
+        return ""
+    return computer if data.measurement.overhead is None else simulated
+
+
+def _probe(data: ReportData) -> Markup | None:
+    """The shell's own counts beside those of the records."""
+    probe = data.measurement.probe
+    if probe is None:
+        return None
+    records = data.pl_cycles
+    deadline = probe.deadline_cycles
+    late = int(np.count_nonzero(records > deadline)) if deadline is not None else 0
+    rows = [
+        ("Results", count(probe.counted), count(data.measurement.samples)),
+        ("Smallest latency, cycles", count(probe.latency_min), count(int(records.min()))),
+        ("Largest latency, cycles", count(probe.latency_max), count(int(records.max()))),
+    ]
+    if deadline is not None:
+        rows.append((f"Results over {count(deadline)} cycles", count(probe.missed), count(late)))
+    for lower, number in probe.histogram:
+        name = count(lower) if probe.width == 1 else f"{count(lower)} to {count(lower + probe.width - 1)}"
+        inside = np.count_nonzero((records >= lower) & (records < lower + probe.width))
+        rows.append((f"Histogram, {name} cycles", count(number), count(int(inside))))
+    said = "both agree" if probe.agrees else f"they disagree: {'; '.join(probe.differences)}"
+    return folded(
+        f"The shell\u2019s own probe beside the records: {said}",
+        table([Column("Of the logic"), Column("Probe", True), Column("Records", True)], rows, label="Probe"),
     )
 
 
@@ -56,6 +91,11 @@ def _counts(data: ReportData) -> str:
         f" probability of a miss is at most {probability(measured.miss_bound)}, and"
         f" {probability(measured.miss_probability)} was allowed."
     )
+
+
+def _statement(data: ReportData) -> str:
+    said = data.measurement.statement
+    return "" if said is None else f"{said.text[0].upper()}{said.text[1:]}."
 
 
 def _cycles(data: ReportData) -> Markup:
@@ -97,7 +137,7 @@ def _loop(data: ReportData) -> Markup:
     wanted = [(times.p50, "p50"), (times.p99, "p99"), (times.p99_999, "p99.999"), (times.max, "max")]
     if times.p99_999 == times.max:
         wanted[2:] = [(times.max, "p99.999 = max")]
-    if not data.is_virtual:
+    if data.measurement.overhead is not None:
         wanted.append((data.measurement.deadline_s, "deadline"))
     markers = [Marker(value * factor, label) for value, label in wanted if low <= value <= high]
 
@@ -106,7 +146,7 @@ def _loop(data: ReportData) -> Markup:
         return histogram(scaled, size, x_title=title, log_x=is_log, log_y=True, markers=markers)
 
     said = f"half within {duration(times.p50)}, all within {duration(times.max)}"
-    whose = " (this computer’s)" if data.is_virtual else ""
+    whose = _whose(data, " (this computer’s)", " (a simulated board’s)")
     rows = [
         (" to ".join(aligned([left, end], times.p50)), count(number))
         for left, end, number in zip(bins.edges[:-1], bins.edges[1:], bins.counts, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from ntorc.backends.base import Directive, Part, Plan
@@ -15,6 +16,7 @@ from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.records import digest_of
 
 TOP = "ntorc_top"
+_STAGE = "ntorc_stage.sv"
 SHELL = "ntorc_fitted_shell"
 
 
@@ -85,3 +87,16 @@ def make_plan(
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]
     files["ntorc_top.sv"] = shell.top_module(network, design_id, clock_hz, dma=dma)
     return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz)
+
+
+def with_extra_stages(network: Network, plan: Plan, stages: int) -> Plan:
+    """The same design with registers between shell and network: a design of its own, with its own ID.
+
+    No closed form and no cost model knows of them; a lab's simulated board has them.
+    """
+    if stages == 0:
+        return plan
+    design_id = digest_of({"of": plan.design_id, "extra_stages": stages})[:16]
+    top = shell.top_module(network, design_id, plan.clock_hz, extra_stages=stages)
+    files = library_sources([_STAGE]) | plan.files | {"ntorc_top.sv": top}
+    return replace(plan, files=files, design_id=design_id)

@@ -195,8 +195,16 @@ def _mover() -> str:
     )
 
 
-def top_module(network: Network, design_id: str, clock_hz: float, *, dma: bool = False) -> str:
-    """Shell and network together, with the design ID and the requested clock."""
+def top_module(network: Network, design_id: str, clock_hz: float, *, dma: bool = False, extra_stages: int = 0) -> str:
+    """Shell and network together, with the design ID and the requested clock.
+
+    Args:
+        network: what is inside.
+        design_id: 16 hexadecimal digits.
+        clock_hz: the clock that is asked for.
+        dma: see `shell_module`.
+        extra_stages: registers (``ntorc_stage``) between shell and network, which the closed form does not know.
+    """
     in_bits, out_bits = network.input_format.bits, network.output_format.bits
     ports = ",\n".join(f"    {_declared(port)}" for port in _bus(dma))
     return (
@@ -206,7 +214,28 @@ def top_module(network: Network, design_id: str, clock_hz: float, *, dma: bool =
         f"  ntorc_fitted_shell #(.DESIGN_ID(64'h{design_id}), .CLOCK_HZ(32'd{round(clock_hz)})) shell (\n"
         f"      .clk, .aresetn, {_wired(_bus(dma))},\n"
         "      .network_rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data,"
-        " .network_idle(idle)\n  );\n"
-        "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"
-        " .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
+        " .network_idle(idle)\n  );\n" + (_staged(in_bits, extra_stages) if extra_stages else _UNSTAGED)
+    )
+
+
+_UNSTAGED = (
+    "  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid, .in_ready, .in_data,"
+    " .out_valid, .out_ready, .out_data, .idle\n  );\nendmodule\n"
+)
+
+
+def _staged(bits: int, stages: int) -> str:
+    """The network behind a chain of register stages."""
+    return (
+        f"  logic [{stages}:0] valid, ready;\n  logic [{stages - 1}:0] empty;\n"
+        f"  logic [{bits - 1}:0] data[{stages + 1}];\n  logic network_is_idle;\n"
+        "  assign valid[0] = in_valid;\n  assign in_ready = ready[0];\n  assign data[0] = in_data;\n"
+        "  assign idle = network_is_idle && &empty;\n"
+        f"  for (genvar i = 0; i < {stages}; i++) begin : stages\n"
+        f"    ntorc_stage #(.BITS({bits})) stage (\n        .clk, .rst(network_rst), .in_valid(valid[i]),"
+        " .in_ready(ready[i]), .in_data(data[i]),\n        .out_valid(valid[i+1]), .out_ready(ready[i+1]),"
+        " .out_data(data[i+1]), .idle(empty[i])\n    );\n  end\n"
+        f"  ntorc_network network (\n      .clk, .rst(network_rst), .in_valid(valid[{stages}]),"
+        f" .in_ready(ready[{stages}]), .in_data(data[{stages}]),\n      .out_valid, .out_ready, .out_data,"
+        " .idle(network_is_idle)\n  );\nendmodule\n"
     )

@@ -1,0 +1,63 @@
+"""``ntorc measure`` and ``ntorc calibrate --show`` as their user sees them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from cli_program import QUICK, Program
+from ntorc.measure.parquet import read_parquet
+
+
+@pytest.fixture(scope="module")
+def deployed(program: Program) -> dict[str, Any]:
+    return program.json("deploy", *QUICK)
+
+
+def test_outputs_and_statement(program: Program, deployed: dict[str, Any]) -> None:
+    told = program.json("measure", "--samples", "400", "--miss", "1e-2")
+    assert told["verdict"] == "met"
+    measured = told["measured"]
+    assert measured["samples"] == 400
+    assert "0 misses in 400 estimates" in measured["statement"]
+    assert "0.01 is allowed" in measured["statement"]
+    assert measured["probe"]["differences"] == []
+    assert measured["probe"]["histogram"] == [[deployed["predicted"]["latency_cycles"], 400]]
+    paths = {kind: Path(path) for kind, path in told["outputs"].items()}
+    assert set(paths) == {"json", "environment", "junit", "histogram", "parquet"}
+    assert ElementTree.parse(paths["junit"]).getroot().get("failures") == "0"
+    assert ElementTree.parse(paths["histogram"]).getroot().tag.endswith("svg")
+    machine = json.loads(paths["environment"].read_text(encoding="utf-8"))
+    assert machine["load"] == ""
+    assert machine["fclk_hz"] == pytest.approx(100e6)
+    assert {"kernel", "preempt_rt", "governor", "temperature_c"} <= set(machine)
+    assert sum(block.table.size for block in read_parquet(paths["parquet"])) == 400
+    assert json.loads(paths["json"].read_text(encoding="utf-8"))["probe"]["counted"] == 400
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--samples", "6000000"), "Long runs"),
+        (("--samples", "10", "--load", "disk"), "cpu, mem, io, net"),
+        (("--samples", "10", "--miss", "0"), "--miss 1e-5"),
+    ],
+)
+def test_what_cannot_be_measured(program: Program, deployed: dict[str, Any], words: tuple[str, ...], hint: str) -> None:
+    done = program("measure", *words)
+    assert done.returncode == 2, done.stderr
+    assert hint in done.stderr
+
+
+def test_calibrate_says_why_nothing_changed(program: Program, deployed: dict[str, Any]) -> None:
+    done = program("calibrate", "--board", "pynq-z2", "--show")
+    assert done.returncode == 0, done.stderr
+    assert "I/O overhead 55.6 us: prior" in done.stdout
+    assert "no measurement has changed this" in done.stdout
+    assert f"run {deployed['run']}" in done.stdout
+    told = program.json("calibrate", "--board", "pynq-z2", "--show")
+    assert told["changes"] == []

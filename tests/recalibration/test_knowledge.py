@@ -1,0 +1,176 @@
+"""What measurements say about a board replaces its file's prior: by board, by load, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntorc.allocate.allocation import Allocation
+from ntorc.backends.base import Resources
+from ntorc.boards import load_board
+from ntorc.errors import UsageError
+from ntorc.lab import lab_of, load_lab
+from ntorc.measure.environment import environment
+from ntorc.measure.measurement import Measurement, Requirement, evaluate
+from ntorc.measure.records import RECORD_DTYPE, Records
+from ntorc.pipeline.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps
+from ntorc.pipeline.make import requirement_for
+from ntorc.pipeline.recalibrate import learn_board
+from ntorc.store.local import LocalStore
+from ntorc.units import parse_duration
+
+BOARD = load_board("pynq-z2")
+SSH = "ssh://xilinx@pynq"
+ALLOCATION = Allocation(
+    "ab", "native", "pynq-z2", BOARD.part, 100e6, 500e-6, 55.6e-6, 44440, 16, (), Resources(), 18000, Resources(),
+    Resources(), 0.1, 0, 0, "CBC",
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+def measured(
+    overhead_us: float, count: int = 1000, load: str = "", target: str = SSH, cycles: int = 18000, clock_hz: float = 1e8
+) -> Measurement:
+    """A board whose overhead is uniform up to ``overhead_us``."""
+    table = np.zeros(count, RECORD_DTYPE)
+    table["seq"] = np.arange(1, count + 1)
+    table["pl_cycles"] = cycles
+    table["release_ns"] = 10**9 + 3_200_000 * np.arange(count)
+    table["write_ns"] = table["release_ns"] + 1000
+    more_ns = np.linspace(0.5, 1.0, count) * overhead_us * 1e3
+    table["done_ns"] = table["release_ns"] + (cycles / clock_hz * 1e9 + more_ns).astype(np.uint64)
+    virtual = target.startswith("virtual")
+    asked = Requirement(
+        500e-6, 1e-5, 100e6, 55.6e-6, is_virtual=virtual, time_is_simulated=target != "virtual" and virtual,
+        true_clock_hz=None if target == "virtual" else clock_hz,
+    )  # fmt: skip
+    records = Records(table, 16, 128, 100_000_000, 200_000, "ff")
+    machine = replace(environment("SCHED_FIFO 80"), load=load)
+    return evaluate(records, asked, machine, target=target, board="pynq-z2")
+
+
+def learn(store: LocalStore, measurement: Measurement, run: str) -> tuple[str, ...]:
+    lesson = learn_board(ALLOCATION, measurement, run, knowledge_of(store, BOARD, measurement.target, "", 1e-5))
+    store.observe(list(lesson.observations))
+    return tuple(change.quantity for change in lesson.changes) + lesson.notes
+
+
+def test_without_a_measurement_it_is_the_prior(store: LocalStore) -> None:
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5) == prior_knowledge(BOARD)
+    assert steps(store, BOARD, SSH, "", 1e-5) == []
+
+
+def test_the_virtual_boards_times_teach_nothing(store: LocalStore) -> None:
+    said = learn(store, measured(90, target="virtual"), "r1")
+    assert said == ("driver and loop times are this computer's: the board's I/O overhead stands",)
+    assert knowledge_of(store, BOARD, "virtual", "", 1e-5) == prior_knowledge(BOARD)
+
+
+def test_a_measured_overhead_replaces_the_prior_and_the_newest_counts(store: LocalStore) -> None:
+    for run, overhead in (("r1", 90.0), ("r2", 70.0), ("r3", 90.0)):
+        learn(store, measured(overhead), run)
+        known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+        assert known.overhead_s == pytest.approx(overhead * 1e-6, rel=1e-3)
+        assert f"run {run}" in known.overhead_source
+    wanted = requirement_for(
+        BOARD, parse_duration("500us"), None, 16, 0.8, "CBC", known=knowledge_of(store, BOARD, SSH, "", 1e-5)
+    )
+    assert wanted.budget_cycles == pytest.approx(41000, abs=2)
+    assert "measured" in wanted.io_overhead_source
+
+
+def test_few_estimates_are_admitted_and_many_bound_the_share(store: LocalStore) -> None:
+    learn(store, measured(90, count=1000), "r1")
+    assert "the largest of 1000, too few to bound 1e-05" in knowledge_of(store, BOARD, SSH, "", 1e-5).overhead_source
+    learn(store, measured(90, count=300_000), "r2")
+    known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+    assert "at most 1e-05 of estimates exceed it at 95 %" in known.overhead_source
+    stricter = knowledge_of(store, BOARD, SSH, "", 1e-6)
+    assert "too few to bound 1e-06" in stricter.overhead_source
+
+
+def test_each_load_has_its_own(store: LocalStore) -> None:
+    learn(store, measured(60), "r1")
+    learn(store, measured(200, load="cpu,io"), "r2")
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5).overhead_s == pytest.approx(60e-6, rel=1e-3)
+    assert knowledge_of(store, BOARD, SSH, "cpu,io", 1e-5).overhead_s == pytest.approx(200e-6, rel=1e-3)
+    assert knowledge_of(store, BOARD, SSH, "net", 1e-5).overhead_s == prior_knowledge(BOARD).overhead_s
+
+
+def test_clock_and_latency_go_into_the_budget(store: LocalStore) -> None:
+    learn(store, measured(50, cycles=18003, clock_hz=98e6), "r1")
+    known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+    assert known.clock_ratio == pytest.approx(0.98)
+    assert known.offset_cycles == 3
+    wanted = requirement_for(BOARD, parse_duration("500us"), None, 16, 0.8, "CBC", known=known)
+    assert wanted.budget_cycles == int((500e-6 - known.overhead_s) * 98e6 + 1e-6) - 3
+    learn(store, measured(50), "r2")
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5).clock_ratio == 1.0
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5).offset_cycles == 0
+
+
+def test_drift_warns_until_a_measurement_confirms(store: LocalStore) -> None:
+    learn(store, measured(58), "r1")
+    assert drift_warnings(store, BOARD, SSH, "", 1e-5) == [], "within a tenth of the prior"
+    learn(store, measured(90, cycles=18001), "r2")
+    warnings = drift_warnings(store, BOARD, SSH, "", 1e-5)
+    assert len(warnings) == 2
+    assert "I/O overhead (load=none), us drifted from 58 to 90, beyond 10%" in warnings[0]
+    assert "latency beyond the closed form, cycles drifted from 0 to 1" in warnings[1]
+    assert all("run r2" in warning for warning in warnings)
+    learn(store, measured(91, cycles=18001), "r3")
+    assert drift_warnings(store, BOARD, SSH, "", 1e-5) == []
+    assert [step.has_drifted for step in steps(store, BOARD, SSH, "", 1e-5) if "overhead" in step.what] == [
+        False, True, False,
+    ]  # fmt: skip
+
+
+LAB = """
+name = "bench-1"
+[io]
+register_access_s = 1e-6
+wake_up_s = 50e-6
+jitter_s = 5e-6
+jitter_max_s = 20e-6
+seed = 3
+[clock]
+error = 0.01
+[logic]
+extra_stages = 2
+"""
+
+
+def test_a_lab_is_a_board_of_its_own(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text(LAB)
+    target = f"virtual:{tmp_path / 'lab.toml'}"
+    assert lab_of("virtual") is None
+    assert lab_of(SSH) is None
+    assert board_key(target, BOARD) == "pynq-z2@bench-1"
+    learn(store, measured(120, target=target), "r1")
+    assert knowledge_of(store, BOARD, target, "", 1e-5).overhead_s == pytest.approx(120e-6, rel=1e-3)
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5) == prior_knowledge(BOARD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 3", "seed = 0"), ("50e-6", '"50us"'), ("error = 0.01", "error = 2"), ("[logic]", "[other]"),
+        ("extra_stages = 2", "extra_stages = -1"), ("bench-1", "../x"), ("= 1e-6", "= true"), ("[io]", "[io"),
+        ("wake_up_s", "wake_up_us"),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_labs(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text(LAB.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        load_lab(path)
+    assert str(path) in caught.value.message
+    with pytest.raises(UsageError):
+        load_lab(tmp_path / "none.toml")

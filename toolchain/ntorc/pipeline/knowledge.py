@@ -1,0 +1,186 @@
+"""What measurements say about a board: I/O overhead, true clock, cycles beyond the closed form.
+
+Each is an observation in the store, kept by the board that it was made on (`board_key`): a lab's simulated board is
+another board than the one whose file it uses, and the plain virtual board, whose times are this computer's, says
+nothing about any.  The newest one of its kind replaces the board file's prior in the next allocation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ntorc.boards import Board
+from ntorc.lab import lab_of
+from ntorc.store.base import Observation, Store
+from ntorc.units import format_seconds
+
+BACKEND = "board"
+"""The backend that observations of boards are stored under."""
+OVERHEAD, CLOCK, OFFSET = "io_overhead", "clock", "latency_offset"
+NO_LOAD = "none"
+
+OVERHEAD_DRIFT = 0.10
+"""Share by which an I/O overhead may differ from the one in use before it counts as drift."""
+CLOCK_DRIFT = 1e-4
+"""Share by which a clock may differ."""
+OFFSET_DRIFT_CYCLES = 0
+"""Cycles by which the logic's latency may differ: it is exact."""
+
+
+@dataclass(frozen=True)
+class BoardKnowledge:
+    """What an allocation assumes about a board, and why.
+
+    Attributes:
+        overhead_s: time of an estimate outside the logic, at the wanted share of misses.
+        overhead_source: where it comes from, for people.
+        clock_ratio: the logic's true clock over the requested one.
+        clock_source: likewise.
+        offset_cycles: of the logic beyond the closed form.
+        offset_source: likewise.
+    """
+
+    overhead_s: float
+    overhead_source: str
+    clock_ratio: float = 1.0
+    clock_source: str = "as requested; not measured on this board"
+    offset_cycles: int = 0
+    offset_source: str = "the closed form; not measured on this board"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one figure changed: from what was in use before to what was measured.
+
+    Attributes:
+        what: the figure, with its unit.
+        before, after: its values.
+        why: the run that measured it and how.
+        bound: by how much it may differ, for people.
+        has_drifted: whether it differs by more.
+    """
+
+    what: str
+    before: float
+    after: float
+    why: str
+    bound: str
+    has_drifted: bool
+
+    def line(self) -> str:
+        """For people."""
+        drift = f"DRIFT, beyond {self.bound}" if self.has_drifted else f"within {self.bound}"
+        return f"{self.what}: {self.before:.6g} -> {self.after:.6g} ({drift}); {self.why}"
+
+
+def board_key(target: str, board: Board) -> str | None:
+    """What a target's measurements are kept under; None where they say nothing about a board."""
+    lab = lab_of(target)
+    if lab is not None:
+        return f"{board.name}@{lab.name}"
+    return None if target == "virtual" else board.name
+
+
+def prior_knowledge(board: Board) -> BoardKnowledge:
+    """The board's file alone."""
+    return BoardKnowledge(board.io_overhead.total_s, board.io_overhead.source)
+
+
+def knowledge_of(store: Store, board: Board, target: str, load: str, miss_probability: float) -> BoardKnowledge:
+    """What is known now of the board that a target reaches.
+
+    Args:
+        store: of the observations.
+        board: its file.
+        target: by name; on the plain virtual board what is known of the board that it stands for.
+        load: the interference that is expected, empty for none.
+        miss_probability: share of estimates that may miss.
+    """
+    history = _history(store, board_key(target, board) or board.name)
+    known = prior_knowledge(board)
+    for item in history:
+        known = _after(known, item, load or NO_LOAD, miss_probability)
+    return known
+
+
+def _history(store: Store, key: str) -> list[Observation]:
+    return [item for item in store.observations(BACKEND, key) if item.device == key]
+
+
+def _after(known: BoardKnowledge, item: Observation, load: str, share: float) -> BoardKnowledge:
+    """The knowledge once this observation is known too."""
+    figures, fields = item.quantities, dict(vars(known))
+    if item.subject == OVERHEAD and item.directive == f"load={load}":
+        overhead_s, why = overhead_at(figures, share)
+        fields |= {"overhead_s": overhead_s, "overhead_source": f"{why}, load {load}, run {item.run}"}
+    elif item.subject == CLOCK and abs(figures["ratio"] - 1.0) > figures["uncertainty"]:
+        fields |= {"clock_ratio": figures["ratio"], "clock_source": f"measured in run {item.run}"}
+    elif item.subject == CLOCK:
+        fields |= {"clock_ratio": 1.0, "clock_source": f"as requested, confirmed in run {item.run}"}
+    elif item.subject == OFFSET:
+        offset = round(figures["offset_cycles"])
+        fields |= {"offset_cycles": offset, "offset_source": f"measured in run {item.run}"}
+    return BoardKnowledge(**fields)
+
+
+def overhead_at(figures: dict[str, float], share: float) -> tuple[float, str]:
+    """The overhead that an observation gives for a share of misses, and how."""
+    samples = round(figures["samples"])
+    if figures["share"] <= share and figures["is_shown"]:
+        return figures["bound_s"], f"measured: at most {figures['share']:g} of estimates exceed it at 95 %"
+    return figures["max_s"], f"measured: the largest of {samples}, too few to bound {share:g}"
+
+
+def steps(store: Store, board: Board, target: str, load: str, miss_probability: float) -> list[Step]:
+    """Every change of what is assumed about a board, oldest first."""
+    history = _history(store, board_key(target, board) or board.name)
+    known, found = prior_knowledge(board), []
+    for item in history:
+        after = _after(known, item, load or NO_LOAD, miss_probability)
+        step = _step(known, after, item)
+        if step is not None:
+            found.append(step)
+        known = after
+    return found
+
+
+def _step(before: BoardKnowledge, after: BoardKnowledge, item: Observation) -> Step | None:
+    if item.subject == OVERHEAD and before.overhead_source != after.overhead_source:
+        change = abs(after.overhead_s - before.overhead_s)
+        return Step(
+            f"I/O overhead ({item.directive}), us", before.overhead_s * 1e6, after.overhead_s * 1e6,
+            after.overhead_source, f"{OVERHEAD_DRIFT:.0%}", change > OVERHEAD_DRIFT * before.overhead_s,
+        )  # fmt: skip
+    if item.subject == CLOCK:
+        change = abs(after.clock_ratio - before.clock_ratio)
+        return Step(
+            "clock over the requested one", before.clock_ratio, after.clock_ratio, after.clock_source,
+            f"{CLOCK_DRIFT:g}", change > CLOCK_DRIFT,
+        )  # fmt: skip
+    if item.subject == OFFSET:
+        cycles = abs(after.offset_cycles - before.offset_cycles)
+        return Step(
+            "latency beyond the closed form, cycles", before.offset_cycles, after.offset_cycles, after.offset_source,
+            f"{OFFSET_DRIFT_CYCLES} cycles", cycles > OFFSET_DRIFT_CYCLES,
+        )  # fmt: skip
+    return None
+
+
+def drift_warnings(store: Store, board: Board, target: str, load: str, miss_probability: float) -> list[str]:
+    """What a deployment should be warned of: figures whose last measurement was beyond its bound."""
+    last = {step.what: step for step in steps(store, board, target, load, miss_probability)}
+    return [
+        f"{step.what} drifted from {step.before:.6g} to {step.after:.6g}, beyond {step.bound} ({step.why}); this"
+        " deployment uses the new figure"
+        for step in last.values()
+        if step.has_drifted
+    ]
+
+
+def summary(known: BoardKnowledge) -> tuple[str, ...]:
+    """What is in use, for people."""
+    return (
+        f"I/O overhead {format_seconds(known.overhead_s)}: {known.overhead_source}",
+        f"clock {known.clock_ratio:.6f} of the requested one: {known.clock_source}",
+        f"latency {known.offset_cycles:+d} cycles beyond the closed form: {known.offset_source}",
+    )
