@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ntorc_board.errors import BusError, ProgrammingError
-from ntorc_board.manifest import LOGIC, REGISTERS, VECTORS, Manifest
+from ntorc_board.manifest import DEVICE_TREE, LOGIC, REGISTERS, VECTORS, Manifest
 from ntorc_board.registers import load_registers
 
 MAGIC = 0x4E544F52
@@ -103,8 +103,9 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
 
     offsets = {register.name: register.offset for register in load_registers(folder / REGISTERS)}
     logic = folder / LOGIC[manifest.kind]
+    device_tree = str(folder / DEVICE_TREE) if DEVICE_TREE in manifest.files else None
     try:
-        overlay = pynq.Overlay(str(logic), device=device)
+        overlay = pynq.Overlay(str(logic), dtbo=device_tree, device=device)
         core = getattr(overlay, SHELL_INSTANCE)
         clock_set_hz = float(overlay.clock_dict[0]["frequency"]) * 1e6
         clock_read_back_hz = float(pynq.Clocks.fclk0_mhz) * 1e6

@@ -47,7 +47,7 @@ def first(workshop: Path, signer: SigningKey) -> Bundle:
 
 
 @pytest.fixture(scope="session")
-def second(workshop: Path, signer: SigningKey) -> Bundle:
+def second(workshop: Path, signer: SigningKey, first: Bundle) -> Bundle:  # after `first`, so that it is newer
     return bundle_of(workshop, signer, "00000000b0a4d002")
 
 

@@ -41,7 +41,7 @@ def bundle(lab: Path, key: SigningKey) -> Bundle:
 
 
 @pytest.fixture(scope="session")
-def other_bundle(lab: Path, key: SigningKey) -> Bundle:
+def other_bundle(lab: Path, key: SigningKey, bundle: Bundle) -> Bundle:  # after `bundle`, so that it is newer
     return bundle_of(lab, key, "00000000c0ffee02")
 
 

@@ -118,6 +118,7 @@ class VirtualTarget(AgentTarget):
         self._lock = lock
         self._logic = self._start_logic()
         self.connect(self._start_agent())
+        self.recover()
 
     def _start_logic(self) -> subprocess.Popen[bytes]:
         overhead_cycles = round(self.board.io_overhead.register_access_s * self.board.default_clock_hz)
