@@ -48,8 +48,16 @@ class Installation:
             "newest": {} if confirmed is None else {key: asdict(one) for key, one in confirmed.newest.items()},
             "history": [] if confirmed is None else [asdict(event) for event in confirmed.history],
             "intact": intact,
+            "previous_intact": confirmed is not None and confirmed.previous is not None and self._holds(confirmed.previous),
             "programmed": programmed,
         }
+
+    def _holds(self, entry: Entry) -> bool:
+        try:
+            self._slots.bundle(entry)
+        except BoardError:
+            return False
+        return True
 
     def install(self, source: Path | Fill, digest: str = "") -> dict[str, Any]:
         """Take a bundle's folder, or what brings its files, with its digest; says what is confirmed then.

@@ -53,7 +53,7 @@ class LoopbackServer:
 
     def client(self, root: Path) -> SshClient:
         """A client for the board whose files are below ``root``."""
-        return SshClient(SshAddress(_ALIAS, getpass.getuser(), None, str(root)), self.config)
+        return client_for(self.config, root)
 
     def url(self, root: Path) -> str:
         """The address for ``--target``; ``--ssh-config`` must name `config`."""
@@ -131,6 +131,11 @@ class LoopbackServer:
             "  GlobalKnownHostsFile /dev/null\n  ControlMaster no\n  ControlPath none\n",
             encoding="utf-8",
         )
+
+
+def client_for(config: Path, root: Path) -> SshClient:
+    """A client for a board behind the server whose client's configuration this is."""
+    return SshClient(SshAddress(_ALIAS, getpass.getuser(), None, str(root)), config)
 
 
 def _free_port() -> int:

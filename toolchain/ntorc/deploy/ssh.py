@@ -111,7 +111,8 @@ class SshClient:
         """
         try:
             done = subprocess.run(
-                self.words(script), input=content, capture_output=True, timeout=limit_s, check=False, start_new_session=True
+                self.words(script), input=content, capture_output=True, timeout=limit_s, check=False,
+                start_new_session=True,
             )
         except FileNotFoundError as error:
             raise DeploymentError("the program ssh was not found", "install OpenSSH's client") from error

@@ -141,6 +141,10 @@ class SshTarget(AgentTarget):
         self._fetch_records(request.records, progress)
         return self._measured(answer, request.records)
 
+    def raw_status(self) -> dict[str, Any]:
+        """The agent's whole answer to ``status``, with what `TargetStatus` leaves out."""
+        return self._ask("status")
+
     # ---- keys and lease ---------------------------------------------------------------------------
 
     def keys(self) -> dict[str, Any]:
