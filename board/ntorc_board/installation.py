@@ -48,11 +48,13 @@ class Installation:
             "newest": {} if confirmed is None else {key: asdict(one) for key, one in confirmed.newest.items()},
             "history": [] if confirmed is None else [asdict(event) for event in confirmed.history],
             "intact": intact,
-            "previous_intact": confirmed is not None and confirmed.previous is not None and self._holds(confirmed.previous),
+            "previous_intact": confirmed is not None and self._holds(confirmed.previous),
             "programmed": programmed,
         }
 
-    def _holds(self, entry: Entry) -> bool:
+    def _holds(self, entry: Entry | None) -> bool:
+        if entry is None:
+            return False
         try:
             self._slots.bundle(entry)
         except BoardError:

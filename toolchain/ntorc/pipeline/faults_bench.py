@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ntorc.backends.native.backend import NativeBackend
-from ntorc.backends.native.draw import draw_network
-from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
+from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.verilate import build_logic
 from ntorc.boards import Board, load_board
 from ntorc.bundle.bundle import Bundle, BundleParts, SelfTestVectors, make_bundle
@@ -20,7 +19,9 @@ from ntorc.deploy.firmware import build_firmware
 from ntorc.deploy.loopback import LoopbackServer
 from ntorc.faults import campaign
 from ntorc.faults.lab import BOARD, FaultLab
-from ntorc.network.layers import Pool
+from ntorc.network.formats import FixedFormat
+from ntorc.network.layers import Dense
+from ntorc.network.network import Network, random_network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import self_test
 
@@ -57,20 +58,22 @@ def deployment_faults(flow: Flow, seed: int, count: int) -> dict[str, Any]:
     return {"benchmark": "faults", "seed": seed, **campaign.summary(trials)}
 
 
+def _network(seed: int) -> Network:
+    word, weight = FixedFormat(14, 6), FixedFormat(8, 6)
+    layers = (Dense("hidden", 16, 1, 4, weight, word), Dense("out", 1, 4, 1, weight, word))
+    return random_network(seed, word, 16, layers)
+
+
 def _bundle(flow: Flow, folder: Path, board: Board, key: SigningKey, seed: int, sequence: int) -> Bundle:
-    """A drawn network with drawn directives as a signed bundle for the virtual board."""
-    network, draw = draw_network(seed), random.Random(seed)
+    """A small network with drawn weights and directives as a signed bundle for the virtual board."""
+    network, draw = _network(seed), random.Random(seed)
     backend, word = NativeBackend(), network.input_format
-    directives = [
-        NO_DIRECTIVE if isinstance(layer, Pool) else draw.choice(backend.legal_directives(network, layer))
-        for layer in network.layers
-    ]
-    hop = network.input_length if network.stateful else _HOP
-    plan = make_plan(network, directives, _CLOCK_HZ, hop)
+    directives = [draw.choice(backend.legal_directives(network, layer)) for layer in network.layers]
+    plan = make_plan(network, directives, _CLOCK_HZ, _HOP)
     samples = np.random.default_rng(seed).integers(
-        word.minimum, word.maximum + 1, network.input_length + (_WINDOWS - 1) * hop
+        word.minimum, word.maximum + 1, network.input_length + (_WINDOWS - 1) * _HOP
     )
-    inputs, results = self_test(network, samples, hop)
+    inputs, results = self_test(network, samples, _HOP)
     network.save(folder / "network")
     parts = BundleParts(
         name=network.name,
@@ -79,9 +82,9 @@ def _bundle(flow: Flow, folder: Path, board: Board, key: SigningKey, seed: int, 
         design_id=plan.design_id,
         kind="virtual",
         window=network.input_length,
-        hop=hop,
+        hop=_HOP,
         logic=build_logic(plan.files, flow.cache),
-        vectors=SelfTestVectors(inputs, results, hop),
+        vectors=SelfTestVectors(inputs, results, _HOP),
         network={name: folder / "network" / name for name in ("network.json", "weights.npz")},
         sequence=sequence,
     )
