@@ -14,6 +14,7 @@ from ntorc.cli import (
     data,
     deploy,
     doctor,
+    keys,
     measure,
     report,
     runs,
@@ -43,6 +44,7 @@ application.command("characterize")(characterize.characterize)
 application.command("bench")(bench.bench)
 application.add_typer(board.app, name="board")
 application.add_typer(data.app, name="data")
+application.add_typer(keys.app, name="keys")
 
 
 @application.callback(invoke_without_command=True)

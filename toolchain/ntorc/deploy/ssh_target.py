@@ -19,7 +19,7 @@ from ntorc.deploy.client import AgentClient, AgentMissingError, BoardBusyError, 
 from ntorc.deploy.deployment import Deployment
 from ntorc.deploy.firmware import recipe
 from ntorc.deploy.ssh import SshClient, why_not
-from ntorc.deploy.target import MeasureFiles, MeasureRequest
+from ntorc.deploy.target import VIRTUAL_MARK, MeasureFiles, MeasureRequest
 from ntorc.errors import BundleError, DeploymentError, UsageError
 from ntorc.progress import Progress, Silent
 from ntorc.records import digest_of_file, storage_errors
@@ -228,6 +228,7 @@ class SshTarget(AgentTarget):
             self._ask("enrol", {"settings": asdict(settings), "public": key.public.hex()})
             hello = self._ask("hello")
         self._simulated = bool(hello["simulated"])
+        self._name = f"{self._ssh.address}{VIRTUAL_MARK if self._simulated else ''}"
 
     def _bring_programs(self) -> None:
         made = recipe(with_virtual=self._simulated)

@@ -114,6 +114,20 @@ class TargetStatus:
     history: tuple[Confirmation, ...] = ()
 
 
+VIRTUAL_MARK = " (virtual board)"
+"""At the end of the name of a board behind SSH that has no real logic, wherever that name is shown or kept."""
+
+
+def is_virtual_name(name: str) -> bool:
+    """Whether a target of this name has no real logic."""
+    return name.split(":")[0] == "virtual" or name.endswith(VIRTUAL_MARK)
+
+
+def plain_name(name: str) -> str:
+    """A target's name as it is given to ``--target``."""
+    return name.removesuffix(VIRTUAL_MARK)
+
+
 class Target(Protocol):
     """A board that can be deployed to and measured; started and stopped as a context manager.
 

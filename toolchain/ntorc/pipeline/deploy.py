@@ -24,7 +24,7 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.prove import STIMULUS, Calibration, calibrate, expected, judge, observe, stream_for
-from ntorc.pipeline.target import check_target, open_target
+from ntorc.pipeline.target import check_reachable, check_target, open_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -118,6 +118,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     }
     walk = _Walk(flow, request, board, requirement, record, summary)
     try:
+        check_reachable(flow, request.target, board, "virtual")
         _walk(walk)
     except KeyboardInterrupt:
         walk.keep("interrupted")
@@ -184,8 +185,10 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
     flow, request, hop = walk.flow, walk.request, allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
     with open_target(flow, request.target, walk.board) as target:
-        with flow.stage("deploy", f"to the {request.target} board through pynq, verified, self-tested"):
+        with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
             deployment = target.install(bundle.folder, flow.progress)
+            request = replace(request, target=target.name)
+            walk.summary["target"] = target.name
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
             observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
+from ntorc.bundle.keys import own_key_id
 from ntorc.errors import NtorcError, ToolError
 from ntorc.paths import home
+from ntorc.pipeline.flow import Flow
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,33 @@ def check() -> list[Tool]:
         detail = path or f"not found: no {what} (not used by this version; the virtual board needs neither)"
         found.append(Tool(program, path is not None, False, detail))
     return found
+
+
+def check_board(flow: Flow, name: str) -> list[Tool]:
+    """Look at a board behind SSH, from the client here to the design that is confirmed there."""
+    from ntorc.pipeline.boards import open_known
+
+    client = shutil.which("ssh")
+    found = [Tool("ssh client", client is not None, True, client or "not found: install OpenSSH's client")]
+    try:
+        with open_known(flow, name) as target:
+            info, status, trusted = target.hello(), target.status(), target.keys()["trusted"]
+    except NtorcError as error:
+        return [*found, Tool("board", False, True, f"{error.message}; {error.hint}".replace("\n", "; "))]
+    kind = "a virtual board: no real logic" if info.is_simulated else "real logic"
+    own = own_key_id()
+    lease = f"leased to {status.lease_owner}" if status.lease_owner else "not leased"
+    confirmed = status.confirmed is None or status.is_intact
+    return [
+        *found,
+        Tool("board", True, True, f"{info.board} ({info.part}), {kind}, {lease}"),
+        Tool("agent", True, True, f"{info.agent_version} on Python {info.python_version}, {info.machine}"),
+        Tool("pynq there", info.pynq_version[:1].isdigit(), True, info.pynq_version),
+        Tool("harness there", True, True, "compiled by the board's own compiler"),
+        Tool("your key there", own in trusted, False, f"{own or 'you have none yet'}; trusted: {', '.join(trusted)}"),
+        Tool("design there", confirmed, False, f"{status.confirmed or 'nothing'} is confirmed"
+             + ("" if confirmed else ", and was altered: deploy again")),
+    ]  # fmt: skip
 
 
 def everything_needed(found: list[Tool]) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES
+from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import GateError, MeasurementError
 from ntorc.network import reference
 from ntorc.network.network import Network
@@ -173,7 +174,7 @@ def evaluate(
         miss_probability,
         allocation.clock_hz,
         allocation.io_overhead_s,
-        is_virtual=target == "virtual",
+        is_virtual=is_virtual_name(target),
     )
     judged.write_parquet(observed.records, folder / "records.parquet")
     observed.records_file.unlink()
@@ -249,7 +250,7 @@ def calibrate(flow: Flow, allocation: Allocation, built: Built, measurement: Mea
                 confirmed += 1
             else:
                 changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
-    source = "simulated_cycles" if measurement.target == "virtual" else "board_cycles"
+    source = "simulated_cycles" if is_virtual_name(measurement.target) else "board_cycles"
     observations.append(
         Observation(
             source,
