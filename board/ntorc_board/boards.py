@@ -86,9 +86,10 @@ class VirtualBoard:
         if self._device is None:
             from pynq.pl_server.device import Device
 
-            from ntorc_board.device_virtual import VirtualDevice, isolate_state
+            from ntorc_board.device_virtual import VirtualDevice, isolate_state, stand_for_zynq
 
             isolate_state(self._state)
+            stand_for_zynq()
             self._device = VirtualDevice(self._address, self._name)
             Device.active_device = self._device
         return self._device

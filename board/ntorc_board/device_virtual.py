@@ -7,8 +7,10 @@ and the memory that `allocate` hands out: a file of the virtual PL, which the lo
 pynq writes ``global_pl_state_.json`` beside its own sources and keeps a pickle there; with several
 virtual boards on one computer these would mix.  `isolate_state` moves the folder that pynq's
 functions look up at every call (``pynq.pl_server.global_state.STATE_DIR``); no pynq class is
-changed.  This device never writes the pickle, and never reads it.  On a real board pynq's own
-record stays where it is: there is one PL, and other programs on the board must see what is in it.
+changed.  This device never writes the pickle, and never reads it.  pynq 3.0 takes its clocks from the
+processor that the process runs on, not from the device's: `stand_for_zynq` tells it which one the board has.
+On a real board pynq's own record stays where it is: there is one PL, and other programs on the board must see
+what is in it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pynq.pl_server.global_state as pynq_state
+import pynq.ps as pynq_ps
 from pynq.buffer import PynqBuffer
 from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
@@ -50,6 +53,12 @@ def isolate_state(folder: Path) -> None:
     """Let pynq keep its record of the PL in ``folder`` instead of beside its sources."""
     folder.mkdir(parents=True, exist_ok=True)
     pynq_state.STATE_DIR = str(folder)
+
+
+def stand_for_zynq() -> None:
+    """Let pynq 3.0 find a Zynq-7000's clocks, as on the board; later versions ask the device."""
+    if not hasattr(pynq_ps.Clocks, "device"):
+        pynq_ps.CPU_ARCH = pynq_ps.ZYNQ_ARCH
 
 
 class ClockRegisters:

@@ -51,6 +51,7 @@ class LeaseError(BoardError):
 # does not end the agent; the traceback's last words are in the answer.
 DEFECTS = (
     OSError,
+    ImportError,
     RuntimeError,
     ValueError,
     LookupError,

@@ -30,7 +30,7 @@ _SOFT_RESET = 1  # in CONTROL
 _BUSY, _FILLED = 1, 4  # in STATUS
 _CLOCK_TOLERANCE = 1e-6
 # what pynq raises for a hardware description or a bitstream that it cannot use
-_PYNQ_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
+_PYNQ_ERRORS = (OSError, ImportError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how many, of how many."""

@@ -37,14 +37,6 @@ from ntorc.processes import run_tool
 
 
 @pytest.fixture(scope="module")
-def server(lab: Path, request: pytest.FixtureRequest) -> Iterator[LoopbackServer]:
-    require = request.getfixturevalue("require")
-    require("sshd"), require("ssh")
-    with LoopbackServer(lab / "sshd") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def set_up(lab: Path, server: LoopbackServer, key: SigningKey) -> Path:
     """A board that was set up, with its programs compiled, and nothing installed."""
     root = board_root(lab / "set-up")

@@ -37,14 +37,14 @@ class Expectation:
 
 def points(lab: FaultLab, bundle: Bundle, kinds: Sequence[tuple[str, str]] = KINDS) -> list[Fault]:
     """Every step of a whole deployment, for each kind of fault."""
-    found = []
-    for side, action in kinds:
+    steps = {}
+    for side in dict.fromkeys(side for side, _ in kinds):
         lab.prepare()
-        failed = lab.deploy(bundle, Fault(side, action, 0))
+        failed = lab.deploy(bundle, Fault(side, "kill", 0))
         if failed:
             raise NtorcError(f"without a fault the deployment fails too: {failed}", "run `ntorc doctor`")
-        found += [Fault(side, action, step) for step in range(1, lab.last_step(side) + 1)]
-    return found
+        steps[side] = lab.last_step(side)
+    return [Fault(side, action, step) for side, action in kinds for step in range(1, steps[side] + 1)]
 
 
 def run(lab: FaultLab, expected: Expectation, faults: Iterable[Fault], progress: Progress) -> list[Trial]:
@@ -78,7 +78,7 @@ def _try(lab: FaultLab, expected: Expectation, fault: Fault, *, again: bool) -> 
     lab.deploy(expected.new, fault)
     try:
         seen = lab.look()
-        problems = list(_problems(seen, expected))
+        problems = list(problems_of(seen, expected))
         outcome = "new" if seen.status.confirmed == expected.new.manifest.design_id else "old"
         if again:
             problems += _deploy_again(lab, expected)
@@ -87,7 +87,8 @@ def _try(lab: FaultLab, expected: Expectation, fault: Fault, *, again: bool) -> 
     return Trial(fault, outcome, tuple(problems))
 
 
-def _problems(seen: Seen, expected: Expectation) -> Iterable[str]:
+def problems_of(seen: Seen, expected: Expectation) -> Iterable[str]:
+    """What is not as it must be after a fault, in words."""
     old, new, earlier = (one.manifest for one in (expected.old, expected.new, expected.earlier))
     status = seen.status
     if status.confirmed not in (old.design_id, new.design_id):

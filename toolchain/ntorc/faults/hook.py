@@ -1,8 +1,9 @@
 """Ends a Python process at its N-th step; copied as ``sitecustomize.py`` into the process's path.
 
 Steps are what changes something that others can see: files and folders made, renamed and removed
-below a folder, everything that is brought to the disk, every line that is written to the other side
-(before it, and again in the middle of it), every connection to the chip, every program started.
+below a folder, a file that was made or emptied and has no contents yet, everything that is brought
+to the disk, every line that is written to the other side (before it, and again in the middle of it),
+every connection to the chip, every program started.
 Nothing of the product knows of this file.  It reads ``plan.json`` beside itself:
 
     below    only files below this folder count
@@ -14,8 +15,10 @@ Nothing of the product knows of this file.  It reads ``plan.json`` beside itself
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import errno
+import io
 import json
 import os
 import signal
@@ -26,7 +29,7 @@ from typing import Any
 
 _CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate"}
 _OUTSIDE = {"socket.connect", "subprocess.Popen"}
-_GROWS = {"open", "os.mkdir", "os.link", "fsync"}
+_GROWS = {"open", "opened", "os.mkdir", "os.link", "fsync"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -36,7 +39,8 @@ class _Steps:
         self.log = os.open(plan["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.count = 0
         self.inside = False  # what the hook itself does is no step
-        self.write, self.fsync = os.write, os.fsync
+        self.opens_for_writing = False
+        self.write, self.fsync, self.open = os.write, os.fsync, open
 
     def step(self, name: str) -> None:
         if self.inside:
@@ -62,7 +66,8 @@ class _Steps:
             return
         if event == "open":
             path, _, flags = arguments
-            if isinstance(path, (str, os.PathLike)) and flags & _WRITING and str(path).startswith(self.below):
+            self.opens_for_writing = self.counts(path) and bool(flags & _WRITING)
+            if self.opens_for_writing:
                 self.step("open")
         elif event in _CHANGES:
             # what removes a whole folder names its files from a folder that is open
@@ -71,6 +76,17 @@ class _Steps:
                 self.step(event)
         elif event in _OUTSIDE:
             self.step(event)
+
+    def counts(self, path: object) -> bool:
+        return isinstance(path, (str, os.PathLike)) and str(path).startswith(self.below)
+
+    def opened(self, *arguments: Any, **options: Any) -> Any:
+        self.opens_for_writing = False
+        stream = self.open(*arguments, **options)
+        if self.opens_for_writing:  # the audit of this very call says so
+            self.opens_for_writing = False
+            self.step("opened")
+        return stream
 
     def written(self, descriptor: int, data: bytes) -> int:
         self.step("write")
@@ -93,9 +109,12 @@ def _start() -> None:
     except OSError:
         return
     steps = _Steps(plan)
-    replaced: tuple[tuple[str, Callable[..., Any]], ...] = (("write", steps.written), ("fsync", steps.synced))
-    for name, function in replaced:
-        setattr(os, name, function)
+    replaced: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (os, "write", steps.written), (os, "fsync", steps.synced), (builtins, "open", steps.opened),
+        (io, "open", steps.opened),
+    )  # fmt: skip
+    for module, name, function in replaced:
+        setattr(module, name, function)
     sys.addaudithook(steps.audit)
 
 

@@ -141,6 +141,22 @@ class FaultLab:
         finally:
             (self._inject[fault.side] / "plan.json").unlink()
 
+    def contact(self, fault: Fault) -> str:
+        """Connect alone while a fault happens, as the next contact after another one."""
+        self._plan(fault)
+        try:
+            with self.target():
+                return ""
+        except NtorcError as error:
+            return error.message
+        finally:
+            (self._inject[fault.side] / "plan.json").unlink()
+
+    def at_step(self, side: str, action: str, position: int) -> Fault:
+        """A fault at the step of this position (from 1) of the last deployment."""
+        line = self._log(side).read_text(encoding="utf-8").splitlines()[position - 1]
+        return Fault(side, action, int(line.split()[0]))
+
     def steps(self, side: str) -> list[str]:
         """The names of the steps of the last deployment."""
         return [line.split(maxsplit=1)[1] for line in (self._log(side)).read_text(encoding="utf-8").splitlines()]
