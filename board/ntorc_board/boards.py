@@ -74,10 +74,10 @@ class RealBoard:
 class VirtualBoard:
     """A board whose logic lives in the process ``ntorc-virtual-pl``."""
 
-    def __init__(self, address: VirtualAddress, name: str, state: Path) -> None:
+    def __init__(self, address: VirtualAddress, settings: Settings, state: Path) -> None:
         """``state`` is the folder for pynq's own record of the logic."""
         self._address = address
-        self._name = name
+        self._settings = settings
         self._state = state
         self._device: VirtualDevice | None = None
 
@@ -90,7 +90,7 @@ class VirtualBoard:
 
             isolate_state(self._state)
             stand_for_zynq()
-            self._device = VirtualDevice(self._address, self._name)
+            self._device = VirtualDevice(self._address, self._settings.board, self._settings.part)
             Device.active_device = self._device
         return self._device
 
@@ -117,10 +117,10 @@ class SimulatedBoard(VirtualBoard):
     def __init__(self, settings: Settings, root: Path, programs: Path) -> None:
         """``programs`` is the folder of the compiled firmware."""
         self._run = root / "run"
-        self._programs, self._settings = programs, settings
+        self._programs = programs
         self._logic: subprocess.Popen[bytes] | None = None
         address = VirtualAddress(self._run / "pl.mem", self._run / "pl.sock", programs / REGISTERS)
-        super().__init__(address, settings.board, root / "pynq")
+        super().__init__(address, settings, root / "pynq")
 
     def device(self) -> VirtualDevice:
         """The device; the virtual PL is started when it is first needed.
@@ -183,4 +183,4 @@ def open_board(settings: Settings, root: Path, programs: Path | None) -> Board:
         if programs is None:
             raise BoardError("the simulated board's programs were not compiled yet", "deploy with `ntorc deploy`")
         return SimulatedBoard(settings, root, programs)
-    return VirtualBoard(VirtualAddress.parse(settings.logic), settings.board, root / "pynq")
+    return VirtualBoard(VirtualAddress.parse(settings.logic), settings, root / "pynq")

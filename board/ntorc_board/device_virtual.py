@@ -29,10 +29,11 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from ntorc_board.errors import BoardError, BusError
 from ntorc_board.manifest import HARDWARE
+from ntorc_board.parts import PSS_IDCODE, SLCR_BASE, SLCR_SPAN, idcode_of
 from ntorc_board.virtual_pl import Control, Registers, VirtualAddress
 
 _GP0 = range(0x4000_0000, 0x8000_0000)
-_SLCR = range(0xF800_0000, 0xF800_1000)
+_SLCR = range(SLCR_BASE, SLCR_BASE + SLCR_SPAN)
 _FPGA0_CLK_CTRL = 0x170
 _CRYSTAL_HZ = 50_000_000
 _SLCR_RESET = {
@@ -62,11 +63,11 @@ def stand_for_zynq() -> None:
 
 
 class ClockRegisters:
-    """The SLCR's clock registers; a change of FCLK0's dividers reaches the virtual PL."""
+    """The SLCR's clock registers and the chip's identity; a change of FCLK0's dividers reaches the virtual PL."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, part: str) -> None:
         self._control = control
-        self._words = dict(_SLCR_RESET)
+        self._words = {**_SLCR_RESET, PSS_IDCODE: idcode_of(part)}
         self._apply(self._words[_FPGA0_CLK_CTRL])
 
     def read(self, offset: int) -> int:
@@ -159,8 +160,8 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
     def _probe_(cls) -> list[VirtualDevice]:
         return cls._opened
 
-    def __init__(self, address: VirtualAddress, name: str) -> None:
-        """Reach a running virtual PL.
+    def __init__(self, address: VirtualAddress, name: str, part: str = "xc7z020clg400-1") -> None:
+        """Reach a running virtual PL; ``part`` is the chip that it stands for.
 
         Raises:
             BoardError: it does not answer.
@@ -172,7 +173,7 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.default_memory = VirtualMemory(self, address.memory.with_name(f"{address.memory.name}.ram"))
         self._control = Control(address.control)
         self._registers = Registers(address.library, f"sim:{address.memory}")
-        self._slcr = ClockRegisters(self._control)
+        self._slcr = ClockRegisters(self._control, part)
         self._design: list[range] = []
         VirtualDevice._opened.append(self)
 

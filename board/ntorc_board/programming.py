@@ -17,6 +17,7 @@ import numpy as np
 
 from ntorc_board.errors import BusError, ProgrammingError
 from ntorc_board.manifest import DEVICE_TREE, LOGIC, REGISTERS, VECTORS, Manifest
+from ntorc_board.parts import PSS_IDCODE, SLCR_BASE, SLCR_SPAN, device_of, device_with
 from ntorc_board.registers import load_registers
 
 MAGIC = 0x4E544F52
@@ -96,13 +97,14 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
         device: the pynq Device.
 
     Raises:
-        ProgrammingError: pynq refuses it, the clock is not as set, or another design answers.
+        ProgrammingError: the chip is another one, pynq refuses it, the clock is not as set, or another design answers.
         BusError: the logic does not answer.
     """
     import pynq
 
     offsets = {register.name: register.offset for register in load_registers(folder / REGISTERS)}
     logic = folder / LOGIC[manifest.kind]
+    _check_chip(manifest, device)
     device_tree = str(folder / DEVICE_TREE) if DEVICE_TREE in manifest.files else None
     try:
         overlay = pynq.Overlay(str(logic), dtbo=device_tree, device=device)
@@ -117,6 +119,24 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
     return Programmed(
         manifest, shell, int(core.mmio.base_addr), int(core.mmio.length), clock_set_hz, clock_read_back_hz
     )
+
+
+def _check_chip(manifest: Manifest, device: Any) -> None:
+    """Nothing is programmed into another chip than the bundle's, whatever the board was set up as."""
+    from pynq import MMIO
+
+    wanted = device_of(manifest.part)
+    if wanted is None:
+        return
+    try:
+        found = device_with(int(MMIO(SLCR_BASE, SLCR_SPAN, device=device).read(PSS_IDCODE)))
+    except _PYNQ_ERRORS as error:
+        raise ProgrammingError(f"the chip's identity cannot be read: {error}", "see the agent's log") from error
+    if found != wanted:
+        raise ProgrammingError(
+            f"the chip is a {found}, and the bundle is for {manifest.part}",
+            "this board was set up as another kind than it is: remove board.json in its folder and add it again",
+        )
 
 
 def _check_clock(manifest: Manifest, set_hz: float, read_back_hz: float) -> None:

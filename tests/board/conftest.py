@@ -73,6 +73,7 @@ def device(address: VirtualAddress, workshop: Path) -> Iterator[Any]:
     yield opened
     opened.close()
     del pynq.Device._active_device
-    del pynq.Clocks._real_instance
+    if hasattr(pynq.Clocks, "_real_instance"):
+        del pynq.Clocks._real_instance
     pynq.Clocks.device = None
     state.STATE_DIR = before

@@ -52,8 +52,9 @@ def check_board(flow: Flow, name: str) -> list[Tool]:
 
     client = shutil.which("ssh")
     found = [Tool("ssh client", client is not None, True, client or "not found: install OpenSSH's client")]
+    board = open_known(flow, name)
     try:
-        with open_known(flow, name) as target:
+        with board as target:
             info, status, trusted = target.hello(), target.status(), target.keys()["trusted"]
     except NtorcError as error:
         return [*found, Tool("board", False, True, f"{error.message}; {error.hint}".replace("\n", "; "))]
@@ -81,7 +82,10 @@ def everything_needed(found: list[Tool]) -> None:
     """
     missing = [tool.name for tool in found if tool.needed and not tool.present]
     if missing:
-        raise ToolError(f"missing: {', '.join(missing)}", "run `make setup` in the checkout; g++ is yours to install")
+        hint = "run `make setup` in the checkout; g++ is yours to install"
+        if missing == ["board"]:
+            hint = "its line above says why it cannot be used, and what to do"
+        raise ToolError(f"missing: {', '.join(missing)}", hint)
 
 
 def _package(name: str, what: str) -> Tool:
