@@ -175,6 +175,7 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._registers = Registers(address.library, f"sim:{address.memory}")
         self._slcr = ClockRegisters(self._control, part)
         self._design: list[range] = []
+        self.device_trees: list[str] = []
         VirtualDevice._opened.append(self)
 
     def close(self) -> None:
@@ -214,6 +215,15 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
                 bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
             )
         )
+
+    def insert_device_tree(self, abs_dtbo: str) -> None:
+        """Note it: a virtual board has no kernel of its own that could take it."""
+        self.device_trees.append(abs_dtbo)
+
+    def remove_device_tree(self, abs_dtbo: str) -> None:
+        """Forget it."""
+        if abs_dtbo in self.device_trees:
+            self.device_trees.remove(abs_dtbo)
 
     def flush(self, bo: Any, offset: int, address: int, size: int) -> None:
         """Nothing: this memory is coherent."""

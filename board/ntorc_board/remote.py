@@ -186,6 +186,7 @@ class Remote:
         verified = self._desk.verify_manifest(content, signature)
         self._slots.refuse_replay(verified)
         wanted = set(verified.manifest.files.values())
+        self._uploads.keep_only(wanted)
         here = files_by_digest(self._slots.folders(), wanted)
         missing = [digest for digest in sorted(wanted - set(here)) if self._uploads.have(digest) is not None]
         sizes = request.get("sizes", {})

@@ -130,6 +130,13 @@ class Uploads:
             source = sources.get(digest)
             shutil.copyfile(source or self.path(digest), path, follow_symlinks=False)
 
+    def keep_only(self, wanted: Iterable[str]) -> None:
+        """Remove what was received for anything else than these files."""
+        names = {name for digest in wanted for name in (digest, f"{digest}.part")}
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Remove everything that was received."""
         shutil.rmtree(self._folder, ignore_errors=True)

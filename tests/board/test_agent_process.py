@@ -130,6 +130,16 @@ def test_stdout_has_nothing_but_lines_even_when_pynq_is_loaded(agent: Agent, fir
     assert answer["result"]["pynq_version"] == metadata.version("pynq")
 
 
+def test_a_device_tree_overlay_goes_with_its_logic(
+    agent: Agent, workshop: Path, signer: SigningKey, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree.dtbo"
+    tree.write_bytes(b"\xd0\x0d\xfe\xed")
+    bundle = bundle_of(workshop / "tree", signer, "00000000b0a4d020", device_tree=tree)
+    assert "design.dtbo" in bundle.manifest.files
+    assert agent.ask({"id": 1, "op": "install", "folder": str(bundle.folder)})["ok"] is True
+
+
 def test_a_second_agent_on_the_same_slots_says_why_it_cannot_start(
     agent: Agent, words: list[str], tmp_path: Path
 ) -> None:

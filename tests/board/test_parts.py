@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ def test_what_is_no_chip_is_said() -> None:
 
 
 @pytest.fixture
-def manifest() -> Iterator[Manifest]:
-    yield Manifest("n", "pynq-z2", "xc7z010clg400-1", 10**8, "0" * 16, "virtual", 4, 1, 0, 1, {}, {})
+def manifest() -> Manifest:
+    return Manifest("n", "pynq-z2", "xc7z010clg400-1", 10**8, "0" * 16, "virtual", 4, 1, 0, 1, {}, {})
 
 
 def test_another_chip_is_not_programmed(device: Any, manifest: Manifest, tmp_path: Path) -> None:

@@ -336,6 +336,28 @@ def test_requests_that_make_no_sense(target: SshTarget, op: str, fields: dict[st
     assert target.hello().board == "pynq-z2"
 
 
+def test_bundles_for_other_boards_or_parts_are_refused_before_anything_is_sent(
+    target: SshTarget, lab: Path, key: SigningKey, tmp_path: Path
+) -> None:
+    board = load_board("pynq-z2")
+    for number, other, said in (
+        (1, replace(board, name="zybo"), "for the board zybo"),
+        (2, replace(board, part="xc7z010clg400-1"), "for the part xc7z010clg400-1"),
+    ):
+        heard = Heard()
+        with pytest.raises(BundleError, match=said):
+            target.install(bundle_of(lab / "others", key, f"00000000c0ffee6{number}", board=other).folder, heard)
+        assert heard.steps == []
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    manifest = {"files": {"../../etc/passwd": "0" * 64}}
+    (outside / "manifest.json").write_text(json.dumps(manifest))
+    (outside / "manifest.sig").write_text("{}")
+    with pytest.raises(BundleError, match="not allowed"):
+        target.install(outside)
+    assert target.status().confirmed is None
+
+
 # ---- keys and leases -----------------------------------------------------------------------------
 
 
