@@ -7,8 +7,8 @@ a free port of 127.0.0.1, lets in one key that is made for it, and ends with its
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -135,7 +135,7 @@ class LoopbackServer:
 
 def client_for(config: Path, root: Path) -> SshClient:
     """A client for a board behind the server whose client's configuration this is."""
-    return SshClient(SshAddress(_ALIAS, getpass.getuser(), None, str(root)), config)
+    return SshClient(SshAddress(_ALIAS, pwd.getpwuid(os.getuid()).pw_name, None, str(root)), config)
 
 
 def _free_port() -> int:
