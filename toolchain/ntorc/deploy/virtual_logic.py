@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,16 @@ _START_LIMIT_S = 30.0
 _END_LIMIT_S = 10.0
 
 
-def start_logic(board: Board, firmware: Firmware, memory: Path, control: Path, log: Path) -> subprocess.Popen[bytes]:
+def start_logic(
+    board: Board,
+    firmware: Firmware,
+    memory: Path,
+    control: Path,
+    log: Path,
+    *,
+    register_access_s: float | None = None,
+    words: Sequence[str] = (),
+) -> subprocess.Popen[bytes]:
     """Start the virtual PL of a board and wait until it is ready.
 
     Args:
@@ -30,24 +40,28 @@ def start_logic(board: Board, firmware: Firmware, memory: Path, control: Path, l
         memory: file of its registers, which it makes.
         control: its control socket, in the folder that it runs in.
         log: file that receives its stderr.
+        register_access_s: what one register access takes, or None for the board file's figure.
+        words: further options of the virtual PL.
 
     Raises:
         DeploymentError: it does not start.
     """
-    overhead_cycles = round(board.io_overhead.register_access_s * board.default_clock_hz)
+    access_s = board.io_overhead.register_access_s if register_access_s is None else register_access_s
+    overhead_cycles = round(access_s * board.default_clock_hz)
     # a name relative to the working folder: a socket's address has 107 bytes at most
-    words = [
+    command = [
         str(firmware.virtual_pl), "--memory", str(memory), "--control", control.name,
         "--access-cycles", str(max(overhead_cycles, 1)), "--clock-hz", str(round(board.default_clock_hz)),
+        *words,
     ]  # fmt: skip
     try:
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, cwd=control.parent,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, cwd=control.parent,
                 start_new_session=True,
             )  # fmt: skip
     except OSError as error:
-        raise DeploymentError(f"cannot start {words[0]}: {error}", "run `ntorc doctor`") from error
+        raise DeploymentError(f"cannot start {command[0]}: {error}", "run `ntorc doctor`") from error
     try:
         _await_ready(process, log)
     except BaseException:
