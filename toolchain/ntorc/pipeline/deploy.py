@@ -24,7 +24,7 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.prove import STIMULUS, Calibration, calibrate, expected, judge, observe, stream_for
-from ntorc.pipeline.target import check_reachable, check_target, open_target
+from ntorc.pipeline.target import check_target, open_target, settle_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -105,6 +105,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     backend_named(request.backend)
     hop = request.training.hop_samples
     requirement = requirement_for(board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver)
+    request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
         "verdict": None,
@@ -118,7 +119,6 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     }
     walk = _Walk(flow, request, board, requirement, record, summary)
     try:
-        check_reachable(flow, request.target, board, "virtual")
         _walk(walk)
     except KeyboardInterrupt:
         walk.keep("interrupted")
@@ -187,8 +187,6 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
     with open_target(flow, request.target, walk.board) as target:
         with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
             deployment = target.install(bundle.folder, flow.progress)
-            request = replace(request, target=target.name)
-            walk.summary["target"] = target.name
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
             observed = observe(flow, target, walk.folder, samples, request.estimates, period_ns=0)

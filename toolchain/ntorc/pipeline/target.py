@@ -63,8 +63,11 @@ def work_folder(flow: Flow, known: KnownBoard) -> Path:
     return flow.root / "boards" / "ssh" / "".join(c if c.isalnum() or c in "._-" else "_" for c in known.name)
 
 
-def check_reachable(flow: Flow, name: str, board: Board, kind: str) -> None:
+def settle_target(flow: Flow, name: str, board: Board, kind: str) -> str:
     """Before hours of work: a board behind SSH answers, is free, and can take what will be built.
+
+    Returns:
+        The target's full name, which says where it is and whether it has no real logic (`is_virtual_name`).
 
     Args:
         flow: for progress.
@@ -82,7 +85,7 @@ def check_reachable(flow: Flow, name: str, board: Board, kind: str) -> None:
 
     known = resolve(plain_name(name), board.name)
     if known is None:
-        return
+        return name
     with flow.stage("target", f"{known.address}: is it there, and free"), open_ssh(flow, known, board) as target:
         status = target.status()
         if status.lease_owner not in (None, owner_name()):
@@ -96,3 +99,4 @@ def check_reachable(flow: Flow, name: str, board: Board, kind: str) -> None:
                 "make a bitstream with the vendor's tools and a bundle of it, and use `ntorc board install`; or deploy"
                 " with --target virtual",
             )
+        return target.name
