@@ -15,6 +15,7 @@ what is in it.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ _PAGE_BYTES = 4096
 
 def isolate_state(folder: Path) -> None:
     """Let pynq keep its record of the PL in ``folder`` instead of beside its sources."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
     pynq_state.STATE_DIR = str(folder)
 
 
@@ -207,14 +209,15 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._control.program(Path(bitstream.bitfile_name))
         self._design = _design_ranges(self.parser.ip_dict)
         self.post_download(bitstream, parser, self.name)
-        pynq_state.save_global_state(
-            pynq_state.GlobalState(
-                bitfile_name=bitstream.bitfile_name,
-                active_name=self.name,
-                timestamp=bitstream.timestamp,
-                bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
+        with contextlib.suppress(OSError):  # a full disk: the record is for others, the logic is programmed
+            pynq_state.save_global_state(
+                pynq_state.GlobalState(
+                    bitfile_name=bitstream.bitfile_name,
+                    active_name=self.name,
+                    timestamp=bitstream.timestamp,
+                    bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
+                )
             )
-        )
 
     def insert_device_tree(self, abs_dtbo: str) -> None:
         """Note it: a virtual board has no kernel of its own that could take it."""

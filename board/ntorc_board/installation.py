@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
@@ -19,6 +21,7 @@ from ntorc_board.programming import Programmed, SelfTest, program, self_test
 from ntorc_board.slots import Fill, Slots
 
 _RUNNING = "running.json"
+_SPARE_BYTES = 2 << 20
 
 Count = Callable[[str, int, int], None]
 
@@ -78,6 +81,8 @@ class Installation:
         confirmed = self._slots.confirmed()
         if confirmed is None:
             raise ProgrammingError("no design was ever confirmed on this board", "deploy one with `ntorc deploy`")
+        with contextlib.suppress(BoardError):  # a full disk is no reason not to program what is confirmed
+            self._slots.begin_trial(confirmed.current)
         tested = self._program(confirmed.current)
         self._slots.end_trial()
         return self._report(confirmed.current, tested, None)
@@ -108,6 +113,7 @@ class Installation:
     def _try_out(self, entry: Entry, before: Confirmed | None) -> dict[str, Any]:
         """Program and test an entry and confirm it; on any failure go back to what was confirmed."""
         try:
+            self._check_space(entry)
             self._slots.begin_trial(entry)
             tested = self._program(entry)
             self._step("confirming")
@@ -119,6 +125,15 @@ class Installation:
             raise ProgrammingError(f"{message}; {outcome}", getattr(error, "hint", ""), details) from error
         self._slots.end_trial()
         return self._report(entry, tested, before)
+
+    def _check_space(self, entry: Entry) -> None:
+        """Before the logic is touched: pynq on a board keeps a copy of the bitstream and writes its own record."""
+        logic = self._slots.largest_file(entry)
+        free_bytes = shutil.disk_usage(self._desk.root).free
+        if free_bytes < logic + _SPARE_BYTES:
+            raise ProgrammingError(
+                f"the board's disk has {free_bytes} bytes free, too few to program", "free some space on the board"
+            )
 
     def _program(self, entry: Entry) -> SelfTest:
         """Program an entry and test it.
@@ -145,8 +160,9 @@ class Installation:
     def _go_back(self, before: Confirmed | None) -> tuple[str, str | None]:
         """Program what was confirmed before; says what came of it, and the design id that runs now."""
         self.programmed = None
-        try:
+        with contextlib.suppress(OSError, BoardError):  # the next agent does it otherwise
             self._slots.take_back()
+        try:
             if before is None:
                 self._desk.board.unprogram()
                 self._slots.end_trial()
@@ -181,7 +197,8 @@ class Installation:
     def _note(self, entry: Entry) -> None:
         """Leave a note of what is in the logic for the agents after this one; it is only for people."""
         note = {"design_id": entry.design_id, "power_up": self._desk.board.power_up()}
-        replace_file(self._desk.root / _RUNNING, canonical_json(note))
+        with contextlib.suppress(OSError):
+            replace_file(self._desk.root / _RUNNING, canonical_json(note))
 
     def _noted(self) -> str | None:
         try:

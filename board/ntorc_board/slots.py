@@ -9,6 +9,7 @@ new one.  What did not get confirmed is taken back, now or by the next agent.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -82,6 +83,11 @@ class Slots:
             raise RefusedError(f"slot {entry.slot} no longer holds the design {entry.design_id}", _LOST)
         return folder, verified
 
+    def largest_file(self, entry: Entry) -> int:
+        """Bytes of the largest file of an entry's bundle: its logic."""
+        files = (path for path in (self._folder / entry.slot).rglob("*") if path.is_file())
+        return max((path.stat().st_size for path in files), default=0)
+
     def folders(self) -> list[Path]:
         """The slots that hold something; none of it is verified."""
         return [path for path in (self._folder / slot for slot in SLOTS) if path.is_dir()]
@@ -143,6 +149,8 @@ class Slots:
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)
         except OSError as error:
+            with contextlib.suppress(OSError, BoardError):  # the next agent does it otherwise
+                self.take_back()
             raise BoardError(
                 f"cannot store the bundle below {self._folder}: {error.strerror}", "free some space on the board"
             ) from error
@@ -186,8 +194,12 @@ class Slots:
         try:
             replace_file(self._folder / _POINTER, pointer.to_bytes())
         except OSError as error:
-            raise BoardError(f"cannot confirm the design: {error.strerror}", "free some space on the board") from error
-        self._discard(self._folder / f"{_OUTGOING}{entry.slot}")
+            if self.confirmed() != pointer:  # else it failed behind the rename: what the pointer says holds
+                raise BoardError(
+                    f"cannot confirm the design: {error.strerror}", "free some space on the board"
+                ) from error
+        with contextlib.suppress(OSError):  # the next agent does it otherwise
+            self._discard(self._folder / f"{_OUTGOING}{entry.slot}")
         return pointer
 
     def _is_whole(self, entry: Entry) -> bool:

@@ -71,6 +71,25 @@ def test_an_end_during_the_recovery_itself(fault_lab: FaultLab, expected: Expect
         assert seen.status.confirmed == expected.old.manifest.design_id
 
 
+def test_on_a_full_disk_it_goes_back_at_once(fault_lab: FaultLab, expected: Expectation) -> None:
+    """Going back needs no space; the same contact ends with the confirmed design in the chip."""
+    fault_lab.prepare()
+    fault_lab.deploy(expected.new, Fault("agent", "kill", 0))
+    steps = fault_lab.steps("agent")
+    written = [
+        place for place, name in enumerate(steps, start=1)
+        if name in ("open", "opened", "fsync") and place > steps.index("socket.connect")
+    ]  # fmt: skip
+    faults = [fault_lab.at_step("agent", "nospace", place) for place in (*written[::4], written[-1])]
+    for fault in faults:
+        fault_lab.prepare()
+        said = fault_lab.deploy(expected.new, fault)
+        there = fault_lab.design_in_chip()
+        seen = fault_lab.look()
+        assert list(problems_of(seen, expected)) == []
+        assert there == seen.status.confirmed, said  # before the next contact had anything to mend
+
+
 def right(expected: Expectation) -> Seen:
     """A board that still has the old design."""
     old, earlier = expected.old.manifest, expected.earlier.manifest

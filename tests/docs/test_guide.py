@@ -44,6 +44,7 @@ def at_loopback(words: list[str], server: LoopbackServer, root: Path) -> list[st
     return [*words[:3], server.url(root), *words[4:], "--simulated", "--ssh-config", str(server.config)]
 
 
+@pytest.mark.timeout(1800)
 def test_every_command_of_the_pages_works(
     program: Program, tmp_path: Path, require: Callable[[str], Path]
 ) -> None:
