@@ -46,7 +46,7 @@ def test_help_loads_nothing_heavy(program: Program) -> None:
         (("deploy", "--board", "pynq-z2", "--deadline", "-5us"), "duration"),
         (("deploy", "--board", "nexys", "--deadline", "500us"), "pynq-z2"),
         (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--backend", "vhls"), "native"),
-        (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--target", "ssh://x"), "virtual"),
+        (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--target", "usb://x"), "virtual"),
         (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--clock-hz", "900e6"), "MHz"),
         (("deploy", "--board", "pynq-z2"), "deadline"),
         (("deploy", "--bord", "pynq-z2"), "bord"),

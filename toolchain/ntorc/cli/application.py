@@ -15,6 +15,7 @@ from ntorc.cli import (
     deploy,
     doctor,
     front,
+    keys,
     measure,
     report,
     reproduce,
@@ -47,6 +48,7 @@ application.command("characterize")(characterize.characterize)
 application.command("bench")(bench.bench)
 application.add_typer(board.app, name="board")
 application.add_typer(data.app, name="data")
+application.add_typer(keys.app, name="keys")
 
 
 @application.callback(invoke_without_command=True)

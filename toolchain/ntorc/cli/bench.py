@@ -32,7 +32,7 @@ Outcome = tuple[dict[str, Any], str]
 
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; see below.")],
-    count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
+    count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw, or faults at the most.")] = 60,
     only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks, by name.")] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
@@ -49,6 +49,7 @@ def bench(
     ntorc bench harness                the harness's own time in a turn of the loop
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
+    ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
@@ -83,6 +84,17 @@ def _gateware(flow: Flow, asked: Asked) -> Outcome:
         f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs"
         f" and {result['latency_mismatches']} latencies differ from reference and closed form"
     )
+
+
+def _faults(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.faults_bench import deployment_faults
+
+    result = deployment_faults(flow, asked.seed, asked.count)
+    kinds = "; ".join(
+        f"{name}: {one['points']} ({one['old']} end with the old design, {one['new']} with the new one)"
+        for name, one in result["kinds"].items()
+    )
+    return result, f"{result['points']} faults, {result['mismatches']} with a board that is not as it must be. {kinds}"
 
 
 def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
@@ -221,6 +233,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
     "cost": _cost,
     "cost-speed": _cost_speed,
+    "faults": _faults,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,

@@ -192,6 +192,7 @@ def bundle_stage(
     """The signed bundle of a build for a board."""
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
+    from ntorc.bundle.issue import sequence_for
     from ntorc.bundle.keys import signing_key, trusted_keys
 
     key = signing_key()
@@ -208,6 +209,8 @@ def bundle_stage(
         }
     )
 
+    sequence = sequence_for(key.key_id, identity)
+
     def make(work: Path) -> None:
         network.save(work / "network")
         parts = BundleParts(
@@ -221,10 +224,11 @@ def bundle_stage(
             logic=built.folder / built.products.logic,
             vectors=SelfTestVectors(inputs, results, built.plan.hop),
             gap_cycles=gap_cycles,
+            sequence=sequence,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": built.products.tool},
         )
         make_bundle(work / "bundle", parts, key)
 
-    folder = flow.once("bundle", identity, make) / "bundle"
+    folder = flow.once("bundle", digest_of({"content": identity, "sequence": sequence}), make) / "bundle"
     return read_bundle(folder, trusted_keys(), board.name, board.part)

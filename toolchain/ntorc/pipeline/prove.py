@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES
+from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import GateError, MeasurementError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
@@ -22,7 +23,6 @@ from ntorc.pipeline.knowledge import BoardKnowledge
 from ntorc.pipeline.make import Built, windows_of
 from ntorc.pipeline.outputs import write_outputs
 from ntorc.pipeline.recalibrate import Change, learn_board
-from ntorc.pipeline.target import is_virtual_target
 from ntorc.store.base import Observation
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def evaluate(
     from ntorc.measure.parquet import write_parquet
 
     report = observed.report
-    is_virtual = is_virtual_target(target)
+    is_virtual = is_virtual_name(target)
     has_time = report.time_is_simulated or not is_virtual
     asked = judged.Requirement(
         allocation.deadline_s,
@@ -366,7 +366,7 @@ def calibrate(
             else:
                 changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
     learned = learn_board(allocation, measurement, run, known)
-    source = "simulated_cycles" if is_virtual_target(measurement.target) else "board_cycles"
+    source = "simulated_cycles" if is_virtual_name(measurement.target) else "board_cycles"
     observations.append(
         Observation(
             source,
