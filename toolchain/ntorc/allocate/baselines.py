@@ -24,7 +24,7 @@ class Search:
         choice: that choice.
         latency_cycles: its exact latency.
         trials: choices that were tried.
-        seconds: the search took.
+        seconds: of processor time that the search took.
         found_s: until the best one was found.
     """
 
@@ -41,7 +41,7 @@ def random_search(problem: Problem, trials: int = 1_000_000, seed: int = 1, targ
     generator = np.random.default_rng(seed)
     sizes = np.array([len(row) for row in problem.options.layers])
     best, chosen, found_s, done = math.inf, np.zeros(len(sizes), np.int64), 0.0, 0
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     while done < trials and best > target:
         count = min(_BATCH, trials - done)
         choices = (generator.random((count, len(sizes)), np.float32) * sizes).astype(np.int64)
@@ -56,9 +56,9 @@ def random_search(problem: Problem, trials: int = 1_000_000, seed: int = 1, targ
         better = better[problem.options.latency.latencies(choices[better]) <= problem.budget_cycles]
         if len(better):
             index = better[np.argmin(cost[better])]
-            best, chosen, found_s = float(cost[index]), choices[index], time.perf_counter() - started_s
+            best, chosen, found_s = float(cost[index]), choices[index], time.process_time() - started_s
         done += count
-    seconds = time.perf_counter() - started_s
+    seconds = time.process_time() - started_s
     choice = tuple(int(index) for index in chosen)
     return Search(best, choice, problem.options.latency.latency_cycles(choice), done, seconds, found_s)
 
@@ -74,7 +74,7 @@ def anneal(
     """
     draw, paths = random.Random(seed), paths or Paths(problem.options)
     latency = problem.options.latency
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     costs = [row.tolist() for row in problem.costs]
     uses = [
         np.array([*(path.coefficients[layer] for path in paths.all), *(rows[layer] for _, _, rows in problem.limits)]).T
@@ -105,8 +105,8 @@ def anneal(
         choice[layer], used, cost = option, moved, cost + change
         if cost < best - 1e-12 * abs(cost) and latency.latency_cycles(choice) <= problem.budget_cycles:
             cost = sum(row[index] for row, index in zip(costs, choice, strict=True))  # sums of changes drift
-            best, chosen, found_s = cost, list(choice), time.perf_counter() - started_s
+            best, chosen, found_s = cost, list(choice), time.process_time() - started_s
             if best <= target:
                 break
-    seconds = time.perf_counter() - started_s
+    seconds = time.process_time() - started_s
     return Search(best, tuple(chosen), latency.latency_cycles(chosen), done, seconds, found_s)

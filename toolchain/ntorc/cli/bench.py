@@ -40,6 +40,7 @@ def bench(
     """Rerun a benchmark of docs/results.md.
 
     \b
+    ntorc bench allocate               exact allocation against searches on the same tables, in one run
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
     ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
@@ -111,6 +112,13 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
             f" {part['output_mismatches']} outputs and {part['latency_mismatches']} latencies differ"
         )
     return result, "\n".join(lines)
+
+
+def _allocate(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.allocate_bench import allocation_speed, in_words
+
+    result = allocation_speed(flow, asked.data, asked.seed)
+    return result, in_words(result)
 
 
 def _cost(flow: Flow, asked: Asked) -> Outcome:
@@ -195,6 +203,7 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
 
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
+    "allocate": _allocate,
     "calibration": _calibration,
     "cost": _cost,
     "cost-speed": _cost_speed,

@@ -42,6 +42,8 @@ def import_keras_json(path: Path, seed: int = 1) -> FloatNetwork:
             f"{path} is not a model that Keras {keras.__version__} reads: {str(error).splitlines()[0][:200]}",
             "save it with model.to_json(), or give the model's .keras or .h5 file",
         ) from error
+    if not model.built:
+        raise DataError(f"{path} states no input shape", "begin the model with keras.Input((length, channels))")
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         if type(layer).__name__ in _DRAWN:
