@@ -54,6 +54,8 @@ def test_help_loads_nothing_heavy(program: Program) -> None:
         (("allocate", "/nonexistent", "--board", "pynq-z2", "--deadline", "1ms"), "no network"),
         (("report", "20000101-000000-001"), "no run"),
         (("bench", "everything"), "gateware"),
+        (("reproduce", "table9"), "table4"),
+        (("front", "/nonexistent", "--board", "pynq-z2"), "no network"),
     ],
 )
 def test_wrong_usage(program: Program, words: tuple[str, ...], told: str) -> None:

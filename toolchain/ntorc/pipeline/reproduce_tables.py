@@ -135,7 +135,7 @@ def costed(layers: Sequence[HlsLayer], factors: Sequence[int], costs: BatchCosts
     return Costed(tuple(factors), cycles, bound, mean, outside)
 
 
-def _one(item: Published, using: Models) -> tuple[dict[str, Any], Problem, Solution]:
+def reproduced(item: Published, using: Models) -> tuple[dict[str, Any], Problem, Solution]:
     """A network's row, with the paper's problem and its optimum."""
     network = integer_network(item)
     layers = [known for known in map(hls_layer, network.layers) if known is not None]
@@ -191,7 +191,7 @@ def table3(flow: Flow, data: Path | None) -> dict[str, Any]:
     wanted = [item for item in published_networks() if not item.lstm]
     rows = []
     for index, item in enumerate(wanted):
-        rows.append(_one(item, using)[0])
+        rows.append(reproduced(item, using)[0])
         flow.progress.step("networks", index + 1, len(wanted))
     return {"table": "III", **_terms(), "rows": rows}
 
@@ -203,7 +203,7 @@ def table4(flow: Flow, data: Path | None) -> dict[str, Any]:
     for item in published_networks():
         if item.name not in PAPER_SEARCHES:
             continue
-        row, problem, solution = _one(item, using)
+        row, problem, solution = reproduced(item, using)
         flow.progress.message(f"{item.name}: random search of 1,000,000 trials and annealing on the same tables")
         row["paper_searches"] = PAPER_SEARCHES[item.name]
         row["searches"] = _searches(problem, solution)
