@@ -8,15 +8,16 @@ BIN := $(VENV)/bin
 PYTHONS := python3.11 python3.12 python3 python
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 C_FLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -Wall -Wextra -Werror
-LOCK := pip compile --python-version 3.11 --no-emit-index-url --no-emit-find-links --generate-hashes --no-header
+LOCK := pip compile --no-emit-index-url --no-emit-find-links --generate-hashes --no-header
 RUN_STAMP := $(VENV)/.set-up-run
 DEV_STAMP := $(VENV)/.set-up-dev
 TIMING_STAMP := $(VENV)/.set-up-timing
+BOARD_STAMPS := $(VENV)/boards/pynq30/.set-up $(VENV)/boards/pynq31/.set-up
 
 # of the caller's: `make test PYTEST_ARGS="tests/report -x"`
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev setup-timing deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
+.PHONY: help setup setup-dev setup-timing setup-boards deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +29,9 @@ setup-dev: $(DEV_STAMP)
 
 # nextpnr, for `ntorc bench timing` alone
 setup-timing: $(TIMING_STAMP)
+
+# What the boards' images have, for the tests of the agent alone: pynq 3.0 and 3.1
+setup-boards: $(BOARD_STAMPS)
 
 # The right Python is tried, not only looked for: a version manager's shim may lead nowhere.
 $(BIN)/python:
@@ -59,6 +63,21 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 
 $(TIMING_STAMP): requirements/timing.txt $(RUN_STAMP)
 	$(PIP) install --quiet --require-hashes -r requirements/timing.txt
+	@touch $@
+
+# On the images' Python 3.10 where this computer has one, which pyenv may hide; else on our own.
+# pynq is built from source, by the pinned tools and not by what its build would fetch.
+$(VENV)/boards/%/.set-up: requirements/board-%.txt | $(BIN)/python
+	@rm -rf $(@D); \
+	pyenvs=$$(pyenv root 2>/dev/null)/versions; \
+	for python in python3.10 "$$pyenvs"/3.10.*/bin/python3.10 $(BIN)/python; do \
+	  "$$python" -c 'import venv, ensurepip' 2>/dev/null && "$$python" -m venv $(@D) && break; \
+	done; \
+	echo "making $(@D) with $$($(@D)/bin/python --version)"
+	@awk '/^(packaging|setuptools|wheel)==/{p=1} p{print} !/\\$$/{p=0}' $< >$(@D)/build.txt
+	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r $(@D)/build.txt
+	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
+	  --no-build-isolation -r $<
 	@touch $@
 
 deploy: setup
@@ -95,9 +114,12 @@ lock: | $(BIN)/python
 	@uv=$$(command -v uv) || { \
 	  test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; } || exit 1; \
 	  uv=build/uv/bin/uv; }; \
-	$$uv $(LOCK) --quiet requirements/run.in -o requirements/run.txt && \
-	$$uv $(LOCK) --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt && \
-	$$uv $(LOCK) --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt
+	$$uv $(LOCK) --python-version 3.11 --quiet requirements/run.in -o requirements/run.txt && \
+	$$uv $(LOCK) --python-version 3.11 --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt && \
+	$$uv $(LOCK) --python-version 3.11 --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt && \
+	for board in board-pynq30 board-pynq31; do \
+	  $$uv $(LOCK) --python-version 3.10 --quiet requirements/$$board.in -o requirements/$$board.txt || exit 1; \
+	done
 
 clean:
 	rm -rf build dist toolchain/*.egg-info board/*.egg-info *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

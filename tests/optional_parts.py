@@ -30,6 +30,11 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "arm-gcc": (("arm-linux-gnueabihf-gcc",), ("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross")),
 }
 DATA = "recorded data"
+BOARDS = {
+    # a board's Python, as `make setup-boards` makes it
+    "pynq 3.0": "pynq30",
+    "pynq 3.1": "pynq31",
+}
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # where sshd lies, often not on PATH
 
 
@@ -58,6 +63,9 @@ def find(name: str) -> Path | None:
     if name == DATA:
         folder = data_folder()
         return folder if (folder / "dropbear").is_dir() else None
+    if name in BOARDS:
+        program = Path(__file__).resolve().parents[1] / ".venv" / "boards" / BOARDS[name] / "bin" / "python"
+        return program if (program.parents[1] / ".set-up").exists() else None
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
     found = (shutil.which(program, path=path) for program in PROGRAMS[name][0])
     return next((Path(program) for program in found if program), None)
@@ -75,6 +83,9 @@ def _do_without(name: str) -> NoReturn:
     if name == DATA:
         LEFT_OUT.parts[name] = ()
         reason, strict = f"no recorded data in {data_folder()}: point NTORC_DATA at it", ("all",)
+    elif name in BOARDS:
+        LEFT_OUT.parts[name] = ()
+        reason, strict = f"no Python with {name}: make setup-boards", ("all", "packages")
     else:
         LEFT_OUT.parts[name] = PROGRAMS[name][1]
         reason, strict = f"{name} is not installed", ("all", "packages")

@@ -7,18 +7,22 @@ and the memory that `allocate` hands out: a file of the virtual PL, which the lo
 pynq writes ``global_pl_state_.json`` beside its own sources and keeps a pickle there; with several
 virtual boards on one computer these would mix.  `isolate_state` moves the folder that pynq's
 functions look up at every call (``pynq.pl_server.global_state.STATE_DIR``); no pynq class is
-changed.  This device never writes the pickle, and never reads it.  On a real board pynq's own
-record stays where it is: there is one PL, and other programs on the board must see what is in it.
+changed.  This device never writes the pickle, and never reads it.  pynq 3.0 takes its clocks from the
+processor that the process runs on, not from the device's: `stand_for_zynq` tells it which one the board has.
+On a real board pynq's own record stays where it is: there is one PL, and other programs on the board must see
+what is in it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pynq.pl_server.global_state as pynq_state
+import pynq.ps as pynq_ps
 from pynq.buffer import PynqBuffer
 from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
@@ -26,10 +30,11 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from ntorc_board.errors import BoardError, BusError
 from ntorc_board.manifest import HARDWARE
+from ntorc_board.parts import PSS_IDCODE, SLCR_BASE, SLCR_SPAN, idcode_of
 from ntorc_board.virtual_pl import Control, Registers, VirtualAddress
 
 _GP0 = range(0x4000_0000, 0x8000_0000)
-_SLCR = range(0xF800_0000, 0xF800_1000)
+_SLCR = range(SLCR_BASE, SLCR_BASE + SLCR_SPAN)
 _FPGA0_CLK_CTRL = 0x170
 _CRYSTAL_HZ = 50_000_000
 _SLCR_RESET = {
@@ -48,16 +53,23 @@ _PAGE_BYTES = 4096
 
 def isolate_state(folder: Path) -> None:
     """Let pynq keep its record of the PL in ``folder`` instead of beside its sources."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
     pynq_state.STATE_DIR = str(folder)
 
 
-class ClockRegisters:
-    """The SLCR's clock registers; a change of FCLK0's dividers reaches the virtual PL."""
+def stand_for_zynq() -> None:
+    """Let pynq 3.0 find a Zynq-7000's clocks, as on the board; later versions ask the device."""
+    if not hasattr(pynq_ps.Clocks, "device"):
+        pynq_ps.CPU_ARCH = pynq_ps.ZYNQ_ARCH
 
-    def __init__(self, control: Control) -> None:
+
+class ClockRegisters:
+    """The SLCR's clock registers and the chip's identity; a change of FCLK0's dividers reaches the virtual PL."""
+
+    def __init__(self, control: Control, part: str) -> None:
         self._control = control
-        self._words = dict(_SLCR_RESET)
+        self._words = {**_SLCR_RESET, PSS_IDCODE: idcode_of(part)}
         self._apply(self._words[_FPGA0_CLK_CTRL])
 
     def read(self, offset: int) -> int:
@@ -150,8 +162,8 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
     def _probe_(cls) -> list[VirtualDevice]:
         return cls._opened
 
-    def __init__(self, address: VirtualAddress, name: str) -> None:
-        """Reach a running virtual PL.
+    def __init__(self, address: VirtualAddress, name: str, part: str = "xc7z020clg400-1") -> None:
+        """Reach a running virtual PL; ``part`` is the chip that it stands for.
 
         Raises:
             BoardError: it does not answer.
@@ -163,8 +175,9 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.default_memory = VirtualMemory(self, address.memory.with_name(f"{address.memory.name}.ram"))
         self._control = Control(address.control)
         self._registers = Registers(address.library, f"sim:{address.memory}")
-        self._slcr = ClockRegisters(self._control)
+        self._slcr = ClockRegisters(self._control, part)
         self._design: list[range] = []
+        self.device_trees: list[str] = []
         VirtualDevice._opened.append(self)
 
     def close(self) -> None:
@@ -196,14 +209,24 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._control.program(Path(bitstream.bitfile_name))
         self._design = _design_ranges(self.parser.ip_dict)
         self.post_download(bitstream, parser, self.name)
-        pynq_state.save_global_state(
-            pynq_state.GlobalState(
-                bitfile_name=bitstream.bitfile_name,
-                active_name=self.name,
-                timestamp=bitstream.timestamp,
-                bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
+        with contextlib.suppress(OSError):  # a full disk: the record is for others, the logic is programmed
+            pynq_state.save_global_state(
+                pynq_state.GlobalState(
+                    bitfile_name=bitstream.bitfile_name,
+                    active_name=self.name,
+                    timestamp=bitstream.timestamp,
+                    bitfile_hash=pynq_state.bitstream_hash(bitstream.bitfile_name),
+                )
             )
-        )
+
+    def insert_device_tree(self, abs_dtbo: str) -> None:
+        """Note it: a virtual board has no kernel of its own that could take it."""
+        self.device_trees.append(abs_dtbo)
+
+    def remove_device_tree(self, abs_dtbo: str) -> None:
+        """Forget it."""
+        if abs_dtbo in self.device_trees:
+            self.device_trees.remove(abs_dtbo)
 
     def flush(self, bo: Any, offset: int, address: int, size: int) -> None:
         """Nothing: this memory is coherent."""

@@ -37,3 +37,26 @@ class HarnessError(BoardError):
 
 class RequestError(BoardError):
     """A request to the agent is not one that it knows, or has fields of the wrong kind."""
+
+
+class BusyError(BoardError):
+    """Another agent is using the board."""
+
+
+class LeaseError(BoardError):
+    """The board is leased to somebody else."""
+
+
+# What a defect in the agent or in pynq would raise: answered as a failure, so that one bad request
+# does not end the agent; the traceback's last words are in the answer.
+DEFECTS = (
+    OSError,
+    ImportError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)

@@ -19,18 +19,21 @@ from typing import Any
 from ntorc_board.errors import RefusedError
 from ntorc_board.signature import verify
 
-FORMAT = "ntorc-bundle-1"
+FORMAT = "ntorc-bundle-2"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 HARDWARE = "design.hwh"
 REGISTERS = "registers.json"
 VECTORS = "vectors.npz"
+DEVICE_TREE = "design.dtbo"
+"""A device-tree overlay that goes with the logic; in a bundle only where it is needed."""
 LOGIC = {"virtual": "logic.so", "bitstream": "design.bit"}
 """The file that is programmed, by the kind of bundle."""
 
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_FILES = 4096
 _MAX_GAP_CYCLES = 10**9
+_MAX_SEQUENCE = 2**53
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _HINT = "make the bundle again with `ntorc build`; never copy files into it"
 
@@ -49,6 +52,7 @@ class Manifest:
         window: samples in the first estimate's window.
         hop: samples between estimates.
         gap_cycles: that must pass between a frame's samples, for a design that works on each as it comes; else 0.
+        sequence: grows with every bundle that a key signs; a board takes no older one than it has had.
         files: SHA-256 (hex) of every file but the manifest and its signature, by path.
         versions: versions of the tools that made it, by name.
         format: the layout of the bundle.
@@ -63,6 +67,7 @@ class Manifest:
     window: int
     hop: int
     gap_cycles: int
+    sequence: int
     files: dict[str, str]
     versions: dict[str, str]
     format: str = FORMAT
@@ -122,8 +127,25 @@ def verify_bundle(
     Raises:
         RefusedError: anything is not as signed; nothing of the bundle should be used.
     """
-    content = _read_small(folder / MANIFEST)
-    key_id = _check_signature(content, _read_small(folder / SIGNATURE), trusted)
+    verified = verify_manifest(_read_small(folder / MANIFEST), _read_small(folder / SIGNATURE), trusted, board, part)
+    _check_files(folder, verified.manifest)
+    return verified
+
+
+def verify_manifest(
+    content: bytes, signature: bytes, trusted: Mapping[str, bytes], board: str | None = None, part: str | None = None
+) -> Verified:
+    """Check a manifest alone, before the files that it lists are there.
+
+    Args:
+        content: the bytes of ``manifest.json``.
+        signature: the bytes of ``manifest.sig``.
+        trusted, board, part: as for `verify_bundle`.
+
+    Raises:
+        RefusedError: it is not as signed, not by a trusted key, or for another board or part.
+    """
+    key_id = _check_signature(content, signature, trusted)
     manifest = _parse(content)
     if board is not None and manifest.board != board:
         raise RefusedError(
@@ -131,7 +153,6 @@ def verify_bundle(
         )
     if part is not None and manifest.part != part:
         raise RefusedError(f"this bundle is for the part {manifest.part}, and this is {part}", f"build it for {part}")
-    _check_files(folder, manifest)
     return Verified(manifest, key_id, hashlib.sha256(content).hexdigest())
 
 
@@ -206,6 +227,8 @@ def _parse(content: bytes) -> Manifest:
         raise RefusedError("clock_hz, window and hop must be positive", _HINT)
     if not 0 <= manifest.gap_cycles <= _MAX_GAP_CYCLES:
         raise RefusedError(f"gap_cycles must be from 0 to {_MAX_GAP_CYCLES}", _HINT)
+    if not 1 <= manifest.sequence <= _MAX_SEQUENCE:
+        raise RefusedError(f"sequence must be from 1 to {_MAX_SEQUENCE}", _HINT)
     if len(manifest.files) > _MAX_FILES:
         raise RefusedError(f"the bundle lists more than {_MAX_FILES} files", _HINT)
     for name, digest in manifest.files.items():
@@ -232,6 +255,7 @@ def _typed(fields: dict[str, Any]) -> Manifest:
         "window": int,
         "hop": int,
         "gap_cycles": int,
+        "sequence": int,
         "files": dict,
         "versions": dict,
         "format": str,

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ntorc_board.errors import BusError, ProgrammingError
-from ntorc_board.manifest import LOGIC, REGISTERS, VECTORS, Manifest
+from ntorc_board.manifest import DEVICE_TREE, LOGIC, REGISTERS, VECTORS, Manifest
+from ntorc_board.parts import PSS_IDCODE, SLCR_BASE, SLCR_SPAN, device_of, device_with
 from ntorc_board.registers import load_registers
 
 MAGIC = 0x4E544F52
@@ -30,7 +31,7 @@ _SOFT_RESET = 1  # in CONTROL
 _BUSY, _FILLED = 1, 4  # in STATUS
 _CLOCK_TOLERANCE = 1e-6
 # what pynq raises for a hardware description or a bitstream that it cannot use
-_PYNQ_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
+_PYNQ_ERRORS = (OSError, ImportError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, SyntaxError)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how many, of how many."""
@@ -96,15 +97,17 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
         device: the pynq Device.
 
     Raises:
-        ProgrammingError: pynq refuses it, the clock is not as set, or another design answers.
+        ProgrammingError: the chip is another one, pynq refuses it, the clock is not as set, or another design answers.
         BusError: the logic does not answer.
     """
     import pynq
 
     offsets = {register.name: register.offset for register in load_registers(folder / REGISTERS)}
     logic = folder / LOGIC[manifest.kind]
+    _check_chip(manifest, device)
+    device_tree = str(folder / DEVICE_TREE) if DEVICE_TREE in manifest.files else None
     try:
-        overlay = pynq.Overlay(str(logic), device=device)
+        overlay = pynq.Overlay(str(logic), dtbo=device_tree, device=device)
         core = getattr(overlay, SHELL_INSTANCE)
         clock_set_hz = float(overlay.clock_dict[0]["frequency"]) * 1e6
         clock_read_back_hz = float(pynq.Clocks.fclk0_mhz) * 1e6
@@ -116,6 +119,24 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
     return Programmed(
         manifest, shell, int(core.mmio.base_addr), int(core.mmio.length), clock_set_hz, clock_read_back_hz
     )
+
+
+def _check_chip(manifest: Manifest, device: Any) -> None:
+    """Nothing is programmed into another chip than the bundle's, whatever the board was set up as."""
+    from pynq import MMIO
+
+    wanted = device_of(manifest.part)
+    if wanted is None:
+        return
+    try:
+        found = device_with(int(MMIO(SLCR_BASE, SLCR_SPAN, device=device).read(PSS_IDCODE)))
+    except _PYNQ_ERRORS as error:
+        raise ProgrammingError(f"the chip's identity cannot be read: {error}", "see the agent's log") from error
+    if found != wanted:
+        raise ProgrammingError(
+            f"the chip is a {found}, and the bundle is for {manifest.part}",
+            "this board was set up as another kind than it is: remove board.json in its folder and add it again",
+        )
 
 
 def _check_clock(manifest: Manifest, set_hz: float, read_back_hz: float) -> None:

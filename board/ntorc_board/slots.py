@@ -1,75 +1,61 @@
 """Two places for bundles, A and B, and a pointer to the one that is confirmed.
 
-A new bundle is copied under a temporary name, brought to the disk, verified there and renamed
-into the slot that is not confirmed.  Only after it has been programmed and tested is the pointer
-switched, by one atomic rename.  The confirmed bundle is never written to, so that after a kill or
-a loss of power at any moment the pointer names a whole bundle: the old one or the new one.
+A new bundle is brought under a temporary name, to the disk, verified there and renamed into the
+slot that is not confirmed; what was there steps aside.  Only after it has been programmed and tested
+is the pointer switched, by one atomic rename.  The confirmed bundle is never written to, so that
+after a kill or a loss of power at any moment the pointer names a whole bundle: the old one or the
+new one.  What did not get confirmed is taken back, now or by the next agent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import json
 import os
-import re
 import shutil
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ntorc_board.errors import BoardError, RefusedError
-from ntorc_board.manifest import Verified, canonical_json
+from ntorc_board.errors import BoardError, BusyError, RefusedError
+from ntorc_board.files import replace_file, sync, sync_tree
+from ntorc_board.manifest import Verified
+from ntorc_board.pointer import SLOTS, Confirmed, Entry, Event, read_pointer
 
-SLOTS = ("a", "b")
 _INCOMING = ".incoming"
-_OUTGOING = ".outgoing"
+_OUTGOING = ".outgoing."
+_DISCARDED = ".discarded"
 _POINTER = "confirmed"
+_TRYING = "trying"
 _LOST = "install the bundle again with `ntorc deploy`"
 
 Check = Callable[[Path], Verified]
 """Verifies a bundle's folder; raises RefusedError."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A bundle that was confirmed: its slot, its design id and the digest of its manifest."""
-
-    slot: str
-    design_id: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """The pointer: what is confirmed now, and what was before it."""
-
-    current: Entry
-    previous: Entry | None
+Fill = Callable[[Path], None]
+"""Makes a folder and brings a bundle's files into it."""
 
 
 class Slots:
     """The slots below one folder, used by one agent at a time.
 
-    Layout: ``slots/a``, ``slots/b`` (bundles), ``slots/confirmed`` (JSON), ``agent.lock``.
+    Layout: ``slots/a``, ``slots/b`` (bundles), ``slots/confirmed`` (JSON), ``slots/trying`` (while a
+    design is in the logic that is not confirmed), ``agent.lock``.
     """
 
-    def __init__(self, root: Path, check: Check) -> None:
-        """Open the slots, alone; leftovers of a killed installation are removed.
+    def __init__(self, root: Path, check: Check, owner: str = "") -> None:
+        """Open the slots, alone; leftovers of a killed installation are taken back.
 
         Raises:
-            BoardError: another agent has them, or the folder cannot be written.
+            BusyError: another agent has them.
+            BoardError: the folder cannot be written.
         """
         self._check = check
         self._folder = root / "slots"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(root / "agent.lock")
-            for leftover in (self._folder / _INCOMING, self._folder / _OUTGOING):
-                if leftover.exists():
-                    shutil.rmtree(leftover)
-            for leftover in self._folder.glob(f".{_POINTER}.*"):
-                leftover.unlink()
+            self._lock = _lock(root / "agent.lock", owner)
+            self._clean()
         except OSError as error:
             raise BoardError(f"cannot use {self._folder}: {error}", "check the folder's permissions") from error
 
@@ -83,16 +69,7 @@ class Slots:
         Raises:
             BoardError: the pointer is damaged.
         """
-        try:
-            text = (self._folder / _POINTER).read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            fields = json.loads(text)
-            current, previous = fields["current"], fields["previous"]
-            return Confirmed(_entry(current), None if previous is None else _entry(previous))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BoardError(f"{self._folder / _POINTER} is damaged", f"remove that file, then {_LOST}") from error
+        return read_pointer(self._folder / _POINTER)
 
     def bundle(self, entry: Entry) -> tuple[Path, Verified]:
         """The verified bundle of an entry.
@@ -106,79 +83,183 @@ class Slots:
             raise RefusedError(f"slot {entry.slot} no longer holds the design {entry.design_id}", _LOST)
         return folder, verified
 
-    def place(self, source: Path) -> tuple[Path, Entry]:
-        """Copy a bundle into the slot that is not confirmed; returns its folder and what to confirm.
+    def largest_file(self, entry: Entry) -> int:
+        """Bytes of the largest file of an entry's bundle: its logic."""
+        files = (path for path in (self._folder / entry.slot).rglob("*") if path.is_file())
+        return max((path.stat().st_size for path in files), default=0)
+
+    def folders(self) -> list[Path]:
+        """The slots that hold something; none of it is verified."""
+        return [path for path in (self._folder / slot for slot in SLOTS) if path.is_dir()]
+
+    def refuse_replay(self, verified: Verified) -> None:
+        """Refuse a bundle that is older than one of the same key that was confirmed here.
+
+        Raises:
+            RefusedError: it is older, or another one with the same number.
+        """
+        now = self.confirmed()
+        if now is None or verified.digest == now.current.digest:
+            return
+        newest = now.newest.get(verified.key_id)
+        sequence = verified.manifest.sequence
+        if newest is None or sequence > newest.sequence or verified.digest == newest.digest:
+            return
+        raise RefusedError(
+            f"this bundle was replayed: its number is {sequence}, and {newest.sequence} of the key"
+            f" {verified.key_id} was confirmed here already",
+            "deploy it anew with `ntorc deploy`, or go back with `ntorc board rollback`",
+        )
+
+    def place(self, source: Path | Fill, digest: str = "") -> tuple[Path, Entry]:
+        """Bring a bundle into the slot that is not confirmed; returns its folder and what to confirm.
+
+        What is confirmed already and whole stays where it is.
+
+        Args:
+            source: the bundle's folder, or what brings its files.
+            digest: of the manifest of what is brought; where a folder is given its own.
 
         Raises:
             RefusedError: the bundle is not to be used; the slots are as before.
-            BoardError: the disk is full or cannot be written.
+            BoardError: the disk is full or cannot be written; the slots are as before.
         """
         now = self.confirmed()
         slot = SLOTS[0] if now is None or now.current.slot == SLOTS[1] else SLOTS[1]
         incoming, target = self._folder / _INCOMING, self._folder / slot
-        self._check(source)
+        if isinstance(source, Path):
+            checked = self._check(source)
+            self.refuse_replay(checked)
+            digest = checked.digest
+        if now is not None and now.current.digest == digest and self._is_whole(now.current):
+            return self._folder / now.current.slot, now.current
         try:
             try:
-                _copy(source, incoming)
+                if isinstance(source, Path):
+                    _copy(source, incoming)
+                else:
+                    source(incoming)
+                sync_tree(incoming)
                 # the copy is what will be used, so the copy is what must be right
                 verified = self._check(incoming)
-                if target.exists():
-                    os.rename(target, self._folder / _OUTGOING)
+                self.refuse_replay(verified)
+                self._step_aside(slot)
                 os.rename(incoming, target)
-                _sync(self._folder)
+                sync(self._folder)
             finally:
-                for leftover in (incoming, self._folder / _OUTGOING):
-                    shutil.rmtree(leftover, ignore_errors=True)
+                shutil.rmtree(incoming, ignore_errors=True)
         except OSError as error:
+            with contextlib.suppress(OSError, BoardError):  # the next agent does it otherwise
+                self.take_back()
             raise BoardError(
-                f"cannot store the bundle below {self._folder}: {error.strerror}",
-                "free some space on the board",
+                f"cannot store the bundle below {self._folder}: {error.strerror}", "free some space on the board"
             ) from error
-        return target, Entry(slot, verified.manifest.design_id, verified.digest)
+        manifest = verified.manifest
+        return target, Entry(slot, manifest.design_id, verified.digest, manifest.sequence, verified.key_id)
 
-    def confirm(self, entry: Entry) -> Confirmed:
-        """Switch the pointer to ``entry``; the last step of an installation."""
-        now = self.confirmed()
-        previous = now.current if now is not None and now.current.slot != entry.slot else None
-        pointer = Confirmed(entry, previous)
-        temporary = self._folder / f".{_POINTER}.{os.getpid()}"
+    def is_unsure(self) -> bool:
+        """Whether an earlier agent ended while a design that is not confirmed was in the logic."""
+        return (self._folder / _TRYING).exists()
+
+    def begin_trial(self, entry: Entry) -> None:
+        """Note that what is in the logic from now on is not what is confirmed."""
         try:
-            with temporary.open("wb") as stream:
-                stream.write(canonical_json(asdict(pointer)))
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self._folder / _POINTER)
-            _sync(self._folder)
+            replace_file(self._folder / _TRYING, entry.digest.encode() + b"\n")
         except OSError as error:
-            raise BoardError(f"cannot confirm the design: {error.strerror}", "free some space on the board") from error
+            raise BoardError(f"cannot begin: {error.strerror}", "free some space on the board") from error
+
+    def end_trial(self) -> None:
+        """Note that the confirmed design, or none where none is, is in the logic again."""
+        (self._folder / _TRYING).unlink(missing_ok=True)
+
+    def take_back(self) -> None:
+        """Bring back what stepped aside for a bundle that was not confirmed."""
+        now = self.confirmed()
+        for slot in SLOTS:
+            outgoing = self._folder / f"{_OUTGOING}{slot}"
+            if outgoing.exists() and (now is None or now.current.slot != slot):
+                self._discard(self._folder / slot)
+                os.rename(outgoing, self._folder / slot)
+                sync(self._folder)
+
+    def confirm(self, entry: Entry, owner: str = "") -> Confirmed:
+        """Switch the pointer to ``entry``; the last step of an installation.
+
+        Raises:
+            BoardError: it cannot be written; what was confirmed still is.
+        """
+        now = self.confirmed()
+        event = Event(entry.design_id, entry.digest, entry.sequence, owner, int(time.time()))
+        pointer = Confirmed.first(entry, event) if now is None else now.switched(entry, event)
+        try:
+            replace_file(self._folder / _POINTER, pointer.to_bytes())
+        except OSError as error:
+            if self.confirmed() != pointer:  # else it failed behind the rename: what the pointer says holds
+                raise BoardError(
+                    f"cannot confirm the design: {error.strerror}", "free some space on the board"
+                ) from error
+        with contextlib.suppress(OSError):  # the next agent does it otherwise
+            self._discard(self._folder / f"{_OUTGOING}{entry.slot}")
         return pointer
 
+    def _is_whole(self, entry: Entry) -> bool:
+        try:
+            self.bundle(entry)
+        except BoardError:
+            return False
+        return True
 
-def _entry(fields: object) -> Entry:
-    if not isinstance(fields, dict) or set(fields) != {"slot", "design_id", "digest"}:
-        raise ValueError("not an entry")
-    patterns = {"slot": "[ab]", "design_id": "[0-9a-f]{16}", "digest": "[0-9a-f]{64}"}
-    for name, pattern in patterns.items():
-        if not isinstance(fields[name], str) or not re.fullmatch(pattern, fields[name]):
-            raise ValueError(f"not a {name}")
-    return Entry(**fields)
+    def _step_aside(self, slot: str) -> None:
+        target, outgoing = self._folder / slot, self._folder / f"{_OUTGOING}{slot}"
+        if outgoing.exists():  # an earlier trial's, in this agent: that one is what can be gone back to
+            self._discard(target)
+        elif target.exists():
+            os.rename(target, outgoing)
+
+    def _discard(self, folder: Path) -> None:
+        """Remove a folder such that it is whole or not there at its place."""
+        discarded = self._folder / _DISCARDED
+        shutil.rmtree(discarded, ignore_errors=True)
+        if folder.exists():
+            os.rename(folder, discarded)
+            shutil.rmtree(discarded, ignore_errors=True)
+
+    def _clean(self) -> None:
+        """Take back what an agent that was killed left."""
+        for leftover in (self._folder / _INCOMING, self._folder / _DISCARDED):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        for stray in self._folder.glob(".new.*"):
+            stray.unlink()
+        try:
+            now = self.confirmed()
+        except BoardError:
+            return  # said when it is asked for; nothing is removed on the word of a damaged file
+        if now is not None:
+            self._discard(self._folder / f"{_OUTGOING}{now.current.slot}")
+        self.take_back()
 
 
-def _lock(path: Path) -> TextIO:
-    stream = path.open("w")
+def _lock(path: Path, owner: str) -> TextIO:
+    stream = path.open("a+")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        stream.seek(0)
+        user = stream.read(200).strip()
         stream.close()
-        raise BoardError(
-            f"another agent is using {path.parent}",
+        raise BusyError(
+            f"another agent is using {path.parent}" + (f", for {user}" if user else ""),
             "wait until it has ended; a board is used by one at a time",
         ) from error
+    stream.truncate(0)
+    stream.write(f"{owner}\n")
+    stream.flush()
     return stream
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy the regular files below ``source``, all brought to the disk, folders too."""
+    """Copy the regular files below ``source``."""
     target.mkdir()
     for entry in sorted(source.iterdir()):
         if entry.is_dir() and not entry.is_symlink():
@@ -186,15 +267,3 @@ def _copy(source: Path, target: Path) -> None:
         else:
             # a link would be copied as its target's bytes; the source was verified to have none
             shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
-            _sync(target / entry.name)
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    if path.is_symlink():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

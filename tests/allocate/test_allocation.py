@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
+from drawn import native_problem, size
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ntorc.allocate.allocation import Requirement, allocate
-from ntorc.allocate.problem import Problem
+from ntorc.allocate.allocation import allocate
+from ntorc.allocate.requirement import Requirement
 from ntorc.allocate.solver import brute_force, smallest_area, smallest_latency
-from ntorc.backends.base import Resources
 from ntorc.backends.native.backend import NativeBackend
-from ntorc.backends.native.draw import draw_network
 from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import DataError, InfeasibleError
@@ -23,37 +20,11 @@ from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 
-DEVICE = Resources(53200, 106400, 220, 280)
-
-
-class DrawnCost:
-    """Costs drawn from the subject and directive: no structure that would help the solver."""
-
-    def predict(
-        self, subject: str, features: Callable[[str], Mapping[str, float]], directive: str
-    ) -> tuple[Resources, Resources, str]:
-        draw = random.Random(subject + directive)
-        mean = Resources(draw.randint(50, 2000), draw.randint(50, 2000), draw.randint(0, 9), draw.randint(0, 9))
-        return mean, Resources(mean.lut * 1.2, mean.ff * 1.1, mean.dsp, mean.bram18), "model"
-
-
-def problem(seed: int, scale: float, budget: int) -> Problem:
-    options = NativeBackend().options(draw_network(seed), DrawnCost(), 16)
-    capacity = Resources(*(getattr(DEVICE, name) * scale for name in ("lut", "ff", "dsp", "bram18")))
-    return Problem(options, capacity, budget)
-
-
-def size(candidate: Problem) -> int:
-    count = 1
-    for row in candidate.options.layers:
-        count *= len(row)
-    return count
-
 
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(0.02, 1.0), st.floats(0.9, 6.0))
 def test_optimum_equals_brute_force(seed: int, scale: float, slack: float) -> None:
-    loose = problem(seed, scale, 10**9)
+    loose = native_problem(seed, scale, 10**9)
     if size(loose) > 1500:
         return
     fastest = smallest_latency(loose)
@@ -74,7 +45,7 @@ def test_optimum_equals_brute_force(seed: int, scale: float, slack: float) -> No
 @example(84967, 0.07421875)  # infeasible, and called optimal by CBC's preprocessing
 @given(st.integers(0, 10**6), st.floats(0.05, 1.0))
 def test_smallest_latency_equals_brute_force(seed: int, scale: float) -> None:
-    loose = problem(seed, scale, 10**9)
+    loose = native_problem(seed, scale, 10**9)
     if size(loose) > 600:
         return
     found = smallest_latency(loose)
@@ -88,7 +59,7 @@ def test_smallest_latency_equals_brute_force(seed: int, scale: float) -> None:
 @settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_a_longer_deadline_never_costs_more(seed: int) -> None:
-    loose = problem(seed, 1.0, 10**9)
+    loose = native_problem(seed, 1.0, 10**9)
     fastest = smallest_latency(loose)
     if fastest is None:
         return

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from virtual_lab import ROOT
+from virtual_lab import ROOT, bundle_of
 
 from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
+from ntorc.bundle.keys import SigningKey
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board import __version__
@@ -129,6 +130,16 @@ def test_stdout_has_nothing_but_lines_even_when_pynq_is_loaded(agent: Agent, fir
     assert answer["result"]["pynq_version"] == metadata.version("pynq")
 
 
+def test_a_device_tree_overlay_goes_with_its_logic(
+    agent: Agent, workshop: Path, signer: SigningKey, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree.dtbo"
+    tree.write_bytes(b"\xd0\x0d\xfe\xed")
+    bundle = bundle_of(workshop / "tree", signer, "00000000b0a4d020", device_tree=tree)
+    assert "design.dtbo" in bundle.manifest.files
+    assert agent.ask({"id": 1, "op": "install", "folder": str(bundle.folder)})["ok"] is True
+
+
 def test_a_second_agent_on_the_same_slots_says_why_it_cannot_start(
     agent: Agent, words: list[str], tmp_path: Path
 ) -> None:
@@ -163,7 +174,9 @@ def test_sigterm_ends_it(agent: Agent) -> None:
     assert agent.process.wait(timeout=WAIT_S) == 128 + signal.SIGTERM
 
 
-def test_killed_while_it_installs(words: list[str], tmp_path: Path, first: Bundle, second: Bundle) -> None:
+def test_killed_while_it_installs(
+    words: list[str], tmp_path: Path, first: Bundle, workshop: Path, signer: SigningKey
+) -> None:
     """Whatever it was doing, the next agent finds a confirmed design, whole, and programs it."""
     arguments = ["--root", str(tmp_path / "root"), *words]
     source = random.Random(3)
@@ -171,10 +184,12 @@ def test_killed_while_it_installs(words: list[str], tmp_path: Path, first: Bundl
     before.read()
     assert before.ask({"id": 1, "op": "install", "folder": str(first.folder)})["ok"] is True
     before.end()
+    made = [first]
     for turn in range(6):
         victim = Agent(arguments)
         victim.read()
-        wanted = (second, first)[turn % 2]
+        wanted = bundle_of(workshop / f"turn{turn}", signer, f"00000000b0a4d01{turn}")
+        made.append(wanted)
         victim.write(json.dumps({"id": 1, "op": "install", "folder": str(wanted.folder)}).encode())
         time.sleep(source.uniform(0.0, 0.4))
         victim.end()
@@ -182,7 +197,7 @@ def test_killed_while_it_installs(words: list[str], tmp_path: Path, first: Bundl
     after.read()
     status = after.ask({"id": 1, "op": "status"})["result"]
     assert status["intact"] is True
-    assert status["confirmed"]["design_id"] in (first.manifest.design_id, second.manifest.design_id)
+    assert status["confirmed"]["design_id"] in [one.manifest.design_id for one in made]
     answer = after.ask({"id": 2, "op": "restore"})
     assert answer["ok"] is True
     assert answer["result"]["design_id"] == status["confirmed"]["design_id"]
@@ -191,14 +206,14 @@ def test_killed_while_it_installs(words: list[str], tmp_path: Path, first: Bundl
 
 def test_wrong_arguments() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "ntorc_board", "--root", "x"],
+        [sys.executable, "-m", "ntorc_board", "--root", "x", "--board", "pynq-z2"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "board")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert "--board" in done.stderr
+    assert "--part" in done.stderr
 
 
 def test_a_computer_without_logic_is_no_board(tmp_path: Path, trusted: Path, first: Bundle) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from virtual_lab import bundle_of
 
 from ntorc.bundle.bundle import Bundle
+from ntorc.bundle.keys import SigningKey
 from ntorc_board.errors import BoardError, RefusedError
 from ntorc_board.manifest import Verified, load_trusted, verify_bundle
 from ntorc_board.slots import Slots
@@ -85,12 +87,37 @@ def test_an_altered_slot_is_not_used(slots: Slots, first: Bundle, tmp_path: Path
         slots.bundle(slots.confirmed().current)
 
 
-def test_the_earlier_design_is_gone_once_its_slot_was_used(slots: Slots, first: Bundle, second: Bundle) -> None:
+def test_the_earlier_design_steps_aside_until_the_next_is_confirmed(
+    slots: Slots, first: Bundle, second: Bundle, tmp_path: Path, signer: SigningKey
+) -> None:
     install(slots, first)
     install(slots, second)
-    slots.place(second.folder)  # into slot a, over the first
+    third = bundle_of(tmp_path, signer, "00000000b0a4d003")
+    slots.place(third.folder)  # into slot a, instead of the first
     with pytest.raises(RefusedError, match="no longer holds"):
         slots.bundle(slots.confirmed().previous)
+    slots.take_back()  # it did not work
+    assert slots.bundle(slots.confirmed().previous)[1].digest == first.digest
+    install(slots, third)
+    assert slots.confirmed().previous.design_id == second.manifest.design_id
+
+
+def test_an_older_bundle_is_refused_and_a_rollback_is_not(
+    slots: Slots, first: Bundle, second: Bundle, tmp_path: Path, signer: SigningKey
+) -> None:
+    install(slots, first)
+    install(slots, second)
+    with pytest.raises(RefusedError, match="was replayed"):
+        slots.place(first.folder)
+    twin = bundle_of(tmp_path, signer, "00000000b0a4d00f", sequence=second.manifest.sequence)
+    with pytest.raises(RefusedError, match="was replayed"):  # another one with the same number
+        slots.place(twin.folder)
+    install(slots, second)  # what is confirmed may come again
+    slots.confirm(slots.confirmed().previous)  # the explicit way back
+    assert slots.confirmed().current.design_id == first.manifest.design_id
+    assert slots.confirmed().newest[signer.key_id].sequence == second.manifest.sequence
+    install(slots, second)  # the newest of its key may come again after a rollback
+    assert [event.design_id[-1] for event in slots.confirmed().history] == ["1", "2", "2", "1", "2"]
 
 
 def test_one_agent_at_a_time(slots: Slots, tmp_path: Path, check: Callable[[Path], Verified]) -> None:

@@ -177,10 +177,12 @@ def test_names_that_could_leave_the_folder_are_refused_even_when_signed(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda fields: fields.update(format="ntorc-bundle-2"),
+        lambda fields: fields.update(format="ntorc-bundle-1"),
         lambda fields: fields.pop("hop"),
         lambda fields: fields.update(more=1),
         lambda fields: fields.update(clock_hz=True),
+        lambda fields: fields.update(sequence=0),
+        lambda fields: fields.update(sequence=-1),
         lambda fields: fields.update(clock_hz=1e8),
         lambda fields: fields.update(clock_hz=0),
         lambda fields: fields.update(window=-1),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ntorc.bundle.keys import distrust, keys_folder, signing_key, trust, trusted_folder, trusted_keys
+from ntorc.bundle.keys import keys_folder, revoke, signing_key, trust, trusted_folder, trusted_keys
 from ntorc.errors import BundleError, UsageError
 
 
@@ -70,16 +70,16 @@ def test_another_kind_of_key_is_an_error(tmp_path: Path) -> None:
         signing_key(tmp_path)
 
 
-def test_trust_and_distrust(tmp_path: Path) -> None:
+def test_trust_and_revoke(tmp_path: Path) -> None:
     other = signing_key(tmp_path / "other")
     own = signing_key(tmp_path / "own")
     key_id = trust(other.public.hex().upper() + "\n", tmp_path / "own")
     assert key_id == other.key_id
     assert trusted_keys(tmp_path / "own") == {own.key_id: own.public, other.key_id: other.public}
-    distrust(key_id, tmp_path / "own")
+    revoke(key_id, tmp_path / "own")
     assert trusted_keys(tmp_path / "own") == {own.key_id: own.public}
     with pytest.raises(UsageError, match="no key"):
-        distrust(key_id, tmp_path / "own")
+        revoke(key_id, tmp_path / "own")
 
 
 @pytest.mark.parametrize("text", ["", "00", "zz" * 32, "00" * 33, "../../etc/passwd"])

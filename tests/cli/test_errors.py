@@ -46,7 +46,7 @@ def test_help_loads_nothing_heavy(program: Program) -> None:
         (("deploy", "--board", "pynq-z2", "--deadline", "-5us"), "duration"),
         (("deploy", "--board", "nexys", "--deadline", "500us"), "pynq-z2"),
         (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--backend", "vhls"), "native"),
-        (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--target", "ssh://x"), "virtual"),
+        (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--target", "usb://x"), "virtual"),
         (("deploy", "--board", "pynq-z2", "--deadline", "500us", "--clock-hz", "900e6"), "MHz"),
         (("deploy", "--board", "pynq-z2"), "deadline"),
         (("deploy", "--bord", "pynq-z2"), "bord"),
@@ -54,6 +54,8 @@ def test_help_loads_nothing_heavy(program: Program) -> None:
         (("allocate", "/nonexistent", "--board", "pynq-z2", "--deadline", "1ms"), "no network"),
         (("report", "20000101-000000-001"), "no run"),
         (("bench", "everything"), "gateware"),
+        (("reproduce", "table9"), "table4"),
+        (("front", "/nonexistent", "--board", "pynq-z2"), "no network"),
     ],
 )
 def test_wrong_usage(program: Program, words: tuple[str, ...], told: str) -> None:

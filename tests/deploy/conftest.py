@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from ntorc.boards import load_board
 from ntorc.bundle.bundle import Bundle
 from ntorc.bundle.keys import SigningKey, signing_key, trusted_folder
 from ntorc.deploy.firmware import Firmware, build_firmware
+from ntorc.deploy.loopback import LoopbackServer
 from ntorc.deploy.virtual import VirtualTarget
 
 
@@ -41,8 +42,16 @@ def bundle(lab: Path, key: SigningKey) -> Bundle:
 
 
 @pytest.fixture(scope="session")
-def other_bundle(lab: Path, key: SigningKey) -> Bundle:
+def other_bundle(lab: Path, key: SigningKey, bundle: Bundle) -> Bundle:  # after `bundle`, so that it is newer
     return bundle_of(lab, key, "00000000c0ffee02")
+
+
+@pytest.fixture(scope="session")
+def server(lab: Path, require: Callable[[str], Path]) -> Iterator[LoopbackServer]:
+    for program in ("sshd", "ssh"):
+        require(program)
+    with LoopbackServer(lab / "sshd") as started:
+        yield started
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ registers around an estimator that gives the sum of its window), compiled with t
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ SOURCE = ROOT / "tests" / "harness" / "fake_logic.c"
 WINDOW = 32
 HOP = 8
 CLOCK_HZ = 100_000_000
+_SEQUENCE = itertools.count(1)  # each bundle is newer than those that were made before it
 
 
 def compile_logic(folder: Path, design_id: str, clock_hz: int = CLOCK_HZ, **defines: object) -> Path:
@@ -73,5 +75,6 @@ def bundle_of(folder: Path, key: SigningKey, logic_id: str, **changes: object) -
     defines = {name: changes.pop(name) for name in list(changes) if name.startswith("FAKE_")}
     clock_hz = changes.pop("logic_hz", CLOCK_HZ)
     logic = compile_logic(folder / "logic", logic_id, clock_hz, **defines)  # type: ignore[arg-type]
+    changes.setdefault("sequence", next(_SEQUENCE))
     parts = replace(parts_of(logic, logic_id), **changes)  # type: ignore[arg-type]
     return make_bundle(folder / f"bundle-{logic_id}", parts, key)

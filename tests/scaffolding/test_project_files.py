@@ -30,7 +30,7 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     assert {name: run.get(name) for name in timing} == timing
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "timing.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "timing.txt", "board-pynq30.txt", "board-pynq31.txt"])
 def test_every_pin_has_hashes_and_no_index_is_named(name: str) -> None:
     content = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=[a-z0-9])", "\n" + content, flags=re.IGNORECASE)[1:]

@@ -37,3 +37,10 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_path("ntorc"))
+
+
+def recorded_data() -> Path | None:
+    """The folder of recorded and published data: ``NTORC_DATA``, or ``shared/data`` beside the checkout; or None."""
+    named = os.environ.get("NTORC_DATA")
+    folder = Path(named).expanduser().absolute() if named else project_root().parent / "shared" / "data"
+    return folder if folder.is_dir() else None

@@ -44,6 +44,21 @@ def parse_duration(text: str) -> Duration:
     return Duration(number * _SECONDS_PER_UNIT[unit])
 
 
+_SPAN_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_span_s(text: str) -> int:
+    """Whole seconds of ``90s``, ``30min``, ``4h`` or ``1d``: for what people wait for.
+
+    Raises:
+        UsageError: no unit, an unknown unit, or less than a second.
+    """
+    match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|min|h|d)\s*", text)
+    if match is None or round(float(match.group(1)) * _SPAN_S[match.group(2)]) < 1:
+        raise UsageError(f"'{text}' is not a span of time", "give a number with its unit: 90s, 30min, 4h or 1d")
+    return round(float(match.group(1)) * _SPAN_S[match.group(2)])
+
+
 def format_seconds(seconds: float) -> str:
     """A duration for people: ``183.4 us``, ``12.0 ms``, ``3.2 s``."""
     for limit, factor, unit in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "us"), (1.0, 1e3, "ms")):

@@ -1,7 +1,7 @@
 """The exact allocation: an integer program with the latency's critical paths as lazy cuts.
 
 The composed latency of the native backend is a maximum over very many paths, each linear in the options
-(see ``backends/native/cycles.py``).  The program starts with the paths that the extreme choices
+(see ``backends/native/cycles.py``).  The program starts with the paths that extreme choices
 make critical; after each optimum the exact latency is evaluated, and a violated path is added.  Every
 added constraint holds for all feasible choices, and the last optimum satisfies the exact model, so it
 is the optimum of the exact problem.  Backends with a plain sum need one cut only.
@@ -9,90 +9,127 @@ is the optimum of the exact problem.  Backends with a plain sum need one cut onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ntorc.allocate.problem import Problem
-from ntorc.backends.base import RESOURCES, Cut
-from ntorc.errors import ToolError
+from ntorc.allocate.problem import ACCURACY, FloatArray, Problem
+from ntorc.allocate.solution import Paths, Solution
+from ntorc.backends.base import Cut
+from ntorc.errors import ToolError, UsageError
+
+SOLVERS = {"CBC": "CBC", "HIGHS": "HiGHS", "GRB": "Gurobi"}
+"""What python-mip can drive, and its name for people."""
 
 _GAP = 1e-9
 _TOLERANCE = 1e-6
 """Relative feasibility tolerance of the solvers."""
 
-
-@dataclass(frozen=True)
-class Solution:
-    """A proven optimum.
-
-    Attributes:
-        choice: option index by layer.
-        latency_cycles: by the exact model.
-        objective: capacity-weighted area, or cycles when latency was minimised.
-        cuts: latency paths that the program needed.
-        solver: name and version.
-    """
-
-    choice: tuple[int, ...]
-    latency_cycles: int
-    objective: float
-    cuts: int
-    solver: str
+_SCALE = 1e4
+"""Of the objective: CBC takes no solution that is better by less than 1e-5."""
 
 
-def smallest_area(problem: Problem, solver: str = "CBC") -> Solution | None:
-    """The least capacity-weighted area within budget and caps, or None when there is none."""
-    return _Program(problem, solver, minimise_latency=False).solve()
+@dataclass
+class SolverTime:
+    """Seconds of processor time that went into building programs and into solving them."""
+
+    build_s: float = 0.0
+    solve_s: float = 0.0
+    rounds: list[float] = field(default_factory=list)
 
 
-def smallest_latency(problem: Problem, solver: str = "CBC") -> Solution | None:
+def smallest_area(problem: Problem, solver: str = "CBC", spent: SolverTime | None = None) -> Solution | None:
+    """The least objective within budget and caps, or None when there is none."""
+    return _Program(problem, solver, spent, minimise_latency=False).solve()
+
+
+def smallest_latency(problem: Problem, solver: str = "CBC", spent: SolverTime | None = None) -> Solution | None:
     """The least latency within the caps (the budget is not used), or None when nothing fits."""
-    return _Program(problem, solver, minimise_latency=True).solve()
+    return _Program(problem, solver, spent, minimise_latency=True).solve()
+
+
+def solver_named(name: str) -> str:
+    """python-mip's name of a solver.
+
+    Raises:
+        UsageError: there is no such one.
+    """
+    found = {known.upper(): known for known in SOLVERS} | {shown.upper(): known for known, shown in SOLVERS.items()}
+    if name.upper() not in found:
+        raise UsageError(f"there is no solver '{name}'", f"known solvers: {', '.join(SOLVERS)}")
+    return found[name.upper()]
+
+
+def is_installed(solver: str) -> bool:
+    """Whether a solver answers here: CBC and HiGHS come with ntorc, Gurobi needs its library and a licence."""
+    try:
+        _model(solver_named(solver))
+    except ToolError:
+        return False
+    return True
+
+
+def _model(solver: str) -> Any:
+    import mip
+
+    try:
+        model = mip.Model(sense=mip.MINIMIZE, solver_name=solver)
+    except Exception as error:
+        raise ToolError(
+            f"the solver {SOLVERS[solver]} cannot be used here: {error}",
+            "take --solver CBC or HIGHS; Gurobi needs its library (GUROBI_HOME) and a licence",
+        ) from error
+    model.verbose = 0
+    model.max_mip_gap = _GAP
+    model.max_mip_gap_abs = _GAP
+    model.threads = 1
+    return model
 
 
 class _Program:
-    def __init__(self, problem: Problem, solver: str, *, minimise_latency: bool) -> None:
+    def __init__(self, problem: Problem, solver: str, spent: SolverTime | None, *, minimise_latency: bool) -> None:
         import mip
 
+        started_s = time.process_time()
         self.problem = problem
         self.minimise_latency = minimise_latency
-        self.solver = solver
-        self.rows = problem.options.layers
-        self.model = mip.Model(sense=mip.MINIMIZE, solver_name=solver)
-        self.model.verbose = 0
-        self.model.max_mip_gap = _GAP
-        self.model.max_mip_gap_abs = _GAP
-        self.model.threads = 1
-        self.picked = [[self.model.add_var(var_type=mip.BINARY) for _ in row] for row in self.rows]
+        self.solver = solver_named(solver)
+        self.spent = spent or SolverTime()
+        self.paths = Paths(problem.options)
+        self.model = _model(self.solver)
+        self.picked = [[self.model.add_var(var_type=mip.BINARY) for _ in row] for row in problem.costs]
         for variables in self.picked:
             self.model += mip.xsum(variables) == 1
-        self._caps(mip)
+        for name, cap, rows in problem.limits:
+            # in shares of the device, so that one tolerance suits all
+            unit = max(abs(cap), 1e-12) if name == ACCURACY else getattr(problem.capacity, name)
+            self.model += self._sum(mip, [row / unit for row in rows]) <= cap / unit
         self.latency = self.model.add_var(lb=0.0) if minimise_latency else None
-        self.cuts = 0
         if minimise_latency:
             self.model.objective = self.latency
         else:
-            self.model.objective = self._sum(mip, [[problem.weight(o.resources) for o in row] for row in self.rows])
-        for extreme in (0, -1):
-            self._add(mip, problem.options.latency.cut([extreme % len(row) for row in self.rows]))
+            least = sum(row.min() for row in problem.costs)
+            scale = _SCALE / least if least > 0 else 1.0
+            self.model.objective = self._sum(mip, [row * scale for row in problem.costs])
+        for cut in self.paths.all:
+            self._add(mip, cut)
+        self.spent.build_s += time.process_time() - started_s
 
-    def _sum(self, mip: Any, coefficients: list[list[float]]) -> Any:
+    def _sum(self, mip: Any, coefficients: Sequence[FloatArray | Sequence[float]]) -> Any:
         return mip.xsum(
-            value * variable
+            float(value) * variable
             for values, variables in zip(coefficients, self.picked, strict=True)
             for value, variable in zip(values, variables, strict=True)
             if value
         )
 
-    def _caps(self, mip: Any) -> None:
-        for name in RESOURCES:
-            used = self._sum(mip, [[getattr(option.bound, name) for option in row] for row in self.rows])
-            self.model += used <= self.problem.cap(name)
-
     def _add(self, mip: Any, cut: Cut) -> None:
-        path = self._sum(mip, [list(row) for row in cut.coefficients]) + cut.constant
+        most = cut.constant + sum(max(row) for row in cut.coefficients)
+        if self.latency is None and most <= self.problem.budget_cycles:
+            return  # no choice breaks it
+        path = self._sum(mip, cut.coefficients) + cut.constant
         self.model += path <= (self.latency if self.latency is not None else self.problem.budget_cycles)
-        self.cuts += 1
 
     def solve(self) -> Solution | None:
         """The optimum of the exact problem, or None when no choice is feasible.
@@ -102,22 +139,24 @@ class _Program:
         """
         import mip
 
-        seen: set[tuple[int, ...]] = set()
         while True:
             choice = self._optimum()
             if choice is None:
                 return None
             cycles = self.problem.options.latency.latency_cycles(choice)
             limit = self.model.objective_value if self.minimise_latency else self.problem.budget_cycles
-            if cycles <= limit + 0.5:
-                value = float(cycles) if self.minimise_latency else self.problem.area(choice)
-                return Solution(choice, cycles, value, self.cuts, f"{self.solver} by python-mip {mip.__version__}")
-            if choice in seen:
-                raise ToolError(
-                    f"the solver {self.solver} ignored a latency constraint within its tolerance", "try another solver"
+            if cycles <= limit + (1 - _TOLERANCE if self.minimise_latency else 0.0):
+                value = float(cycles) if self.minimise_latency else self.problem.value(choice)
+                return Solution(
+                    choice, cycles, value, len(self.paths), f"{SOLVERS[self.solver]} by python-mip {mip.__version__}"
                 )
-            seen.add(choice)
-            self._add(mip, self.problem.options.latency.cut(choice))
+            cut = self.paths.add(choice)
+            if cut is None:
+                raise ToolError(
+                    f"the solver {SOLVERS[self.solver]} ignored a latency constraint within its tolerance",
+                    "try another solver: --solver CBC or HIGHS",
+                )
+            self._add(mip, cut)
 
     def _optimum(self) -> tuple[int, ...] | None:
         """The optimum under the paths so far.
@@ -127,18 +166,22 @@ class _Program:
         """
         import mip
 
+        hint = "try another solver: --solver CBC or HIGHS"
         for preprocess in (self.model.preprocess, 0):
             self.model.preprocess = preprocess
+            started_s = time.process_time()
             status = self.model.optimize()
+            self.spent.rounds.append(time.process_time() - started_s)
+            self.spent.solve_s += self.spent.rounds[-1]
             if status in (mip.OptimizationStatus.INFEASIBLE, mip.OptimizationStatus.INT_INFEASIBLE):
                 return None
             if status != mip.OptimizationStatus.OPTIMAL:
-                raise ToolError(f"the solver {self.solver} stopped with {status.name}", "try another solver")
+                raise ToolError(f"the solver {SOLVERS[self.solver]} stopped with {status.name}", hint)
             picked = [[index for index, var in enumerate(row) if float(var.x) > 0.5] for row in self.picked]
             choice = tuple(row[0] for row in picked if len(row) == 1)
             if len(choice) == len(self.picked) and self.problem.fits(choice, tolerance=_TOLERANCE):
                 return choice
-        raise ToolError(f"the solver {self.solver} broke its own constraints", "try another solver")
+        raise ToolError(f"the solver {SOLVERS[self.solver]} broke its own constraints", hint)
 
 
 def brute_force(problem: Problem) -> Solution | None:
@@ -150,7 +193,7 @@ def brute_force(problem: Problem) -> Solution | None:
         cycles = problem.options.latency.latency_cycles(choice)
         if cycles > problem.budget_cycles or not problem.fits(choice):
             continue
-        area = problem.area(choice)
-        if best is None or area < best.objective:
-            best = Solution(choice, cycles, area, 0, "brute force")
+        value = problem.value(choice)
+        if best is None or value < best.objective:
+            best = Solution(choice, cycles, value, 0, "brute force")
     return best

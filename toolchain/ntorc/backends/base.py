@@ -41,7 +41,7 @@ class Directive:
     Attributes:
         multipliers: multipliers that work in parallel (lanes).
         reuse_factor: uses of one multiplier for one output vector.
-        weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``.
+        weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``; ``tool`` where the tool decides.
         multiplier_kind: ``dsp`` or ``logic``.
         table_storage: of activations: ``lut`` (logic), ``block`` (block RAM), or ``auto``, by each table's size.
     """
@@ -76,12 +76,16 @@ class Option:
         bound: an upper bound; what the device's caps are held against.
         basis: what the figures rest on: ``measured`` (post-synthesis, this very layer and directive),
             ``calibrated`` (another directive of this layer was measured) or ``model``.
+        version: which quantised version of the layer, where several are offered.
+        accuracy_cost: what that version was measured to cost in accuracy; costs of layers add up.
     """
 
     directive: Directive
     resources: Resources
     bound: Resources
     basis: str
+    version: str = ""
+    accuracy_cost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,9 @@ class LatencyModel(Protocol):
 
     def latency_cycles(self, choice: Sequence[int]) -> int:
         """Exact cycles from the last sample's acceptance to the visible result."""
+
+    def latencies(self, choices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """`latency_cycles` of many choices ``[m, layers]`` at once: ``[m]``."""
 
     def cut(self, choice: Sequence[int]) -> Cut:
         """The linear bound by this choice's critical path: valid for all choices, equal at this one."""

@@ -2,9 +2,10 @@
 
 A bundle is a folder: ``manifest.json`` with the digest of every file, ``manifest.sig`` (Ed25519
 over the manifest's bytes), the logic (``logic.so`` or ``design.bit``), ``design.hwh``,
-``registers.json``, ``vectors.npz`` and ``network/``.  It has no dates: equal input gives equal
-bytes.  What a valid bundle is, is defined once, in ``ntorc_board.manifest``: the board checks it
-with the same code.
+``registers.json``, ``vectors.npz``, ``network/`` and, where the logic needs one, a device-tree
+overlay ``design.dtbo``.  Equal input gives equal bytes; what orders bundles in time is
+``sequence``, which is input (see `ntorc.bundle.issue`).  What a valid bundle is, is defined once, in
+``ntorc_board.manifest``: the board checks it with the same code.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ntorc.errors import BundleError
 from ntorc.records import digest_of_file, storage_errors
 from ntorc_board.errors import BoardError, RefusedError
 from ntorc_board.manifest import (
+    DEVICE_TREE,
     HARDWARE,
     LOGIC,
     MANIFEST,
@@ -82,6 +84,8 @@ class BundleParts:
         registers: the register map that the logic has.
         dma: the logic has a DMA, with its registers behind the shell's.
         gap_cycles: that must pass between a frame's samples, for a design that works on each as it comes.
+        sequence: orders the bundles of a key; a board refuses one that is older than what it has had.
+        device_tree: a compiled device-tree overlay that goes with the logic, or None.
     """
 
     name: str
@@ -98,6 +102,8 @@ class BundleParts:
     registers: Path = MAP_FILE
     dma: bool = False
     gap_cycles: int = 0
+    sequence: int = 1
+    device_tree: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,8 @@ def _fill(bundle: Path, parts: BundleParts, key: SigningKey) -> Verified:
         REGISTERS: parts.registers,
         VECTORS: _vectors_file(parts.vectors),
     }
+    if parts.device_tree is not None:
+        contents[DEVICE_TREE] = parts.device_tree
     for name, content in parts.network.items():
         contents[f"{NETWORK}/{name}"] = content
     try:
@@ -184,7 +192,8 @@ def _fill(bundle: Path, parts: BundleParts, key: SigningKey) -> Verified:
             _write(bundle / name, content)
         manifest = Manifest(
             parts.name, board.name, board.part, parts.clock_hz, parts.design_id, parts.kind, parts.window, parts.hop,
-            parts.gap_cycles, {name: digest_of_file(bundle / name) for name in contents}, dict(parts.versions),
+            parts.gap_cycles, parts.sequence, {name: digest_of_file(bundle / name) for name in contents},
+            dict(parts.versions),
         )  # fmt: skip
         content = manifest.to_bytes()
         (bundle / MANIFEST).write_bytes(content)

@@ -1,7 +1,8 @@
 """Ed25519 keys for bundles: the user's own signing key, and the public keys that are trusted.
 
-Layout below ``<home>/keys``: ``signing.key`` (PEM, readable by its owner alone) and
-``trusted/<key id>.pub`` (64 hex digits), one file a key.  A key's id is the first 16 hex digits of
+Layout below ``<home>/keys``: ``signing.key`` (PEM, readable by its owner alone),
+``trusted/<key id>.pub`` (64 hex digits), one file a key, ``revoked/`` likewise, and ``old-<key id>.key``
+for signing keys that were replaced.  A key's id is the first 16 hex digits of
 the SHA-256 of its public bytes.  The agent on a board reads the same kind of folder.
 """
 
@@ -24,8 +25,10 @@ from ntorc_board.manifest import key_id_of, load_trusted
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-_SIGNING = "signing.key"
+SIGNING = "signing.key"
+"""The signing key's file below the keys' folder."""
 _TRUSTED = "trusted"
+_REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,13 @@ def signing_key(folder: Path | None = None) -> SigningKey:
         StorageError: the folder cannot be written.
     """
     folder = folder or keys_folder()
-    path = folder / _SIGNING
+    path = folder / SIGNING
     if not path.exists():
         _make(path)
     key = _load(path)
     own = trusted_folder(folder) / f"{key.key_id}.pub"
+    if key.key_id in revoked_keys(folder):
+        raise BundleError(f"your signing key {key.key_id} was revoked", "make another: ntorc keys create --replace")
     if not own.exists():
         trust(key.public.hex(), folder)
     return key
@@ -81,29 +86,71 @@ def trusted_keys(folder: Path | None = None) -> dict[str, bytes]:
         raise BundleError(error.message, error.hint) from error
 
 
-def trust(public_hex: str, folder: Path | None = None) -> str:
+def own_key_id(folder: Path | None = None) -> str | None:
+    """The id of the user's signing key, or None while there is none."""
+    path = (folder or keys_folder()) / SIGNING
+    return _load(path).key_id if path.exists() else None
+
+
+def create_key(folder: Path | None = None, *, replace: bool = False) -> SigningKey:
+    """A new signing key, which is trusted; an old one is kept beside it and stays trusted until it is revoked.
+
+    Raises:
+        UsageError: there is one, and ``replace`` does not say to make another.
+    """
+    folder = folder or keys_folder()
+    path = folder / SIGNING
+    if path.exists():
+        if not replace:
+            raise UsageError(f"there is a signing key: {_load(path).key_id}", "see `ntorc keys show`, or add --replace")
+        with storage_errors(path):
+            os.rename(path, folder / f"old-{_load(path).key_id}.key")
+    return signing_key(folder)
+
+
+def revoked_keys(folder: Path | None = None) -> list[str]:
+    """The ids of the keys that were revoked."""
+    return sorted(path.stem for path in ((folder or keys_folder()) / _REVOKED).glob("*.pub"))
+
+
+def public_of(key_id: str, folder: Path | None = None) -> bytes:
+    """The public half of a trusted key.
+
+    Raises:
+        UsageError: no such key is trusted.
+    """
+    known = trusted_keys(folder)
+    if key_id not in known:
+        raise UsageError(f"no key {key_id} is trusted", f"trusted: {', '.join(sorted(known)) or 'none'}")
+    return known[key_id]
+
+
+def trust(public_hex: str, folder: Path | None = None, *, again: bool = False) -> str:
     """Trust a public key given as 64 hex digits; returns its id.
 
     Raises:
-        UsageError: the text is not a public key.
+        UsageError: the text is not a public key, or it was revoked and ``again`` does not say to trust it again.
     """
     text = public_hex.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise UsageError("a public key is 64 hex digits", "copy the contents of the other computer's .pub file")
     key_id = key_id_of(bytes.fromhex(text))
+    revoked = (folder or keys_folder()) / _REVOKED / f"{key_id}.pub"
+    if revoked.exists() and not again:
+        raise UsageError(f"the key {key_id} was revoked", "add --again where that was a mistake")
+    revoked.unlink(missing_ok=True)
     write_atomically(trusted_folder(folder) / f"{key_id}.pub", f"{text}\n".encode())
     return key_id
 
 
-def distrust(key_id: str, folder: Path | None = None) -> None:
-    """Trust a key no longer.
+def revoke(key_id: str, folder: Path | None = None) -> None:
+    """Trust a key no longer, nor anew by mistake.
 
     Raises:
         UsageError: no such key is trusted.
     """
-    known = sorted(trusted_keys(folder))
-    if key_id not in known:
-        raise UsageError(f"no key {key_id} is trusted", f"trusted: {', '.join(known) or 'none'}")
+    content = f"{public_of(key_id, folder).hex()}\n".encode()
+    write_atomically((folder or keys_folder()) / _REVOKED / f"{key_id}.pub", content)
     (trusted_folder(folder) / f"{key_id}.pub").unlink(missing_ok=True)
 
 
@@ -117,7 +164,7 @@ def _make(path: Path) -> None:
     )
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_SIGNING}.")  # mode 0600
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{SIGNING}.")  # mode 0600
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)

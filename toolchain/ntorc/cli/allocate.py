@@ -9,7 +9,10 @@ import typer
 
 from ntorc.cli import options
 
-NetworkArgument = Annotated[Path, typer.Argument(help="Folder of an ntorc network (network.json, weights.npz).")]
+NetworkArgument = Annotated[
+    Path,
+    typer.Argument(help="Folder of an ntorc network, a Keras model (.keras, .h5), or a model's JSON (costs only)."),
+]
 Hop = Annotated[
     int | None,
     typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
@@ -24,24 +27,29 @@ def allocate(
     backend: options.BackendName = "native",
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
+    objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
-    """Choose every layer's directive: least capacity-weighted resources such that the deadline holds.
+    """Choose every layer's directive: least resources such that the deadline holds, within the device.
 
     \b
     ntorc train my_network/
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us
+    ntorc allocate my_network/ --board pynq-z2 --deadline 200us --objective dsp --solver HIGHS
+    ntorc allocate model.json --board pynq-z2 --deadline 1ms --objective latency
 
-    Exit 3 when it is infeasible: says why, and the smallest reachable deadline.
+    Exit 3 when it is infeasible: says why, the smallest reachable deadline, and the smallest device that would do.
     """
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest, allocate_network
 
     flow = open_flow(options.progress())
-    request = NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz)
+    request = NetworkRequest(
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
+    )
     result = allocate_network(flow, request)
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"

@@ -14,8 +14,11 @@ from ntorc.cli import (
     data,
     deploy,
     doctor,
+    front,
+    keys,
     measure,
     report,
+    reproduce,
     runs,
     train,
 )
@@ -33,16 +36,19 @@ application = typer.Typer(
 application.command("deploy")(deploy.deploy)
 application.command("train")(train.train)
 application.command("allocate")(allocate.allocate)
+application.command("front")(front.front)
 application.command("build")(build.build)
 application.command("measure")(measure.measure)
 application.command("calibrate")(calibrate.calibrate)
 application.command("report")(report.report)
+application.command("reproduce")(reproduce.reproduce)
 application.command("runs")(runs.runs)
 application.command("doctor")(doctor.doctor)
 application.command("characterize")(characterize.characterize)
 application.command("bench")(bench.bench)
 application.add_typer(board.app, name="board")
 application.add_typer(data.app, name="data")
+application.add_typer(keys.app, name="keys")
 
 
 @application.callback(invoke_without_command=True)

@@ -32,7 +32,7 @@ Outcome = tuple[dict[str, Any], str]
 
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; see below.")],
-    count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw.")] = 60,
+    count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw, or faults at the most.")] = 60,
     only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks, by name.")] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
@@ -41,11 +41,15 @@ def bench(
     """Rerun a benchmark of docs/results.md.
 
     \b
+    ntorc bench allocate               exact allocation against searches on the same tables, in one run
+    ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
+    ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench day --count 432        a day's records (millions) through harness, pipe and Parquet: memory
     ntorc bench deployments --count 100  random designs on the virtual board: cycles against the closed form
     ntorc bench harness                the harness's own time in a turn of the loop
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
+    ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
@@ -82,6 +86,17 @@ def _gateware(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _faults(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.faults_bench import deployment_faults
+
+    result = deployment_faults(flow, asked.seed, asked.count)
+    kinds = "; ".join(
+        f"{name}: {one['points']} ({one['old']} end with the old design, {one['new']} with the new one)"
+        for name, one in result["kinds"].items()
+    )
+    return result, f"{result['points']} faults, {result['mismatches']} with a board that is not as it must be. {kinds}"
+
+
 def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.hls4ml_bench import hls4ml_exactness
 
@@ -116,6 +131,13 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(lines)
 
 
+def _allocate(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.allocate_bench import allocation_speed, in_words
+
+    result = allocation_speed(flow, asked.data, asked.seed)
+    return result, in_words(result)
+
+
 def _cost(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.cost_bench import cost_accuracy
 
@@ -133,11 +155,12 @@ def _speed(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.speed_bench import speed_of_tools
 
     result = speed_of_tools(flow, asked.seed)
-    return result, (
-        f"{result['lut']:.0f} LUT, {result['ff']:.0f} FF, {result['dsp']} DSP, {result['bram18']} BRAM18: synthesis"
-        f" {result['synthesis_cpu_s']} s of CPU, with other weights {result['other_weights_synthesis_cpu_s']} s again;"
-        f" simulator built in {result['verilator_build_s']} s ({result['verilator_build_cpu_s']} s of CPU);"
-        f" {result['inferences_per_s']} inferences a second"
+    return result, "\n".join(
+        f"{row['lut']:.0f} LUT, {row['ff']:.0f} FF, {row['dsp']} DSP, {row['bram18']} BRAM18,"
+        f" {row['latency_cycles']} cycles: synthesis {row['synthesis_cpu_s']} s of CPU, with other weights"
+        f" {row['other_weights_synthesis_cpu_s']} s again; simulator built in {row['verilator_build_s']} s"
+        f" ({row['verilator_build_cpu_s']} s of CPU); {row['inferences_per_s']} inferences a second"
+        for row in result["rows"]
     )
 
 
@@ -168,6 +191,24 @@ def _resonators(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _calibration(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.calibration_bench import as_text, calibration_accuracy
+
+    result = calibration_accuracy(asked.data, asked.count, asked.seed, flow.progress)
+    return result, as_text(result)
+
+
+def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.cost_speed import options_a_second
+
+    result = options_a_second()
+    return result, "\n".join(
+        f"{kind}: {row['options']} options in {row['best_s']} s, {row['options_a_second']:,} a second"
+        f" ({row['options_a_second_of_cpu']:,} a second of CPU)"
+        for kind, row in result["kinds"].items()
+    )
+
+
 def _simulator(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.bench import simulator_accuracy
 
@@ -187,8 +228,12 @@ def _board(flow: Flow, asked: Asked, name: str) -> Outcome:
 
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
+    "allocate": _allocate,
+    "calibration": _calibration,
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
     "cost": _cost,
+    "cost-speed": _cost_speed,
+    "faults": _faults,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,

@@ -13,6 +13,7 @@ def build(
     backend: options.BackendName = "native",
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
+    objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
@@ -27,7 +28,9 @@ def build(
     from ntorc.pipeline.standalone import NetworkRequest, build_network
 
     flow = open_flow(options.progress())
-    request = NetworkRequest(network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz)
+    request = NetworkRequest(
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
+    )
     result = build_network(flow, request)
     lines = [
         f"bundle {result['bundle']} (virtual board; no vendor tool ran)",

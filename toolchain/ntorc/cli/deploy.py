@@ -15,7 +15,9 @@ def deploy(
     board: options.Board,
     deadline: options.Deadline,
     data: options.Data = None,
-    target: Annotated[str, typer.Option("--target", help="Where to: virtual (a simulated board).")] = "virtual",
+    target: Annotated[
+        str, typer.Option("--target", help="Where to: virtual, ssh://user@host, or a board that was added.")
+    ] = "virtual",
     backend: options.BackendName = "native",
     clock_hz: options.ClockHz = None,
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
@@ -32,6 +34,7 @@ def deploy(
     \b
     ntorc deploy --board pynq-z2 --deadline 500us
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
+    ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
@@ -58,7 +61,7 @@ def deploy(
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
     lines = [
         f"{summary['verdict']}: {format_seconds(summary['deadline_s'])} on {summary['board']},"
-        f" {summary['target']} board",
+        f" {'virtual board' if summary['target'] == 'virtual' else summary['target']}",
         f"  latency   {predicted['latency_cycles']} cycles predicted,"
         f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",
         *(

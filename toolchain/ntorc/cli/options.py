@@ -18,14 +18,22 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of recorded runs (.npz, .txt, .lvm); else simulated.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-BackendName = Annotated[str, typer.Option("--backend", help="How the network becomes hardware: native.")]
+BackendName = Annotated[
+    str, typer.Option("--backend", help="How the network becomes hardware: native; hls4ml (costs only).")
+]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
 ]
 Ceiling = Annotated[
     float, typer.Option("--ceiling", min=0.01, max=1.0, help="Share of each resource that may be used.")
 ]
-Solver = Annotated[str, typer.Option("--solver", help="Of the integer program: CBC.")]
+Solver = Annotated[
+    str, typer.Option("--solver", help="CBC, HIGHS or GRB (integer program); MERGE (undominated labels).")
+]
+Objective = Annotated[
+    str,
+    typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Of training at the most.")]
 TimeLimit = Annotated[float | None, typer.Option("--train-limit", help="Seconds of training at the most.")]

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntorc.backends.base import Resources
+from ntorc.backends.base import RESOURCES, Resources
+from ntorc.cost.base import QUANTITIES, Estimates, OptionTable
 from ntorc.errors import StorageError
 from ntorc.paths import project_root
 from ntorc.records import to_json, write_atomically
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     FloatArray = npt.NDArray[np.float64]
+    BoolArray = npt.NDArray[np.bool_]
 
 MODEL_FILE = "models/cost/native.json"
 FITTED = ("lut", "ff")
+CONFIDENCE = 0.95
+"""Of the upper bounds of LUT and FF."""
 _RAMB18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 _RAMB18_COST, _RAMB36_COST = 129, 257  # of the mapper; a RAMB36 is a little less than two RAMB18
 
@@ -71,11 +75,12 @@ def by_structure(features: Mapping[str, float], target: str) -> float:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Coefficients by target and feature, with their bound and where they come from."""
+    """Coefficients by target and feature, with their bound, where they come from, and each feature's range there."""
 
     coefficients: Mapping[str, Mapping[str, float]]
     bound_factor: Mapping[str, float]
     provenance: Mapping[str, object]
+    ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def predict(self, features: Mapping[str, float]) -> tuple[Resources, Resources]:
         """Mean and upper bound."""
@@ -94,8 +99,9 @@ def load_model(path: Path | None = None) -> FittedModel:
     path = path or project_root() / MODEL_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return FittedModel(content["coefficients"], content["bound_factor"], content["provenance"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        ranges = content.get("ranges", {})
+        return FittedModel(content["coefficients"], content["bound_factor"], content["provenance"], ranges)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
             f"cannot read the cost model {path}: {error}", "remake it: ntorc characterize --backend native"
         ) from error
@@ -107,6 +113,7 @@ def save_model(model: FittedModel, path: Path) -> Path:
         "coefficients": {target: dict(row) for target, row in model.coefficients.items()},
         "bound_factor": dict(model.bound_factor),
         "provenance": dict(model.provenance),
+        "ranges": {name: list(pair) for name, pair in model.ranges.items()},
     }
     return write_atomically(path, to_json(content).encode())
 
@@ -140,6 +147,57 @@ class NativeCost:
         factors = [self._factor(features(other), truth) for other, truth in known.items()]
         lut, ff = (math.prod(pair[i] for pair in factors) ** (1.0 / len(factors)) for i in (0, 1))
         return _scaled(mean, lut, ff), _scaled(bound, lut, ff), "calibrated"
+
+    def estimate(self, table: OptionTable, device: str, clock_hz: float) -> Estimates:
+        """See `BatchCosts.estimate`; tables come from ``backends/native/estimates.py``.
+
+        Cycles, DSPs and block RAM are counted and so exact.  Without ranges in the model's file every option is
+        called outside.
+        """
+        import numpy as np
+
+        zeros = np.zeros(len(table))
+        columns = {name: np.asarray(column, float) for name, column in table.columns.items()}
+        mean = {name: columns.get(f"{name}_by_structure", zeros).copy() for name in QUANTITIES}
+        for target, row in self._model.coefficients.items():
+            mean[target] += sum((weight * columns.get(name, zeros) for name, weight in row.items()), zeros)
+        bound = {name: values * self._model.bound_factor.get(name, 1.0) for name, values in mean.items()}
+        basis = ["model"] * len(table)
+        known = self._measured.get(table.subject, {})
+        rows = {text: index for index, text in enumerate(table.directives) if text in known}
+        if rows:
+            basis = ["calibrated"] * len(table)
+            for target in FITTED:
+                logs = [
+                    math.log(max(getattr(known[text], target), 1.0) / max(float(mean[target][index]), 1.0))
+                    for text, index in rows.items()
+                ]
+                factor = math.exp(sum(logs) / len(logs))
+                mean[target], bound[target] = mean[target] * factor, bound[target] * factor
+            for text, index in rows.items():
+                basis[index] = "measured"
+                for name in RESOURCES:
+                    mean[name][index] = bound[name][index] = getattr(known[text], name)
+        outside = self._is_outside(columns, len(table), device)
+        source = self._model.provenance
+        text = f"{source.get('tool', '')}, {source.get('runs', 0)} syntheses, seed {source.get('seed', '')}"
+        data = {"model": text, "calibrated": f"{len(known)} syntheses of this part on {text}"}
+        data["measured"] = "post-synthesis of this very part and directive"
+        return Estimates(mean, bound, CONFIDENCE, outside, tuple(basis), data)
+
+    def _is_outside(self, columns: Mapping[str, FloatArray], count: int, device: str) -> BoolArray:
+        """Whether a feature lies beyond those of the synthesised parts, or the device is of another family."""
+        import numpy as np
+
+        ranges, family = self._model.ranges, str(self._model.provenance.get("family", ""))
+        if not ranges or not device.startswith(family):
+            return np.ones(count, bool)
+        found = np.zeros(count, bool)
+        for name, column in columns.items():
+            if not name.endswith("_by_structure"):
+                least, most = ranges.get(name, (0.0, 0.0))
+                found |= (column < least - 1e-9) | (column > most + 1e-9)
+        return found
 
     def _factor(self, features: Mapping[str, float], truth: Resources) -> tuple[float, float]:
         guess, _ = self._model.predict(features)
@@ -180,11 +238,14 @@ def fit(
             if test.any():
                 held_out[test] = matrix[test] @ _relative_nnls(matrix[~test], truth[~test])
         ratio = np.sort(truth / np.maximum(held_out, 1.0))
-        rank = min(len(ratio) - 1, int(np.ceil(0.95 * (len(ratio) + 1))) - 1)
+        rank = min(len(ratio) - 1, int(np.ceil(CONFIDENCE * (len(ratio) + 1))) - 1)
         bounds[target] = round(float(max(ratio[rank], 1.0)), 4)
         errors[target] = round(float(100 * np.mean(np.abs(held_out - truth) / truth)), 3)
         weights = _relative_nnls(matrix, truth)
         coefficients[target] = {n: round(float(w), 6) for n, w in zip(names, weights, strict=True) if w > 0}
+    ranges = {
+        name: [float(low), float(high)] for name, low, high in zip(names, matrix.min(0), matrix.max(0), strict=True)
+    }
     pairs = [(structural(row), truth) for row, truth in zip(features, truths, strict=True)]
     exact = {
         "dsp": round(100 * float(np.mean([guess[0] == truth.dsp for guess, truth in pairs])), 2),
@@ -200,6 +261,7 @@ def fit(
             "held_out_mape_percent": errors,
             "structural_exact_percent": exact,
         },
+        ranges,
     )
 
 

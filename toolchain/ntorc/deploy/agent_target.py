@@ -9,7 +9,7 @@ from typing import Any
 from ntorc.boards import Board
 from ntorc.deploy.client import AgentClient
 from ntorc.deploy.deployment import Deployment, SelfTestResult
-from ntorc.deploy.target import MeasureFiles, MeasureRequest, TargetInfo, TargetStatus
+from ntorc.deploy.target import Confirmation, MeasureFiles, MeasureRequest, TargetInfo, TargetStatus
 from ntorc.errors import DeploymentError
 from ntorc.progress import Progress
 
@@ -36,6 +36,16 @@ class AgentTarget:
         """
         self._client = client
         info = self.hello()
+        self._check_board(info)
+
+    def recover(self, progress: Progress | None = None) -> bool:
+        """After a deployment that was cut off: program what is confirmed; whether that was needed, and done."""
+        answer = self._ask("recover", progress=progress)
+        if answer["problem"] and progress is not None:
+            progress.message(f"  an earlier deployment was cut off, and {answer['problem']}")
+        return bool(answer["recovered"])
+
+    def _check_board(self, info: TargetInfo) -> None:
         if (info.board, info.part) != (self.board.name, self.board.part):
             raise DeploymentError(
                 f"the agent is on {info.board} ({info.part}), not on {self.board.name} ({self.board.part})",
@@ -61,6 +71,7 @@ class AgentTarget:
             python_version=answer["python_version"],
             machine=answer["machine"],
             kernel=answer["kernel"],
+            is_simulated=answer["simulated"],
         )
 
     def status(self) -> TargetStatus:
@@ -73,6 +84,12 @@ class AgentTarget:
             previous=previous.get("design_id"),
             is_intact=answer["intact"],
             programmed=answer["programmed"],
+            lease_owner=answer["lease"]["owner"],
+            lease_left_s=answer["lease"]["left_s"],
+            history=tuple(
+                Confirmation(one["design_id"], one["sequence"], one["owner"], one["time_s"])
+                for one in answer["history"]
+            ),
         )
 
     def install(self, bundle: Path, progress: Progress | None = None) -> Deployment:
@@ -89,16 +106,19 @@ class AgentTarget:
 
     def measure(self, request: MeasureRequest, progress: Progress | None = None) -> MeasureFiles:
         """See `Target.measure`."""
-        fields: dict[str, Any] = {
-            "samples": str(request.samples.absolute()),
-            "out": str(request.records.absolute()),
-            "estimates": request.estimates,
-            "period_ns": request.period_ns,
-        }
-        fields.update(request.options())
+        fields = self._measure_fields(request)
+        fields |= {"samples": str(request.samples.absolute()), "out": str(request.records.absolute())}
         answer = self._ask("measure", fields, progress)
+        return self._measured(answer, Path(answer["records"]))
+
+    @staticmethod
+    def _measure_fields(request: MeasureRequest) -> dict[str, Any]:
+        return {"estimates": request.estimates, "period_ns": request.period_ns, **request.options()}
+
+    @staticmethod
+    def _measured(answer: dict[str, Any], records: Path) -> MeasureFiles:
         return MeasureFiles(
-            records=Path(answer["records"]),
+            records=records,
             harness=answer["harness"],
             design_id=answer["design_id"],
             clock_hz=answer["clock_read_back_hz"],
@@ -106,11 +126,11 @@ class AgentTarget:
         )
 
     def _ask(
-        self, op: str, fields: Mapping[str, Any] | None = None, progress: Progress | None = None
+        self, op: str, fields: Mapping[str, Any] | None = None, progress: Progress | None = None, **limits: float
     ) -> dict[str, Any]:
         if self._client is None:
             raise DeploymentError(f"the target {self.name} is not started", "use it in a `with` block")
-        return self._client.ask(op, fields, progress=progress)
+        return self._client.ask(op, fields, progress=progress, **limits)
 
     def _deployment(self, answer: dict[str, Any]) -> Deployment:
         test = answer["self_test"]

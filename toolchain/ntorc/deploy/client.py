@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import threading
@@ -18,6 +19,16 @@ from ntorc.errors import BundleError, DeploymentError, MeasurementError, NtorcEr
 from ntorc.progress import Progress, Silent
 
 PROTOCOL = 1
+
+
+class AgentMissingError(DeploymentError):
+    """The board has no agent of this version."""
+
+
+class BoardBusyError(DeploymentError):
+    """Somebody else is using the board, or has leased it."""
+
+
 START_LIMIT_S = 60.0
 SILENCE_LIMIT_S = 90.0
 """An agent that works says something every few seconds; after this long it counts as lost."""
@@ -28,6 +39,9 @@ _ERRORS: dict[str, type[NtorcError]] = {
     "RefusedError": BundleError,
     "HarnessError": MeasurementError,
     "RequestError": UsageError,
+    "AgentMissing": AgentMissingError,
+    "BusyError": BoardBusyError,
+    "LeaseError": BoardBusyError,
 }
 
 Message = dict[str, Any]
@@ -134,9 +148,10 @@ class AgentClient:
         stream = self._process.stdin
         if stream is None or stream.closed:
             raise self._lost("the connection to the agent is closed")
+        line = json.dumps(message).encode() + b"\n"
         try:
-            stream.write(json.dumps(message).encode() + b"\n")
-            stream.flush()
+            while line:
+                line = line[os.write(stream.fileno(), line) :]
         except OSError as error:
             raise self._lost("the agent has ended") from error
 

@@ -21,6 +21,7 @@ from ntorc.errors import StorageError, ToolError
 from ntorc.paths import project_root
 from ntorc.processes import run_tool
 from ntorc.records import digest_of, digest_of_file, storage_errors, to_json
+from ntorc_board.firmware import HARNESS, Recipe
 
 _SHARED_SOURCES = ("virtual/waiting.c",)
 _REGISTER_SOURCES = (
@@ -76,6 +77,7 @@ _PRODUCTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] =
     "libntorc_regs.so": (_REGISTER_SOURCES, ("-shared", "-fPIC", "-fvisibility=hidden"), ()),
 }
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O2", "-g", "-Wall", "-Wextra", "-pthread")
+_INCLUDES = ("virtual", "harness")
 _CONTENTS = "contents.json"
 _COMPILE_LIMIT_S = 300.0
 _PUBLISH_ATTEMPTS = 10
@@ -158,6 +160,27 @@ def build_firmware(cache: Path, *, flags: Sequence[str] = ()) -> Firmware:
     return Firmware(folder / "ntorc-harness", folder / "ntorc-virtual-pl", folder / "libntorc_regs.so", digest)
 
 
+def recipe(*, with_virtual: bool) -> Recipe:
+    """What a board compiles for itself: the harness, and what a simulated logic needs.
+
+    Args:
+        with_virtual: the virtual PL and the register library too.
+    """
+    sources = project_root() / "firmware"
+    wanted = {name: parts for name, parts in _PRODUCTS.items() if with_virtual or name == HARNESS}
+    names = {file for files, _, _ in wanted.values() for file in files}
+    headers = {str(path.relative_to(sources)) for part in _INCLUDES for path in (sources / part).glob("*.h")}
+    return Recipe(
+        sources={name: (sources / name).read_text(encoding="utf-8") for name in sorted(names | headers)},
+        products={
+            name: {"files": list(files), "flags": list(flags), "libraries": list(libraries)}
+            for name, (files, flags, libraries) in wanted.items()
+        },
+        flags=list(_FLAGS),
+        includes=list(_INCLUDES),
+    )
+
+
 def _digest(sources: Path, tool: Compiler, flags: Sequence[str]) -> str:
     files = sorted(path for part in ("harness", "virtual") for path in (sources / part).glob("*.[ch]"))
     return digest_of(
@@ -199,7 +222,7 @@ def _make(folder: Path, sources: Path, tool: Compiler, flags: Sequence[str]) -> 
 
 def _compile(name: str, work: Path, sources: Path, tool: Compiler, flags: Sequence[str]) -> None:
     files, own_flags, libraries = _PRODUCTS[name]
-    includes = [f"-I{sources / part}" for part in ("virtual", "harness")]
+    includes = [f"-I{sources / part}" for part in _INCLUDES]
     inputs = tool.inputs(sources / file for file in files)
     run_tool(
         [*tool.command, *_FLAGS, *own_flags, *flags, *includes, *inputs, "-o", str(work / name), *libraries],

@@ -83,7 +83,10 @@ class MeasureFiles:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """Who answers on a target: the agent's and its tools' versions, and the machine."""
+    """Who answers on a target: the agent's and its tools' versions, and the machine.
+
+    ``is_simulated``: no real logic is there, also where it is reached over the network.
+    """
 
     agent_version: str
     protocol: int
@@ -94,6 +97,17 @@ class TargetInfo:
     python_version: str
     machine: str
     kernel: str
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A design was confirmed on a target: for whom, and when by the target's clock (seconds since 1970)."""
+
+    design_id: str
+    sequence: int
+    owner: str
+    time_s: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,10 @@ class TargetStatus:
         slot: its slot, or None.
         previous: design id of what a rollback goes back to, or None.
         is_intact: whether the confirmed bundle is still as it was signed.
-        programmed: design id of what is in the logic now, or None.
+        programmed: design id of what is in the logic now, or None where that is not known.
+        lease_owner: who has leased the target, or None.
+        lease_left_s: for how many seconds more.
+        history: what was confirmed, the newest last.
     """
 
     confirmed: str | None
@@ -113,6 +130,23 @@ class TargetStatus:
     previous: str | None
     is_intact: bool
     programmed: str | None
+    lease_owner: str | None = None
+    lease_left_s: int = 0
+    history: tuple[Confirmation, ...] = ()
+
+
+VIRTUAL_MARK = " (virtual board)"
+"""At the end of the name of a board behind SSH that has no real logic, wherever that name is shown or kept."""
+
+
+def is_virtual_name(name: str) -> bool:
+    """Whether a target of this name has no real logic."""
+    return name.split(":")[0] == "virtual" or name.endswith(VIRTUAL_MARK)
+
+
+def plain_name(name: str) -> str:
+    """A target's name as it is given to ``--target``."""
+    return name.removesuffix(VIRTUAL_MARK)
 
 
 class Target(Protocol):

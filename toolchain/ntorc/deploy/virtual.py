@@ -7,13 +7,10 @@ below ``root``; after a start nothing is programmed.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import select
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -21,7 +18,8 @@ from typing import TYPE_CHECKING, TextIO
 from ntorc.boards import Board
 from ntorc.bundle.keys import trusted_folder
 from ntorc.deploy.agent_target import AgentTarget
-from ntorc.deploy.client import AgentClient, log_end
+from ntorc.deploy.client import AgentClient
+from ntorc.deploy.virtual_logic import start_logic, stop_logic
 from ntorc.errors import DeploymentError
 from ntorc.lab import Lab
 from ntorc.paths import project_root
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from ntorc.deploy.firmware import Firmware
     from ntorc.deploy.target import Target
 
-_START_LIMIT_S = 30.0
-_END_LIMIT_S = 10.0
 # with these set, pynq would look for other devices than the virtual one
 _PYNQ_VARIABLES = ("PYNQ_REMOTE_DEVICES", "XILINX_XRT")
 
@@ -88,7 +84,7 @@ class VirtualTarget(AgentTarget):
         """End what runs; may be called more than once."""
         self.disconnect()
         if self._logic is not None:
-            _end(self._logic)
+            stop_logic(self._logic)
             self._logic = None
         if self._lock is not None:  # else these files are another process's
             for path in (self._memory, self._memory.with_name(f"{self._memory.name}.ram"), self._control):
@@ -121,38 +117,14 @@ class VirtualTarget(AgentTarget):
                 "wait until that has ended, or use another folder",
             ) from error
         self._lock = lock
-        self._logic = self._start_logic()
+        lab = self._lab
+        self._logic = start_logic(
+            self.board, self._firmware, self._memory, self._control, self._run / "pl.log",
+            register_access_s=None if lab is None else lab.register_access_s,
+            words=() if lab is None else lab.words(),
+        )  # fmt: skip
         self.connect(self._start_agent())
-
-    def _start_logic(self) -> subprocess.Popen[bytes]:
-        overhead = self.board.io_overhead if self._lab is None else self._lab
-        overhead_cycles = round(overhead.register_access_s * self.board.default_clock_hz)
-        log = self._run / "pl.log"
-        # a name relative to the working folder: a socket's address has 107 bytes at most
-        words = [
-            str(self._firmware.virtual_pl), "--memory", str(self._memory), "--control", self._control.name,
-            "--access-cycles", str(max(overhead_cycles, 1)),
-            "--clock-hz", str(round(self.board.default_clock_hz)),
-            *(self._lab.words() if self._lab is not None else ()),
-        ]  # fmt: skip
-        try:
-            with log.open("wb") as stream:
-                process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stream,
-                    cwd=self._run,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise DeploymentError(f"cannot start {words[0]}: {error}", "run `ntorc doctor`") from error
-        try:
-            _await_ready(process, log)
-        except BaseException:
-            _end(process)
-            raise
-        return process
+        self.recover()
 
     def _start_agent(self) -> AgentClient:
         firmware = self._firmware
@@ -172,32 +144,3 @@ class VirtualTarget(AgentTarget):
 
 if TYPE_CHECKING:
     _IS_A_TARGET: type[Target] = VirtualTarget
-
-
-def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for the line ``ready`` on the virtual PL's stdout."""
-    stream = process.stdout
-    deadline_s = time.monotonic() + _START_LIMIT_S
-    heard = b""
-    while stream is not None and b"\n" not in heard:
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0 or not select.select([stream], [], [], left_s)[0]:
-            raise DeploymentError(f"the virtual PL was not ready within {_START_LIMIT_S:.0f} s", log_end(log))
-        block = os.read(stream.fileno(), 4096)
-        if not block:
-            raise DeploymentError("the virtual PL has ended", f"{log_end(log)}full log: {log}")
-        heard += block
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close a process's stdin, which ends it; kill it where it does not."""
-    if process.stdin is not None:
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-    try:
-        process.wait(timeout=_END_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

@@ -33,7 +33,7 @@ class Published:
             and followed by a maximum over two.
         lstm: units of the LSTM layers behind them, which give whole sequences.
         dense: units of the rectified dense layers behind those; a linear one of one unit ends the network.
-        lut, dsp: the paper's HLS estimates.
+        lut, dsp, latency_us: the paper's HLS estimates.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Published:
     dense: tuple[int, ...]
     lut: int
     dsp: int
+    latency_us: float
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Allocation, Requirement
+from ntorc.allocate.allocation import Allocation
+from ntorc.allocate.requirement import Requirement
 from ntorc.boards import Board, load_board
+from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
 from ntorc.pipeline.flow import Flow
@@ -36,7 +38,7 @@ from ntorc.pipeline.prove import (
     period_ns_on,
     stream_for,
 )
-from ntorc.pipeline.target import check_target, extra_stages_of, is_virtual_target, open_target
+from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -119,6 +121,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     board = load_board(request.board)
     backend_named(request.backend)
     hop = request.training.hop_samples
+    request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
         board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver, known=known
@@ -205,7 +208,7 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
     flow, request, hop = walk.flow, walk.request, allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
     with open_target(flow, request.target, walk.board) as target:
-        with flow.stage("deploy", f"to the {request.target} board through pynq, verified, self-tested"):
+        with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
             deployment = target.install(bundle.folder, flow.progress)
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
@@ -290,7 +293,7 @@ def not_real(known: BoardKnowledge, allocation: Allocation, request_target: str)
     )
     clock = f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it."
     utilisation = "Utilisation is from synthesis before place and route: an estimate."
-    if not is_virtual_target(request_target):
+    if not is_virtual_name(request_target):
         return (clock, utilisation, overhead)
     simulated = lab_of(request_target) is not None
     times = "a simulated board's" if simulated else "this computer's"
@@ -317,7 +320,7 @@ def _conclude(walk: _Walk, measurement: Measurement) -> None:
 
 def not_real_short(walk: _Walk) -> tuple[str, ...]:
     """The same in two lines for the terminal."""
-    if not is_virtual_target(walk.request.target):
+    if not is_virtual_name(walk.request.target):
         return ()
     return (
         "no board was measured and no vendor tool ran; this bundle is for the virtual board",

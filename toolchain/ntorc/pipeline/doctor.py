@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
+from ntorc.bundle.keys import own_key_id
 from ntorc.errors import NtorcError, ToolError
 from ntorc.paths import home
+from ntorc.pipeline.flow import Flow
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,34 @@ def check() -> list[Tool]:
     return found
 
 
+def check_board(flow: Flow, name: str) -> list[Tool]:
+    """Look at a board behind SSH, from the client here to the design that is confirmed there."""
+    from ntorc.pipeline.boards import open_known
+
+    client = shutil.which("ssh")
+    found = [Tool("ssh client", client is not None, True, client or "not found: install OpenSSH's client")]
+    board = open_known(flow, name)
+    try:
+        with board as target:
+            info, status, trusted = target.hello(), target.status(), target.keys()["trusted"]
+    except NtorcError as error:
+        return [*found, Tool("board", False, True, f"{error.message}; {error.hint}".replace("\n", "; "))]
+    kind = "a virtual board: no real logic" if info.is_simulated else "real logic"
+    own = own_key_id()
+    lease = f"leased to {status.lease_owner}" if status.lease_owner else "not leased"
+    confirmed = status.confirmed is None or status.is_intact
+    return [
+        *found,
+        Tool("board", True, True, f"{info.board} ({info.part}), {kind}, {lease}"),
+        Tool("agent", True, True, f"{info.agent_version} on Python {info.python_version}, {info.machine}"),
+        Tool("pynq there", info.pynq_version[:1].isdigit(), True, info.pynq_version),
+        Tool("harness there", True, True, "compiled by the board's own compiler"),
+        Tool("your key there", own in trusted, False, f"{own or 'you have none yet'}; trusted: {', '.join(trusted)}"),
+        Tool("design there", confirmed, False, f"{status.confirmed or 'nothing'} is confirmed"
+             + ("" if confirmed else ", and was altered: deploy again")),
+    ]  # fmt: skip
+
+
 def everything_needed(found: list[Tool]) -> None:
     """Raise when something is missing without which the main job cannot run.
 
@@ -52,7 +82,10 @@ def everything_needed(found: list[Tool]) -> None:
     """
     missing = [tool.name for tool in found if tool.needed and not tool.present]
     if missing:
-        raise ToolError(f"missing: {', '.join(missing)}", "run `make setup` in the checkout; g++ is yours to install")
+        hint = "run `make setup` in the checkout; g++ is yours to install"
+        if missing == ["board"]:
+            hint = "its line above says why it cannot be used, and what to do"
+        raise ToolError(f"missing: {', '.join(missing)}", hint)
 
 
 def _package(name: str, what: str) -> Tool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.allocate.allocation import Allocation, Requirement, allocate
+from ntorc.allocate.allocation import Allocation, allocate
+from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend, Plan, Products
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.plan import with_extra_stages
@@ -49,7 +50,26 @@ def backend_named(name: str) -> Backend:
     """
     if name == "native":
         return NativeBackend()
+    if name == "hls4ml":
+        raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
+
+
+def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
+    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone, as measured so far."""
+    if name == "hls4ml":
+        from ntorc.backends.hls4ml.backend import Hls4mlBackend
+        from ntorc.cost.hls4ml import load_hls4ml
+        from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
+
+        costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
+        return Hls4mlBackend(board.part, clock_hz, costs)
+    return backend_named(name)
+
+
+def costs_for(flow: Flow, backend: Backend, board: Board) -> NativeCost:
+    """The native cost model as calibrated so far."""
+    return NativeCost(load_model(), flow.store.observations(backend.name, board.part))
 
 
 def hop_for(network: Network, asked: int | None) -> int:
@@ -99,20 +119,14 @@ def requirement_for(
         known.overhead_source,
         ceiling,
         solver,
-        known.clock_ratio,
-        known.offset_cycles,
+        clock_ratio=known.clock_ratio,
+        offset_cycles=known.offset_cycles,
     )
-
-
-def cost_model(flow: Flow, backend: str, part: str) -> NativeCost:
-    """The shipped model, calibrated by what the store has of this part."""
-    return NativeCost(load_model(), flow.store.observations(backend, part))
 
 
 def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement: Requirement) -> Allocation:
     """The exact optimum with the cost model as calibrated so far."""
-    cost = cost_model(flow, backend.name, requirement.board.part)
-    allocation = allocate(network, backend, cost, requirement)
+    allocation = allocate(network, backend, costs_for(flow, backend, requirement.board), requirement)
     for item in allocation.layers:
         chosen = item.directive
         if chosen.multipliers:
@@ -178,6 +192,7 @@ def bundle_stage(
     """The signed bundle of a build for a board."""
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
+    from ntorc.bundle.issue import sequence_for
     from ntorc.bundle.keys import signing_key, trusted_keys
 
     key = signing_key()
@@ -194,6 +209,8 @@ def bundle_stage(
         }
     )
 
+    sequence = sequence_for(key.key_id, identity)
+
     def make(work: Path) -> None:
         network.save(work / "network")
         parts = BundleParts(
@@ -207,10 +224,11 @@ def bundle_stage(
             logic=built.folder / built.products.logic,
             vectors=SelfTestVectors(inputs, results, built.plan.hop),
             gap_cycles=gap_cycles,
+            sequence=sequence,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": built.products.tool},
         )
         make_bundle(work / "bundle", parts, key)
 
-    folder = flow.once("bundle", identity, make) / "bundle"
+    folder = flow.once("bundle", digest_of({"content": identity, "sequence": sequence}), make) / "bundle"
     return read_bundle(folder, trusted_keys(), board.name, board.part)

@@ -12,16 +12,17 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES
+from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import GateError, MeasurementError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge
 from ntorc.pipeline.make import Built, windows_of
 from ntorc.pipeline.outputs import write_outputs
 from ntorc.pipeline.recalibrate import Change, learn_board
-from ntorc.pipeline.target import is_virtual_target
 from ntorc.store.base import Observation
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def evaluate(
     from ntorc.measure.parquet import write_parquet
 
     report = observed.report
-    is_virtual = is_virtual_target(target)
+    is_virtual = is_virtual_name(target)
     has_time = report.time_is_simulated or not is_virtual
     asked = judged.Requirement(
         allocation.deadline_s,
@@ -305,6 +306,27 @@ def measured_summary(measurement: Measurement) -> dict[str, object]:
     }
 
 
+def _predictions(allocation: Allocation, built: Built, run: str) -> list[Observation]:
+    """What the model alone said of parts that nothing was known of; drift is judged by it."""
+    found = []
+    for layer, part in zip(allocation.layers, built.products.parts, strict=False):  # the shell comes last
+        if layer.basis == "model":
+            quantities = {name: float(getattr(layer.resources, name)) for name in RESOURCES}
+            found.append(
+                Observation(
+                    PREDICTION,
+                    allocation.backend,
+                    allocation.part,
+                    part.subject,
+                    part.directive,
+                    quantities,
+                    "cost model",
+                    run,
+                )
+            )
+    return found
+
+
 def calibrate(
     flow: Flow,
     allocation: Allocation,
@@ -318,6 +340,7 @@ def calibrate(
     ``known`` is what the allocation assumed about the board, None for its file alone.
     """
     tool = built.products.tool
+    flow.store.observe(_predictions(allocation, built, run))
     observations, changes, confirmed = [], [], 0
     predicted = {item.layer: item.resources for item in allocation.layers}
     names = [*(item.layer for item in allocation.layers), "shell"]
@@ -343,7 +366,7 @@ def calibrate(
             else:
                 changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
     learned = learn_board(allocation, measurement, run, known)
-    source = "simulated_cycles" if is_virtual_target(measurement.target) else "board_cycles"
+    source = "simulated_cycles" if is_virtual_name(measurement.target) else "board_cycles"
     observations.append(
         Observation(
             source,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Requirement
+from ntorc.allocate.requirement import Requirement
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.boards import load_board

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Allocation, Requirement, allocate
+from ntorc.allocate.allocation import Allocation, allocate
+from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import CostModel
 from ntorc.boards import load_board
 from ntorc.errors import InfeasibleError
@@ -27,7 +28,7 @@ from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, knowledge_of, prior_knowledge
-from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, cost_model, requirement_for
+from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, costs_for, requirement_for
 from ntorc.pipeline.prove import Pace, calibrate, evaluate, gate, observe, period_ns_on, require_gate
 from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
@@ -65,7 +66,7 @@ def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
         while len(rounds) < ROUNDS and not (rounds and rounds[-1]["verdict"] == "met"):
             known = _known(fresh, case)
             # what the choice is made with: this round's synthesis changes it afterwards
-            cost = cost_model(fresh, "native", load_board(BOARD).part)
+            cost = costs_for(fresh, backend_named("native"), load_board(BOARD))
             allocation = allocation_stage(fresh, case.network, backend_named("native"), _requirement(case, known))
             rounds.append(_deploy(fresh, case, allocation, known, estimates, learns=True))
         cheaper = _next_cheaper(case, allocation, known, cost)
@@ -134,9 +135,9 @@ def _reach(flow: Flow, network: Network) -> tuple[int, int]:
     board = load_board(BOARD)
     wide = requirement_for(board, Duration(1e-3), None, HOP, 0.8, "CBC")
     backend = backend_named("native")
-    slowest = allocate(network, backend, cost_model(flow, backend.name, board.part), wide).latency_cycles
+    slowest = allocate(network, backend, costs_for(flow, backend, board), wide).latency_cycles
     try:
-        allocate(network, backend, cost_model(flow, backend.name, board.part), replace(wide, deadline_s=1e-6))
+        allocate(network, backend, costs_for(flow, backend, board), replace(wide, deadline_s=1e-6))
     except InfeasibleError as error:
         return int(str(error.result["smallest_latency_cycles"])), slowest
     return 0, slowest

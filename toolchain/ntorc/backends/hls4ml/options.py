@@ -1,0 +1,122 @@
+"""The options of hls4ml layers: every legal reuse factor with its costs from a batched model.
+
+Layers are those that the published synthesis data shows: Conv1D with three taps, LSTM and Dense, io_stream, strategy
+Resource.  The latency is the sum of theirs.  In an io_stream design layers overlap, so the sum is conservative there;
+pools, padding, FIFOs and the interface are not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ntorc.backends.base import Directive, Option, Options, Resources
+from ntorc.backends.hls4ml.reuse import BLOCK_FACTOR_LIMIT, block_factor, legal_reuse_factors
+from ntorc.backends.sum_latency import SumLatency
+from ntorc.cost.base import BatchCosts, Estimates, OptionTable
+from ntorc.network.layers import LSTM, Conv1D, Dense, Layer, Pool
+from ntorc.network.network import Network
+
+KERNEL = 3
+"""Taps of a convolution for which there is data."""
+
+
+@dataclass(frozen=True)
+class HlsLayer:
+    """A layer as the cost models know it.
+
+    Attributes:
+        name: in its network.
+        kind: ``conv``, ``lstm`` or ``dense``.
+        n_in: channels of a convolution or LSTM, inputs of a dense layer.
+        size: filters or units.
+        length: input vectors; 1 for a dense layer.
+        pack: elements of a word of the stream into a dense layer.
+    """
+
+    name: str
+    kind: str
+    n_in: int
+    size: int
+    length: int
+    pack: int = 1
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Inputs and outputs of the product that the reuse factor divides."""
+        if self.kind == "conv":
+            return KERNEL * self.n_in, self.size
+        return self.n_in, 4 * self.size if self.kind == "lstm" else self.size
+
+    @property
+    def reuse_factors(self) -> tuple[int, ...]:
+        """The legal ones whose block factor HLS finishes on, smallest first."""
+        return legal_reuse_factors(*self.matrix, BLOCK_FACTOR_LIMIT)
+
+    def table(self, reuse_factors: tuple[int, ...] | None = None) -> OptionTable:
+        """What a cost model is asked, for all reuse factors or some."""
+        reuse = np.array(self.reuse_factors if reuse_factors is None else reuse_factors, float)
+        columns = {"reuse_factor": reuse}
+        for name in ("n_in", "size", "length", "pack"):
+            columns[name] = np.full(len(reuse), float(getattr(self, name)))
+        return OptionTable(self.kind, columns)
+
+
+def hls_layer(layer: Layer) -> HlsLayer | None:
+    """A layer in these terms; None for a pool, or one that the data does not show (see `unsupported_layers`)."""
+    if isinstance(layer, Conv1D) and layer.kernel == KERNEL and layer.stride == layer.dilation == 1:
+        return HlsLayer(layer.name, "conv", layer.input_channels, layer.filters, layer.input_length)
+    if isinstance(layer, LSTM):
+        return HlsLayer(layer.name, "lstm", layer.input_channels, layer.units, layer.input_length)
+    if isinstance(layer, Dense):
+        return HlsLayer(layer.name, "dense", layer.inputs, layer.units, 1, layer.input_channels)
+    return None
+
+
+def unsupported_layers(network: Network) -> list[str]:
+    """Layers that the cost models know nothing of, for people."""
+    return [
+        f"'{layer.name}' is a {layer.kind} of a kind that the synthesis data does not hold"
+        for layer in network.layers
+        if not isinstance(layer, Pool) and hls_layer(layer) is None
+    ]
+
+
+NO_DIRECTIVE = Directive(0, 0, "none")
+"""Of a pool, which has nothing to choose."""
+
+
+def hls_options(network: Network, costs: BatchCosts, part: str, clock_hz: float, *, bound: bool = True) -> Options:
+    """Options of every layer of a network; pools have one that costs nothing.
+
+    Args:
+        network: without `unsupported_layers`.
+        costs: of hls4ml.
+        part: the device.
+        clock_hz: that HLS is asked for.
+        bound: take the latency's upper bound, not its mean.
+    """
+    rows: list[tuple[Option, ...]] = []
+    cycles: list[tuple[float, ...]] = []
+    for layer in network.layers:
+        known = hls_layer(layer)
+        if known is None:
+            rows.append((Option(NO_DIRECTIVE, Resources(), Resources(), "model"),))
+            cycles.append((0.0,))
+            continue
+        found = costs.estimate(known.table(), part, clock_hz)
+        order = known.reuse_factors[::-1]  # from fewest multipliers to most, as in every backend
+        rows.append(tuple(_option(known, found, reuse, len(order) - 1 - i) for i, reuse in enumerate(order)))
+        latency = (found.bound if bound else found.mean)["latency_cycles"]
+        cycles.append(tuple(float(value) for value in latency[::-1]))
+    return Options(tuple(rows), Resources(), Resources(), SumLatency(tuple(cycles)))
+
+
+def _option(layer: HlsLayer, found: Estimates, reuse: int, index: int) -> Option:
+    mean, bound = (
+        Resources(*(float(values[name][index]) for name in ("lut", "ff", "dsp", "bram18")))
+        for values in (found.mean, found.bound)
+    )
+    basis = found.basis[index] + (", outside the data" if found.outside[index] else "")
+    return Option(Directive(block_factor(*layer.matrix, reuse), reuse, "tool"), mean, bound, basis)

@@ -1,0 +1,61 @@
+"""``ntorc front``: what every deadline costs at the least."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ntorc.cli import options
+from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
+
+
+def front(
+    network: NetworkArgument,
+    board: options.Board,
+    backend: options.BackendName = "native",
+    deadline: Annotated[
+        str, typer.Option("--deadline", help="Point one out in table and picture: 500us, 0.2ms or 20000cycles.")
+    ] = "",
+    objective: options.Objective = "weighted",
+    clock_hz: options.ClockHz = None,
+    ceiling: options.Ceiling = 0.8,
+    hop: Hop = None,
+    sample_rate_hz: SampleRate = 5000.0,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Draw the exact front: for every deadline at once the least resources, and where the knee lies.
+
+    \b
+    ntorc front my_network/ --board pynq-z2
+    ntorc front model.json --board pynq-z2 --objective dsp --deadline 200us --svg front.svg
+
+    Each point is the proven optimum of its deadline; exit 3 when none can be met.
+    """
+    from ntorc.pipeline import fronts
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.front_picture import draw_front
+    from ntorc.pipeline.standalone import NetworkRequest
+
+    flow = open_flow(options.progress())
+    request = NetworkRequest(
+        network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective
+    )
+    found = fronts.network_front(flow, request)
+    result = fronts.as_result(found)
+    if verify:
+        result["verified"] = fronts.verify(found, flow.progress)
+    drawn = draw_front(flow, found, svg, deadline)
+    result["svg"] = str(drawn)
+    text = fronts.as_text(found, drawn, deadline)
+    for solver, one in result.get("verified", {}).items():
+        text += (
+            f"\n{solver} agrees at all {one['points']} points and a cycle below each: largest difference"
+            f" {one['largest_relative_difference']:.2g} in {one['seconds']} s"
+        )
+    options.show(result, as_json=json, text=text)

@@ -1,0 +1,86 @@
+"""NETWORK of the command line: a folder of ours, a Keras model, or a model's JSON, as an integer network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ntorc.errors import UsageError
+from ntorc.network.floating import FloatNetwork
+from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.network.network import Network
+from ntorc.network.quantise import Precision, quantise
+from ntorc.pipeline.flow import Flow
+from ntorc.records import digest_of, digest_of_file, digest_of_sources
+
+_MODELS = (".keras", ".h5", ".hdf5")
+_INPUT = FixedFormat(14, 11)
+"""Of samples of unit variance, where nothing is known of the sensor."""
+
+_FRAMES = 32
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def load_network(path: Path) -> Network:
+    """A saved network.
+
+    Raises:
+        UsageError: there is none at ``path``.
+    """
+    if not (path / "network.json").is_file():
+        raise UsageError(
+            f"{path} holds no network (no network.json)",
+            "make one: ntorc train FOLDER; or give a Keras model (.keras, .h5) or a model's JSON",
+        )
+    return Network.load(path)
+
+
+def open_network(flow: Flow, path: Path, precision: Precision | None = None) -> Network:
+    """The integer network of any of the known forms.
+
+    A Keras model brings its weights, a JSON none: those are drawn, and the network's name says so.  Both come without
+    data, so that formats are chosen on drawn samples of unit variance.
+
+    Raises:
+        UsageError: nothing of these forms is at ``path``.
+    """
+    if path.name == "network.json" or path.is_dir() or not path.exists():
+        return load_network(path.parent if path.name == "network.json" else path)
+    if path.suffix.lower() not in (*_MODELS, ".json"):
+        raise UsageError(
+            f"{path} is no form of a network that is known",
+            "give an ntorc network (a folder), a Keras model (.keras, .h5) or a model's JSON",
+        )
+    precision = precision or Precision()
+    sources = ("network/importers", "network/quantise.py", "network/formats.py", "pipeline/networks.py")
+    code = digest_of_sources(*(_PACKAGE / name for name in sources))
+    key = digest_of({"file": digest_of_file(path), "name": path.stem, "precision": digest_of(precision), "code": code})
+
+    def make(work: Path) -> None:
+        flow.progress.message(f"  reading {path.name} with Keras")
+        integer_network(float_network(path), precision).save(work / "network")
+
+    network = Network.load(flow.once("imported", key, make) / "network")
+    if path.suffix.lower() == ".json":
+        flow.progress.message(f"  {path.name} has no weights: they are drawn from a seed, so only costs mean anything")
+    flow.progress.message("  formats are chosen on drawn samples of unit variance, as no data comes with the file")
+    return network
+
+
+def float_network(path: Path) -> FloatNetwork:
+    """A Keras model with its weights, or a JSON with drawn ones."""
+    from ntorc.network.importers.keras_json import import_keras_json
+    from ntorc.network.importers.keras_model import import_keras
+
+    return import_keras_json(path) if path.suffix.lower() == ".json" else import_keras(path)
+
+
+def integer_network(floating: FloatNetwork, precision: Precision) -> Network:
+    """Quantised on drawn frames."""
+    return quantise(floating, _INPUT, drawn_counts(floating.input_length, floating.input_channels), precision)
+
+
+def drawn_counts(length: int, channels: int, frames: int = _FRAMES) -> IntArray:
+    """Frames of unit variance as integers of the input's format ``[frames, length, channels]``."""
+    return _INPUT.quantise(np.random.default_rng(1).normal(0.0, 1.0, (frames, length, channels)))
