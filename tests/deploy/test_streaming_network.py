@@ -26,7 +26,7 @@ from ntorc.pipeline.make import (
     hop_for,
     requirement_for,
 )
-from ntorc.pipeline.prove import Observed, gate, observe, stream_for
+from ntorc.pipeline.prove import Observed, Pace, gate, observe, stream_for
 from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
 from ntorc.units import parse_duration
@@ -67,7 +67,7 @@ def measured(flow: Flow, network: Network, made: tuple[Allocation, Built], gap_c
     bundle = bundle_stage(flow, network, made[1], load_board("pynq-z2"), counts, gap_cycles)
     with open_target(flow, "virtual", load_board("pynq-z2")) as target:
         target.install(bundle.folder)
-        return observe(flow, target, folder, stream_for(counts, FRAME, FRAME, ESTIMATES), ESTIMATES, period_ns=0)
+        return observe(flow, target, folder, stream_for(counts, FRAME, FRAME, ESTIMATES), Pace(ESTIMATES))
 
 
 def test_estimates_are_exact_and_valid_behind_the_warm_up(

@@ -18,6 +18,7 @@ import numpy as np
 
 from ntorc.allocate.allocation import Allocation, allocate
 from ntorc.allocate.requirement import Requirement
+from ntorc.backends.base import CostModel
 from ntorc.boards import load_board
 from ntorc.errors import InfeasibleError
 from ntorc.lab import Lab, load_lab
@@ -64,9 +65,11 @@ def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
         rounds: list[dict[str, Any]] = []
         while len(rounds) < ROUNDS and not (rounds and rounds[-1]["verdict"] == "met"):
             known = _known(fresh, case)
+            # what the choice is made with: this round's synthesis changes it afterwards
+            cost = costs_for(fresh, backend_named("native"), load_board(BOARD))
             allocation = allocation_stage(fresh, case.network, backend_named("native"), _requirement(case, known))
             rounds.append(_deploy(fresh, case, allocation, known, estimates, learns=True))
-        cheaper = _next_cheaper(fresh, case, allocation, known)
+        cheaper = _next_cheaper(case, allocation, known, cost)
         tried = None if cheaper is None else _deploy(fresh, case, cheaper, known, estimates, learns=False)
         found = _known(fresh, case)
     return {
@@ -103,8 +106,8 @@ def _case(flow: Flow, seed: int, root: Path) -> _Case:
     path = root / "lab.toml"
     path.write_text(
         f'name = "hidden-{seed}"\n[io]\nregister_access_s = {draw.uniform(0.8e-6, 1.5e-6):.3e}\n'
-        f"wake_up_s = {draw.uniform(50e-6, 80e-6):.3e}\njitter_s = {draw.uniform(4e-6, 7e-6):.3e}\n"
-        f"jitter_max_s = {draw.uniform(20e-6, 30e-6):.3e}\nseed = {seed}\n"
+        f"wake_up_s = {draw.uniform(50e-6, 60e-6):.3e}\njitter_s = {draw.uniform(3e-6, 5e-6):.3e}\n"
+        f"jitter_max_s = {draw.uniform(15e-6, 25e-6):.3e}\nseed = {seed}\n"
         f"[clock]\nerror = {draw.choice((-1, 1)) * draw.uniform(0.01, 0.04):.4f}\n"
         f"[logic]\nextra_stages = {draw.randint(1, 5)}\n",
         encoding="utf-8",
@@ -148,10 +151,9 @@ def _requirement(case: _Case, known: BoardKnowledge) -> Requirement:
     return requirement_for(load_board(BOARD), case.deadline, None, HOP, 0.8, "CBC", known=known)
 
 
-def _next_cheaper(flow: Flow, case: _Case, best: Allocation, known: BoardKnowledge) -> Allocation | None:
+def _next_cheaper(case: _Case, best: Allocation, known: BoardKnowledge, cost: CostModel) -> Allocation | None:
     """The allocation of the smallest budget above ``best``'s that needs less area; None when there is none."""
     backend, requirement = backend_named("native"), _requirement(case, known)
-    cost = costs_for(flow, backend, requirement.board)
     cycle_s = 1.0 / (requirement.clock_hz * requirement.clock_ratio)
 
     def at(budget: int) -> Allocation:
@@ -159,7 +161,7 @@ def _next_cheaper(flow: Flow, case: _Case, best: Allocation, known: BoardKnowled
         return allocate(case.network, backend, cost, replace(requirement, deadline_s=requirement.deadline_s + more_s))
 
     low, high = requirement.budget_cycles, requirement.budget_cycles + 1
-    area = at(low).area
+    area = best.area
     while at(high).area >= area:
         if high > requirement.pace_cycles(case.network):
             return None
