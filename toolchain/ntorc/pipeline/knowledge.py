@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ntorc.boards import Board
+from ntorc.deploy.target import is_virtual_name
 from ntorc.lab import lab_of
 from ntorc.store.base import Observation, Store
 from ntorc.units import format_seconds
@@ -78,7 +79,7 @@ def board_key(target: str, board: Board) -> str | None:
     lab = lab_of(target)
     if lab is not None:
         return f"{board.name}@{lab.name}"
-    return None if target == "virtual" else board.name
+    return None if is_virtual_name(target) else board.name
 
 
 def prior_knowledge(board: Board) -> BoardKnowledge:

@@ -15,6 +15,7 @@ from ntorc.backends.base import RESOURCES
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import GateError, MeasurementError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
+from ntorc.lab import lab_of
 from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.drift import PREDICTION
@@ -120,8 +121,9 @@ class Pace:
 
 
 def period_ns_on(target: str, sample_rate_hz: float = SAMPLE_RATE_HZ) -> int:
-    """The samples' period where the target has time of its own; 0 on the plain virtual board, which has none."""
-    return 0 if target == "virtual" else round(1e9 / sample_rate_hz)
+    """The samples' period where the target has time of its own; 0 on a virtual board that is no lab's."""
+    has_time = lab_of(target) is not None or not is_virtual_name(target)
+    return round(1e9 / sample_rate_hz) if has_time else 0
 
 
 _VIRTUAL_TIMEOUT_US = 30_000_000  # simulated logic on a busy computer may stand still for seconds
