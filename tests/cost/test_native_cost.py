@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntorc.backends.base import Resources
-from ntorc.cost.native import bram18_blocks, fit, load_model, save_model
+from ntorc.cost.native import CONFIDENCE, FittedModel, bram18_blocks, fit, load_model, save_model, with_bounds
 from ntorc.errors import StorageError
 
 
@@ -30,6 +30,24 @@ def test_fit_recovers_a_law_and_its_bound_covers(tmp_path: Path) -> None:
     assert model.bound_factor["lut"] < 1.15
     again = load_model(save_model(model, tmp_path / "m.json"))
     assert again.predict(rows[0]) == model.predict(rows[0])
+
+
+def test_bounds_from_unseen_parts_cover_further_ones() -> None:
+    """A model that is a tenth too low on average: the bound makes up for it, the coefficients stay."""
+    draw = random.Random(2)
+
+    def drawn(count: int) -> tuple[list[dict[str, float]], list[Resources]]:
+        rows = [{"kind": 1.0, "a": draw.uniform(1, 50), "dsp_by_structure": 2.0} for _ in range(count)]
+        noise = [1.1 * draw.lognormvariate(0, 0.05) for _ in rows]
+        return rows, [Resources(3 * row["a"] * n, 5 * row["a"] * n, 2, 0) for row, n in zip(rows, noise, strict=True)]
+
+    model = FittedModel({"lut": {"a": 3.0}, "ff": {"a": 5.0}}, {"lut": 1.0, "ff": 1.0}, {"seed": 1})
+    bounded = with_bounds(model, *drawn(400), seed=5)
+    assert bounded.coefficients == model.coefficients
+    assert bounded.provenance["bounds"] == {"seed": 5, "parts": 400, "confidence": CONFIDENCE}
+    rows, truths = drawn(4000)
+    covered = sum(bounded.predict(row)[1].lut >= truth.lut for row, truth in zip(rows, truths, strict=True))
+    assert CONFIDENCE - 0.03 < covered / len(rows) < CONFIDENCE + 0.03
 
 
 @given(st.integers(1, 300), st.integers(1, 20000))

@@ -11,6 +11,7 @@ from ntorc.backends.base import Part, Resources
 from ntorc.backends.native import characterise
 from ntorc.backends.native.characterise import Trial, draw_trials
 from ntorc.backends.native.synth import Unit, known
+from ntorc.cost.native import load_model
 from ntorc.errors import UsageError
 from ntorc.pipeline.cost_bench import cost_accuracy
 from ntorc.pipeline.flow import Flow
@@ -74,3 +75,8 @@ def test_drawn_parts_cover_every_kind_of_engine_and_directive() -> None:
 def test_the_model_is_not_judged_by_the_parts_it_was_fitted_to(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="was fitted to"):
         cost_accuracy(Flow(LocalStore(tmp_path / "store"), tmp_path / "cache", tmp_path, Silent()), 1, 20)
+
+
+def test_bounds_come_from_parts_of_another_seed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="was fitted to"):
+        characterise.rebound(load_model(), 20, 1, 1, tmp_path, Silent())

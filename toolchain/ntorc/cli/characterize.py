@@ -17,6 +17,9 @@ def characterize(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers synthesise instead.")
     ] = None,
+    bounds: Annotated[
+        bool, typer.Option("--bounds", help="Keep the model; set its upper bounds by these parts, of another seed.")
+    ] = False,
     seed: options.Seed = 1,
     backend: options.BackendName = "native",
     json: options.Json = False,
@@ -25,17 +28,21 @@ def characterize(
 
     \b
     ntorc characterize --backend native --parts 440 --workers 2
+    ntorc characterize --bounds --seed 3 --parts 80     upper bounds by parts that the fit has not seen
     ntorc characterize --scheduler tls://rack:8786      with workers on other machines
     """
-    from ntorc.backends.native.characterise import characterise
-    from ntorc.cost.native import MODEL_FILE, save_model
+    from ntorc.backends.native.characterise import characterise, rebound
+    from ntorc.cost.native import MODEL_FILE, load_model, save_model
     from ntorc.paths import project_root
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.make import backend_named
 
     backend_named(backend)
     flow = open_flow(options.progress())
-    model = characterise(parts, seed, workers, flow.cache, flow.progress, scheduler)
+    if bounds:
+        model = rebound(load_model(), parts, seed, workers, flow.cache, flow.progress, scheduler)
+    else:
+        model = characterise(parts, seed, workers, flow.cache, flow.progress, scheduler)
     path = save_model(model, out or project_root() / MODEL_FILE)
     text = (
         f"{path}: {model.provenance['runs']} syntheses of {model.provenance['shapes']} shapes, held-out error"

@@ -237,9 +237,7 @@ def fit(
             test = fold == k
             if test.any():
                 held_out[test] = matrix[test] @ _relative_nnls(matrix[~test], truth[~test])
-        ratio = np.sort(truth / np.maximum(held_out, 1.0))
-        rank = min(len(ratio) - 1, int(np.ceil(CONFIDENCE * (len(ratio) + 1))) - 1)
-        bounds[target] = round(float(max(ratio[rank], 1.0)), 4)
+        bounds[target] = _conformal_factor(truth, held_out)
         errors[target] = round(float(100 * np.mean(np.abs(held_out - truth) / truth)), 3)
         weights = _relative_nnls(matrix, truth)
         coefficients[target] = {n: round(float(w), 6) for n, w in zip(names, weights, strict=True) if w > 0}
@@ -263,6 +261,39 @@ def fit(
         },
         ranges,
     )
+
+
+def with_bounds(
+    model: FittedModel, features: Sequence[Mapping[str, float]], truths: Sequence[Resources], seed: int
+) -> FittedModel:
+    """The model with its upper bounds by split conformal prediction, on parts that no choice about it has seen.
+
+    Folds of the fit's own parts give bounds that are a little too small: the features were chosen by those folds.
+
+    Args:
+        model: keeps its coefficients.
+        features, truths: one a part.
+        seed: of their draw, for the provenance.
+    """
+    import numpy as np
+
+    bounds = {}
+    for target in FITTED:
+        known = np.array([by_structure(row, target) for row in features])
+        truth = np.array([getattr(item, target) for item in truths], float) - known
+        guess = np.array([getattr(model.predict(row)[0], target) for row in features]) - known
+        bounds[target] = _conformal_factor(truth, guess)
+    source = {"seed": seed, "parts": len(truths), "confidence": CONFIDENCE}
+    return replace(model, bound_factor=bounds, provenance={**model.provenance, "bounds": source})
+
+
+def _conformal_factor(truth: FloatArray, guess: FloatArray) -> float:
+    """The factor on a prediction that the truth exceeds with the probability 1 - `CONFIDENCE` at most."""
+    import numpy as np
+
+    ratio = np.sort(truth / np.maximum(guess, 1.0))
+    rank = min(len(ratio) - 1, int(np.ceil(CONFIDENCE * (len(ratio) + 1))) - 1)
+    return round(float(max(ratio[rank], 1.0)), 4)
 
 
 def _relative_nnls(matrix: FloatArray, truth: FloatArray) -> FloatArray:

@@ -22,8 +22,9 @@ def cost_accuracy(flow: Flow, seed: int, count: int, workers: int = 2) -> dict[s
         workers: synthesis processes side by side.
     """
     model = load_model()
-    if seed == model.provenance["seed"]:
-        raise UsageError(f"the model was fitted to the parts of seed {seed}", "take another: --seed 2")
+    bounds = model.provenance.get("bounds")
+    if seed in (model.provenance["seed"], bounds["seed"] if isinstance(bounds, dict) else None):
+        raise UsageError(f"the model was fitted to the parts of seed {seed}", "take another: --seed 4")
     trials = list(draw_trials(seed, count))
     truths = synthesised(trials, workers, None, flow.cache, flow.progress)
     predicted = [model.predict(trial.features) for trial in trials]

@@ -25,7 +25,8 @@ from ntorc.backends.native.synth import (
     units_of,
     yosys_version,
 )
-from ntorc.cost.native import FittedModel, fit
+from ntorc.cost.native import FittedModel, fit, with_bounds
+from ntorc.errors import UsageError
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import (
@@ -205,4 +206,26 @@ def characterise(
             "seed": seed,
             "date": date.today().isoformat(),
         },
+    )
+
+
+def rebound(
+    model: FittedModel,
+    count: int,
+    seed: int,
+    workers: int,
+    cache: Path,
+    progress: Progress,
+    scheduler: str | None = None,
+) -> FittedModel:
+    """The model with upper bounds from parts of another seed; arguments as of `characterise`.
+
+    Raises:
+        UsageError: the model was fitted to the parts of this seed.
+    """
+    if seed == model.provenance["seed"]:
+        raise UsageError(f"the model was fitted to the parts of seed {seed}", "take another: --seed 3")
+    trials = list(draw_trials(seed, count))
+    return with_bounds(
+        model, [t.features for t in trials], synthesised(trials, workers, scheduler, cache, progress), seed
     )
