@@ -223,7 +223,7 @@ def as_text(result: Mapping[str, Any]) -> str:
             lines.append(row("ours", [rows[t]["ours_mape_percent"] for t in order]))
             lines.append(row("below our 99 % bound, %", [rows[t]["covered_percent"] for t in order]))
             lines.append(row("bound over mean, median", [rows[t]["bound_over_mean_median"] for t in order]))
-            if kind == "dense":
+            if "ours_words_unknown_mape_percent" in rows["lut"]:
                 blind = ", ".join(f"{t} {rows[t]['ours_words_unknown_mape_percent']} %" for t in _NEEDS_WORDS)
                 lines.append(f"      where the layer before is not known: {blind}")
     lines += ["", "asked of ours, weights held out"]
