@@ -172,8 +172,9 @@ class TestSchedule:
         with VirtualPl(firmware) as server:
             server.ask(f"program {slow}")
             run = run_harness(
-                firmware, server.url, samples, tmp_path / "out", estimates=10, hop=16, period_ns=self.PERIOD_NS
-            )
+                firmware, server.url, samples, tmp_path / "out", estimates=10, hop=16, period_ns=self.PERIOD_NS,
+                timeout_us=60_000_000,
+            )  # fmt: skip
             handle = registers.open(server.url)
             result, written = registers.read(handle, REGISTERS["SAMPLE_COUNT"])
             registers.close(handle)
@@ -217,17 +218,19 @@ class TestFaults:
     def test_missing_estimate_is_recorded(self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path) -> None:
         with VirtualPl(firmware) as server:
             server.ask(f"program {compile_fake(fakes, stuck_after=5)}")
-            run = run_harness(firmware, server.url, samples, tmp_path / "out", estimates=9, hop=16, timeout_us=20000)
+            run = run_harness(
+                firmware, server.url, samples, tmp_path / "out", estimates=9, hop=16, timeout_us=2_000_000
+            )
         assert run.status == 1
         assert run.report is not None
-        assert run.report.fault == "no estimate 6 within 20000 us of its last sample"
+        assert run.report.fault == "no estimate 6 within 2000000 us of its last sample"
         assert run.report.fault in run.errors
         assert (run.report.timeouts, run.report.estimates) == (1, 6)
         records = read_records(run.out)
         assert records.table["status"].tolist() == [0] * 5 + [TIMEOUT]
         last = records.table[-1]
         assert (last["seq"], last["value"], last["pl_cycles"]) == (6, 0, 0)
-        assert last["done_ns"] - last["write_ns"] >= 20_000_000
+        assert last["done_ns"] - last["write_ns"] >= 2_000_000_000
 
     def test_result_that_is_replaced_while_read_is_torn(
         self, firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path
@@ -292,7 +295,7 @@ class TestFaults:
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_for_accesses(virtual_pl, 60)
+        wait_for_accesses(virtual_pl, 400)  # the first estimate comes behind some 100
         harness.send_signal(number)
         out, errors = harness.communicate(timeout=60)
         report = parse_report(out)

@@ -96,7 +96,7 @@ class TestSharedMemory:
             firmware, virtual_pl.url, f"shm:{source}", folder / "out", estimates=3, hop=HOP, period_ns=200_000
         )
         report = finish(harness)
-        assert report.starved == WINDOW + 2 * HOP
+        assert WINDOW + 2 * HOP <= report.starved < WINDOW + 3 * HOP, "samples go on while the last one is awaited"
         assert read_records(folder / "out").table["value"].tolist() == [0, 0, 0], "the sample before is held"
 
     def test_a_source_that_gives_nothing_is_a_clear_fault(
