@@ -22,7 +22,7 @@ from ntorc.pipeline.timing_bench import HOP, REUSE_FACTORS, directives_of, windo
 
 _CLOCK_HZ = 100e6
 _ESTIMATES = 1000
-_SIZES = ((16, REUSE_FACTORS), (24, {"conv1": 3, "conv2": 72, "lstm": 48, "dense1": 24, "dense2": 32}))
+_SIZES = ((16, REUSE_FACTORS), (28, {"conv1": 3, "conv2": 84, "lstm": 56, "dense1": 28, "dense2": 32}))
 """Widths and reuse factors: the network of `ntorc bench timing`, and one of about 5,000 LUTs."""
 
 
