@@ -63,7 +63,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_virtual(config: pytest.Config) -> bool:
-    return str(config.getoption("--target")).partition(":")[0] == "virtual"
+    from ntorc.deploy.target import is_virtual_name
+
+    return is_virtual_name(str(config.getoption("--target")))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ntorc.cost.synthesis_data import KINDS, RESOURCE_TARGETS, SynthesisData
+from ntorc.cost.synthesis_data import KINDS, RESOURCE_TARGETS, SynthesisData, labels
 from ntorc.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -46,14 +46,17 @@ def default_forest(features: npt.ArrayLike, values: npt.ArrayLike, random_state:
     return RandomForestRegressor(random_state=random_state).fit(features, values)
 
 
-def train_published(data: SynthesisData, progress: Progress | None = None) -> PublishedForests:
-    """Fit all forests as published; about four seconds."""
+def train_published(
+    data: SynthesisData, progress: Progress | None = None, *, repair: bool = False
+) -> PublishedForests:
+    """Fit all forests as published, or the same recipe on repaired labels; about four seconds."""
     progress = progress or Silent()
+    step = "forests on repaired labels" if repair else "published forests"
     forests = {}
     for number, kind in enumerate(KINDS):
         raw = data.raw[kind]
         for target in FOREST_TARGETS:
             rows = raw.latency if target == "latency_max" else raw.resources
-            forests[kind, target] = default_forest(rows.features, rows.values[target])
-        progress.step("published forests", number + 1, len(KINDS))
+            forests[kind, target] = default_forest(labels(kind, rows, repair=repair), rows.values[target])
+        progress.step(step, number + 1, len(KINDS))
     return PublishedForests(forests)

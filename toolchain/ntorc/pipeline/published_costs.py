@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ntorc.cost.base import Estimates, OptionTable
-from ntorc.cost.published_forests import FOREST_TARGETS, PublishedForests, default_forest
-from ntorc.cost.synthesis_data import KINDS, SynthesisData, labels
-from ntorc.progress import Progress, Silent
+from ntorc.cost.published_forests import PublishedForests
 
 _QUANTITY = {"latency_max": "latency_cycles"}
 
@@ -31,16 +29,3 @@ class ForestCosts:
         mean = {_QUANTITY.get(name, name): values for name, values in found.items()}
         count = len(table)
         return Estimates(mean, mean, 0.5, np.zeros(count, bool), ("model",) * count, {"model": self.text})
-
-
-def train_repaired(data: SynthesisData, progress: Progress | None = None) -> PublishedForests:
-    """The paper's recipe on repaired labels: a convolution's length is its own, and not twice that."""
-    progress = progress or Silent()
-    forests = {}
-    for number, kind in enumerate(KINDS):
-        raw = data.raw[kind]
-        for target in FOREST_TARGETS:
-            rows = raw.latency if target == "latency_max" else raw.resources
-            forests[kind, target] = default_forest(labels(kind, rows), rows.values[target])
-        progress.step("forests on repaired labels", number + 1, len(KINDS))
-    return PublishedForests(forests)

@@ -29,7 +29,7 @@ from ntorc.network.network import Network
 from ntorc.network.published import Published, published_networks
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.published import integer_network
-from ntorc.pipeline.published_costs import ForestCosts, train_repaired
+from ntorc.pipeline.published_costs import ForestCosts
 
 BUDGET_CYCLES = 50_000
 CLOCK_HZ = 250e6
@@ -89,7 +89,7 @@ def models(flow: Flow, data: Path | None) -> Models:
     found = load_synthesis(synthesis_folder(data))
     return Models(
         ForestCosts(train_published(found, flow.progress)),
-        ForestCosts(train_repaired(found, flow.progress), "random forests on repaired labels"),
+        ForestCosts(train_published(found, flow.progress, repair=True), "random forests on repaired labels"),
         Hls4mlCosts(load_hls4ml()),
     )
 
