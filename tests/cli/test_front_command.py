@@ -11,7 +11,7 @@ import pytest
 from cli_program import Program
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
-from ntorc.network.network import random_network
+from ntorc.network.network import Network, random_network
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,22 @@ def test_the_fastest_choice_is_the_fronts_first_point(program: Program, network:
     words = ("--deadline", "1ms", "--objective", "latency", "--solver", "HIGHS")
     found = program.json("allocate", network, "--board", "pynq-z2", *words)
     assert found["latency_cycles"] == front["points"][0]["latency_cycles"]
+
+
+def test_narrower_weights_are_chosen_within_what_the_result_may_move(
+    program: Program, network: Path, tmp_path: Path
+) -> None:
+    words = ("allocate", network, "--board", "pynq-z2", "--deadline", "200us", "--weight-bits", "8,5")
+    found = program.json(*words, "--accuracy-budget", "0.1", "--save", tmp_path / "narrow")
+    assert found["predicted_rms"] <= 0.1
+    chosen = Network.load(tmp_path / "narrow")
+    assert found["weight_bits"] == {layer.name: layer.weight_format.bits for layer in chosen.weighted_layers}
+    assert found["allocation"]["network"] == chosen.digest
+    plain = program.json("allocate", network, "--board", "pynq-z2", "--deadline", "200us")
+    assert found["allocation"]["area"] <= plain["area"] * (1 + 1e-9)
+    without = program(*words)
+    assert without.returncode == 2
+    assert "--accuracy-budget" in without.stderr
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,13 @@ class LatencyModel(Protocol):
     def cut(self, choice: Sequence[int]) -> Cut:
         """The linear bound by this choice's critical path: valid for all choices, equal at this one."""
 
+    def joined(self, others: Sequence[tuple[LatencyModel, Sequence[bool]]]) -> LatencyModel:
+        """The model with the options of others behind its own: those of the same network with other weights.
+
+        Args:
+            others: models of this kind, and which of their layers' options are taken.
+        """
+
 
 @dataclass(frozen=True)
 class Options:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ntorc.allocate.allocation import problem_of
+from ntorc.allocate.allocation import check_supported, problem_of
 from ntorc.allocate.front import Front, FrontPoint, exact_front
 from ntorc.allocate.infeasible import explain
 from ntorc.allocate.problem import Problem
@@ -16,7 +16,7 @@ from ntorc.allocate.requirement import Requirement
 from ntorc.allocate.solver import is_installed, smallest_area
 from ntorc.backends.base import RESOURCES
 from ntorc.boards import load_board
-from ntorc.errors import DataError, ToolError, UsageError
+from ntorc.errors import ToolError, UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import backend_for, costs_for, hop_for, requirement_for
@@ -72,9 +72,7 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     requirement = replace(requirement, objective=request.objective)
     backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("front", f"{network.name} on {board.part}, every deadline"):
-        reasons = backend.unsupported(network)
-        if reasons:
-            raise DataError(f"the {backend.name} backend cannot build '{network.name}'", "; ".join(reasons))
+        check_supported(backend, network)
         options = backend.options(network, costs_for(flow, backend, board), requirement.hop)
         problem = problem_of(options, network, requirement)
         started_s = time.perf_counter()

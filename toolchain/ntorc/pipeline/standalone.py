@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ntorc.allocate.allocation import Allocation
+from ntorc.allocate.requirement import Requirement
+from ntorc.backends.base import Backend
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
@@ -24,6 +26,7 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.networks import open_network
+from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, with_budget
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -43,6 +46,9 @@ class NetworkRequest:
         hop: samples from estimate to estimate, or None for the network's own.
         sample_rate_hz: at which samples come.
         objective: what is least.
+        weight_bits: widths of weights to offer besides the network's own, as ``12,8,6``; empty for none.
+        accuracy_budget: what the result may change by with narrower weights, RMS in its unit.
+        data: runs on which that is measured.
     """
 
     network: Path
@@ -55,6 +61,9 @@ class NetworkRequest:
     hop: int | None = None
     sample_rate_hz: float = SAMPLE_RATE_HZ
     objective: str = "weighted"
+    weight_bits: str = ""
+    accuracy_budget: float | None = None
+    data: Path | None = None
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -62,7 +71,31 @@ def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     return _allocate(flow, request, open_network(flow, request.network))
 
 
+def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
+    """The exact allocation of directives and widths of weights; the chosen network goes where it is asked to.
+
+    Raises:
+        UsageError: no budget for what the result may change by.
+    """
+    if request.accuracy_budget is None:
+        raise UsageError(
+            "narrower weights change the result: say by how much they may",
+            "add --accuracy-budget 0.005 (RMS, in the result's unit)",
+        )
+    network = open_network(flow, request.network)
+    backend, requirement = _asked(flow, request, network)
+    with flow.stage("allocate", f"{network.name} on {requirement.board.part}, widths of weights included"):
+        bits, needed = parse_bits(request.weight_bits), with_budget(requirement, request.accuracy_budget)
+        return allocate_narrowed(flow, network, backend, needed, bits, request.data)
+
+
 def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    backend, requirement = _asked(flow, request, network)
+    with flow.stage("allocate", f"{network.name} on {requirement.board.part}"):
+        return allocation_stage(flow, network, backend, requirement)
+
+
+def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backend, Requirement]:
     board = load_board(request.board)
     requirement = requirement_for(
         board,
@@ -74,9 +107,7 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
         request.sample_rate_hz,
     )
     requirement = replace(requirement, objective=request.objective)
-    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
-    with flow.stage("allocate", f"{network.name} on {board.part}"):
-        return allocation_stage(flow, network, backend, requirement)
+    return backend_for(flow, request.backend, board, requirement.clock_hz), requirement
 
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
