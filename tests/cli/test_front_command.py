@@ -12,6 +12,8 @@ from cli_program import Program
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
+from ntorc.store.base import Observation
+from ntorc.store.local import LocalStore
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,18 @@ def test_narrower_weights_are_chosen_within_what_the_result_may_move(
     without = program(*words)
     assert without.returncode == 2
     assert "--accuracy-budget" in without.stderr
+
+
+def test_what_was_measured_on_a_board_is_reckoned_with(program: Program, network: Path, tmp_path: Path) -> None:
+    figures = {"share": 1e-5, "is_shown": 1.0, "bound_s": 80e-6, "max_s": 79e-6, "samples": 300000.0}
+    device = "pynq-z2@ssh://xilinx@rack"
+    seen = Observation("measured_io_overhead", "board", device, "io_overhead", "load=none", figures, "t", "r1")
+    LocalStore(tmp_path / "store").observe([seen])
+    own = Program(tmp_path, program.cache)
+    words = ("allocate", network, "--board", "pynq-z2", "--deadline", "200us", "--target", "ssh://xilinx@rack")
+    found = own.json(*words)
+    assert found["io_overhead_s"] == pytest.approx(80e-6)
+    assert found["budget_cycles"] == 12000
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def allocate(
     solver: options.Solver = "CBC",
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
+    target: options.MeasuredTarget = "virtual",
     weight_bits: WeightBits = "",
     accuracy_budget: AccuracyBudget = None,
     data: options.Data = None,
@@ -67,7 +68,7 @@ def allocate(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
-        weight_bits, accuracy_budget, data,
+        weight_bits, accuracy_budget, data, target,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)

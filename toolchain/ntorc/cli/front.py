@@ -23,6 +23,7 @@ def front(
     ceiling: options.Ceiling = 0.8,
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
+    target: options.MeasuredTarget = "virtual",
     svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
@@ -44,8 +45,9 @@ def front(
 
     flow = open_flow(options.progress())
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective
-    )
+        network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective,
+        target=target,
+    )  # fmt: skip
     found = fronts.network_front(flow, request)
     result = fronts.as_result(found)
     if verify:

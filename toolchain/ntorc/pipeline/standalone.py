@@ -16,6 +16,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_for,
@@ -30,6 +31,8 @@ from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, wit
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
+
+_MISS = 1e-5  # share of estimates that may miss: the default of `deploy` and `measure`
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class NetworkRequest:
         weight_bits: widths of weights to offer besides the network's own, as ``12,8,6``; empty for none.
         accuracy_budget: what the result may change by with narrower weights, RMS in its unit.
         data: runs on which that is measured.
+        target: the board that it is for: what was measured on it replaces its file's priors.
     """
 
     network: Path
@@ -64,6 +68,7 @@ class NetworkRequest:
     weight_bits: str = ""
     accuracy_budget: float | None = None
     data: Path | None = None
+    target: str = "virtual"
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -96,18 +101,26 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
 
 
 def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backend, Requirement]:
+    requirement = asked_for(flow, request, network)
+    board = requirement.board
+    return backend_for(flow, request.backend, board, requirement.clock_hz), requirement
+
+
+def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
+    """The requirement of a request, with what was measured on its board; without a deadline, of any."""
     board = load_board(request.board)
+    known = knowledge_of(flow.store, board, request.target, NO_LOAD, _MISS)
     requirement = requirement_for(
         board,
-        parse_duration(request.deadline),
+        parse_duration(request.deadline or "1s"),
         request.clock_hz,
         hop_for(network, request.hop),
         request.ceiling,
         request.solver,
         request.sample_rate_hz,
+        known,
     )
-    requirement = replace(requirement, objective=request.objective)
-    return backend_for(flow, request.backend, board, requirement.clock_hz), requirement
+    return replace(requirement, objective=request.objective)
 
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
