@@ -30,7 +30,8 @@ from ntorc.estimator.estimator import (
     rmse_v,
     software_versions,
 )
-from ntorc.estimator.models import DEFAULT_FORM, WindowForm, build_model, fold_label_scale
+from ntorc.estimator.forms import DEFAULT_WINDOW, WindowForm
+from ntorc.estimator.models import build_model, fold_label_scale
 from ntorc.estimator.runs import SAMPLE_RATE_HZ, FloatArray, Runs
 from ntorc.estimator.splits import Split
 from ntorc.estimator.windows import ADC_LSB_V, Windows, choose_fraction_bits, cut
@@ -63,7 +64,7 @@ class TrainingConfig:
         UsageError: a value that cannot be trained with.
     """
 
-    form: WindowForm = DEFAULT_FORM
+    form: WindowForm = DEFAULT_WINDOW
     hop_samples: int = 16
     epochs: int = 32
     steps_per_epoch: int = 250

@@ -68,7 +68,7 @@ def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Spl
     from ntorc.estimator.training import train
 
     split = honest(runs)
-    names = ("training.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
+    names = ("training.py", "forms.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
     sources = [_PACKAGE / "estimator" / name for name in names]
     key = digest_of(
         {
