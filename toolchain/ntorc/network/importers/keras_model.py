@@ -101,7 +101,7 @@ def _convert(layer: Any, kind: str, index: int) -> FloatLayer:
     if kind == "Conv1D":
         return _convolution(layer, name)
     if kind in ("LSTM", "GRU"):
-        return _recurrent(layer, kind, name)
+        return recurrent_layer(layer, kind, name)
     raise DataError(
         f"layer '{layer.name}' is a {kind}, which is not supported",
         "supported: Conv1D, LSTM, GRU, Dense, Flatten, MaxPooling1D, AveragePooling1D, GlobalAveragePooling1D,"
@@ -143,7 +143,12 @@ def _convolution(layer: Any, name: str) -> FloatConv1D:
     return FloatConv1D(name, weights, bias, stride, dilation, left, right, _activation(layer))
 
 
-def _recurrent(layer: Any, kind: str, name: str) -> FloatRecurrent:
+def recurrent_layer(layer: Any, kind: str, name: str) -> FloatRecurrent:
+    """An LSTM or GRU with its weights.
+
+    Raises:
+        DataError: an option of it is not supported.
+    """
     if layer.go_backwards or layer.return_state:
         raise DataError(
             f"layer '{layer.name}' has go_backwards={layer.go_backwards}, return_state={layer.return_state}",
