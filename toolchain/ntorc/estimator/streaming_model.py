@@ -30,7 +30,8 @@ class Scales:
 
     def scaled(self, features: FloatArray) -> FloatArray:
         """Features [..., features] as the model is trained on them."""
-        return np.asarray((features - np.float32(self.shift)) * np.float32(self.scale), np.float32)
+        shift, scale = np.array(self.shift, np.float32), np.array(self.scale, np.float32)
+        return np.asarray((features - shift) * scale, np.float32)
 
 
 _SHARE_SCALE = 0.25
@@ -69,7 +70,7 @@ def fold_scales(model: Any, scales: Scales) -> None:
     first, last = model.layers[0], model.layers[-1]
     kernel, *others = first.get_weights()
     bias = others[-1]
-    scale, shift = np.float64(scales.scale), np.float64(scales.shift)
+    scale, shift = np.array(scales.scale), np.array(scales.shift)
     folded = kernel * scale[:, None]
     moved = shift @ folded
     # of a GRU's two rows the first is added to the inputs' sums
