@@ -41,7 +41,7 @@ class Estimator:
         multiplies: multiplications of one estimate.
         parameters: weights and biases.
         split: which runs trained, chose and judged it.
-        validation_rmse_v: RMSE on the validation runs, which chose the epoch.
+        validation_rmse_v: RMSE on the validation runs, which chose the epoch; None where an earlier training chose it.
         test_rmse_v: RMSE on the test runs, evaluated once.
         test_rmse_by_run_v: the same for each test run.
         test_mean_rmse_v: error of always answering the training mean, for comparison.
@@ -69,7 +69,7 @@ class Estimator:
     multiplies: int
     parameters: int
     split: Split
-    validation_rmse_v: float
+    validation_rmse_v: float | None
     test_rmse_v: float
     test_rmse_by_run_v: dict[str, float]
     test_mean_rmse_v: float

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,16 @@ from ntorc.estimator.forms import BankFront, StreamingForm
 from ntorc.estimator.frames import Frames, frames_of
 from ntorc.estimator.runs import SAMPLE_RATE_HZ, FloatArray, Runs
 from ntorc.estimator.splits import Split
-from ntorc.estimator.streaming_model import fold_scales
+from ntorc.estimator.streaming_model import fold_scales, merge_members
 from ntorc.estimator.streaming_training import FitState, Fitting, StreamData, StreamingConfig, fit, prepare
 from ntorc.estimator.windows import ADC_LSB_V, choose_fraction_bits, to_counts
 from ntorc.network.resonator_design import BankPrecision, warm_up_frames
 from ntorc.npz import read_arrays
 from ntorc.progress import Progress, Silent
 
-_KIND = "streaming-training-1"
+KIND = "streaming-training-1"
+"""Which training this is: a change that gives other weights gets another number, so that old ones are not taken."""
+
 _GROUPS = ("model", "optimizer", "average", "best")
 
 
@@ -60,12 +64,18 @@ def train_streaming(
     config: StreamingConfig,
     folder: Path,
     progress: Progress | None = None,
-    refit: bool = True,
+    *,
+    validate: bool = True,
 ) -> Estimator:
     """Train, evaluate and save an estimator in ``folder``; resumes what was interrupted there.
 
-    First the validation trajectories say how many iterations are best; then, with ``refit``, the network is trained
-    anew for so many on the training and validation trajectories together.  The test part is evaluated once.
+    First the validation trajectories say how many iterations are best; then the network is trained anew for so many on
+    the training and validation trajectories together.  The test part is evaluated once.
+
+    Args:
+        runs, split, config, folder, progress: as for `ntorc.estimator.training.train`.
+        validate: False goes straight to the second step with all of the configuration's iterations, which an
+            earlier training has chosen.
 
     Raises:
         DataError: the runs do not fit the split or the sample rate.
@@ -74,9 +84,8 @@ def train_streaming(
     progress = progress or Silent()
     runs.require_sample_rate(SAMPLE_RATE_HZ)
     split.check(runs)
-    key = records.digest_of(
-        [_KIND, records.digest_of(config), runs.digest, records.digest_of(split), refit, software_versions()["keras"]]
-    )
+    inputs = [records.digest_of(config), runs.digest, records.digest_of(split), validate]
+    key = records.digest_of([KIND, *inputs, software_versions()["keras"]])
     if (folder / ESTIMATOR_NAME).is_file():
         found = load_estimator(folder)
         if found.training_key == key:
@@ -85,24 +94,36 @@ def train_streaming(
     progress.message(f"  features of {len(runs)} runs: {config.form.describe()}")
     names = [*split.train, *split.validation, *split.test]
     frames = frames_of([runs[name] for name in names], config.form, fraction)
-    fitting = resumable_fit(prepare(config.form, frames, split), config, folder / "training", key, progress)
-    chosen, validation_v = fitting.state.best_iteration, fitting.state.best_rmse_v
-    if refit:
-        progress.message(f"  validation {validation_v:.4f} V after {chosen} iterations; again on all but the test runs")
-        again = replace(config, iterations=chosen)
-        data = prepare(config.form, frames, split, with_validation=False)
-        fitting = resumable_fit(data, again, folder / "refit", key, progress)
-    return _finish(fitting, frames, runs, split, folder, key, (fraction, chosen, validation_v), progress)
+    chosen, validation_v = config.iterations, None
+    if validate:
+        data = prepare(config.form, frames, split)
+        fittings = fit_members(data, config, folder / "training", key, progress)
+        chosen = max(fitting.state.best_iteration for fitting in fittings)
+        validation_v = rmse_v(mean_v(fittings, data.validation), data.validation.target_v) if data.validation else None
+        progress.message(f"  validation {validation_v:.4f} V, {chosen} iterations; again on all but the test runs")
+    data = prepare(config.form, frames, split, with_validation=False)
+    fittings = fit_members(data, replace(config, iterations=chosen), folder / "refit", key, progress)
+    return _finish(fittings, config, frames, runs, split, folder, key, (fraction, chosen, validation_v), progress)
 
 
-def resumable_fit(
+def fit_members(
     data: StreamData, config: StreamingConfig, folder: Path, key: str, progress: Progress
-) -> Fitting:
-    """Train to the end from the last look that ``folder`` holds of the same training."""
-    state = load_state(folder, key)
-    if state is not None:
-        progress.message(f"  resuming after iteration {state.iteration}")
-    return fit(data, config, progress, state, lambda found: save_state(found, folder, key))
+) -> list[Fitting]:
+    """Train every member to the end, each from the last look that ``folder`` holds of the same training."""
+    fittings = []
+    for member in range(config.form.members):
+        place = folder / f"member-{member}"
+        own = replace(config, form=config.form.member, seed=config.seed * config.form.members + member)
+        state = load_state(place, key)
+        if state is not None:
+            progress.message(f"  resuming after iteration {state.iteration}")
+        fittings.append(fit(data, own, progress, state, partial(save_state, folder=place, key=key)))
+    return fittings
+
+
+def mean_v(fittings: list[Fitting], frames: Frames) -> FloatArray:
+    """The members' mean estimates in volts of scaled frames."""
+    return np.asarray(np.mean([f.predict_v(f.state.variables["best"], frames) for f in fittings], axis=0), np.float32)
 
 
 def save_state(state: FitState, folder: Path, key: str) -> None:
@@ -155,25 +176,26 @@ def errors_v(estimates_v: FloatArray, frames: Frames, warm_up: int) -> dict[str,
 
 
 def _finish(
-    fitting: Fitting,
+    fittings: list[Fitting],
+    config: StreamingConfig,
     frames: Frames,
     runs: Runs,
     split: Split,
     folder: Path,
     key: str,
-    chosen: tuple[int, int, float],
+    chosen: tuple[int, int, float | None],
     progress: Progress,
 ) -> Estimator:
     """Evaluate on test, once, in float; fold the scales; save the model, then its record."""
-    config, scales = fitting.config, fitting.data.scales
+    scales, train = fittings[0].data.scales, fittings[0].data.train
     form, warm_up = config.form, warm_up_of(config.form, runs.sample_rate_hz)
     fraction, best, validation_v = chosen
     test = frames.of(split.test)
     scaled = replace(test, features=scales.scaled(test.features))
-    errors = errors_v(fitting.predict_v(fitting.state.variables["best"], scaled), test, warm_up)
-    model = fitting.best_model()
+    errors = errors_v(mean_v(fittings, scaled), test, warm_up)
+    model = merge_members(form, [fitting.best_model() for fitting in fittings])
     fold_scales(model, scales)
-    target_v = fitting.data.train.target_v[fitting.data.train.usable]
+    target_v = train.target_v[train.usable]
     estimator = Estimator(
         format=FORMAT,
         name=f"streaming-{form.units}-{key[:8]}",
@@ -198,15 +220,15 @@ def _finish(
         data_source=runs.source,
         training_key=key,
         seed=config.seed,
-        epochs=(fitting.state.iteration, best),
+        epochs=(fittings[0].state.iteration, best),
         model_sha256=checkpoints.save_model(model, folder / MODEL_NAME),
         versions=software_versions(),
     )
     records.save(estimator, folder / ESTIMATOR_NAME)
     for place in ("training", "refit"):
-        (folder / place / "state.npz").unlink(missing_ok=True)
+        shutil.rmtree(folder / place, ignore_errors=True)
     progress.message(
-        f"trained {estimator.name}: validation {validation_v:.4f} V, test {estimator.test_rmse_v:.4f} V (float),"
+        f"trained {estimator.name}: test {estimator.test_rmse_v:.4f} V (float),"
         f" {estimator.multiplies} multiplies an estimate"
     )
     return estimator

@@ -65,38 +65,40 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
 
 
 def estimator_stage(
-    flow: Flow, runs: Runs, config: TrainingConfig | StreamingConfig, split: Split | None = None
+    flow: Flow,
+    runs: Runs,
+    config: TrainingConfig | StreamingConfig,
+    split: Split | None = None,
+    *,
+    validate: bool = True,
 ) -> tuple[Split, Estimator, Path]:
     """Train, or take the estimator that equal data, configuration and code have given before.
 
-    ``split`` is the honest one if left out.
+    Args:
+        flow: store and progress.
+        runs: the data.
+        config: how to train, and which form.
+        split: the honest one if left out.
+        validate: see `train_streaming`.
     """
     from ntorc.estimator.estimator import load_estimator
     from ntorc.estimator.splits import honest
-    from ntorc.estimator.streaming import train_streaming
+    from ntorc.estimator.streaming import KIND, train_streaming
     from ntorc.estimator.training import TrainingConfig, train
 
     chosen = split or honest(runs)
-    names = ["forms.py", "windows.py", "estimator.py"]
-    if isinstance(config, TrainingConfig):
-        names += ["training.py", "models.py", "checkpoints.py"]
-    else:
-        names += ["frames.py", "streaming.py", "streaming_model.py", "streaming_training.py"]
-    sources = [_PACKAGE / "estimator" / name for name in names]
+    names = ("forms.py", "windows.py", "estimator.py", "training.py", "models.py", "checkpoints.py")
+    windows = isinstance(config, TrainingConfig)
+    code = digest_of_sources(*(_PACKAGE / "estimator" / name for name in names)) if windows else [KIND, validate]
     key = digest_of(
-        {
-            "runs": runs.digest,
-            "split": digest_of(chosen),
-            "config": digest_of(config),
-            "code": digest_of_sources(*sources),
-        }
+        {"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code}
     )
 
     def make(work: Path) -> None:
         if isinstance(config, TrainingConfig):
             train(runs, chosen, config, work, flow.progress)
         else:
-            train_streaming(runs, chosen, config, work, flow.progress)
+            train_streaming(runs, chosen, config, work, flow.progress, validate=validate)
 
     folder = flow.once("estimator", key, make)
     return chosen, load_estimator(folder), folder
