@@ -33,7 +33,9 @@ Outcome = tuple[dict[str, Any], str]
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; see below.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw, or faults at the most.")] = 60,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks or the estimators' settings, by name.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Of the published networks or the settings, by name.")
+    ] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
     json: options.Json = False,

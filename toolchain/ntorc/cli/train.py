@@ -26,11 +26,20 @@ def train(
     ntorc train my_network/ --data my_runs/ --seed 2
     ntorc train my_network/ --form window
     """
+    from ntorc.pipeline.card import CARD_NAME, card_of, card_text
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.learn import learn, save_learned
+    from ntorc.records import save
 
-    learned = learn(open_flow(options.progress()), data, options.training(form, seed, train_limit, epochs))
+    progress = options.progress()
+    learned = learn(open_flow(progress), data, options.training(form, seed, train_limit, epochs))
     save_learned(learned, out)
+    card = ""
+    if learned.network.stateful:
+        progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
+        made = card_of(learned)
+        save(made, out / CARD_NAME)
+        card = "\n" + card_text(made)
     result = {
         "network": str(out),
         "digest": learned.network.digest,
@@ -42,5 +51,5 @@ def train(
         "test_rmse_v": learned.estimator.test_rmse_v,
     }
     options.show(
-        result, as_json=json, text=f"network written to {out}: {learned.network.multiplies} multiplies per estimate"
+        result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate{card}"
     )
