@@ -40,7 +40,7 @@ def deploy(
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
-    from ntorc.pipeline.deploy import DeployRequest
+    from ntorc.pipeline.deploy import DeployRequest, error_text
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
@@ -73,7 +73,7 @@ def deploy(
             for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
-        f"  error     {summary['estimator']['rmse_v']:.4f} V RMSE on held-out trajectories",
+        f"  error     {error_text(summary['estimator'])}",
         f"  report    {summary['report']}",
     ]
     options.show(summary, as_json=json, text="\n".join(lines))

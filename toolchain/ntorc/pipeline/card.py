@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from ntorc.estimator.metrics import Metrics
 from ntorc.estimator.robustness import Robustness, robustness_of
 from ntorc.estimator.runs import Run
 from ntorc.network.network import Network
+from ntorc.records import load
 
 if TYPE_CHECKING:
     from ntorc.pipeline.learn import Learned
@@ -75,7 +77,7 @@ def card_of(learned: Learned, most_runs: int = 8) -> Card:
         split=learned.split.name,
         test_runs=learned.split.test,
         data_digest=learned.runs.digest,
-        data_source=learned.runs.source,
+        data_source=learned.runs.label,
         sample_rate_hz=estimator.sample_rate_hz,
         frame_samples=network.input_length,
         period_s=estimator.period_s,
@@ -91,6 +93,12 @@ def card_of(learned: Learned, most_runs: int = 8) -> Card:
         limits=limits,
         robustness=robustness_of(network, test[:most_runs], limits, mm_per_v),
     )
+
+
+def card_in(folder: Path) -> Card | None:
+    """The card beside an estimator, where there is one."""
+    path = folder / CARD_NAME
+    return load(Card, path) if path.is_file() else None
 
 
 def warm_up_curve(network: Network, runs: Sequence[Run]) -> dict[str, float]:

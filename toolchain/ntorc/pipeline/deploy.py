@@ -15,6 +15,7 @@ from ntorc.boards import Board, load_board
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
+from ntorc.pipeline.card import card_in
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
@@ -40,6 +41,7 @@ from ntorc.pipeline.prove import (
     period_ns_on,
     stream_for,
 )
+from ntorc.pipeline.shipped import UNSEEN
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
@@ -202,11 +204,30 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
         "held_out_runs": list(data.names),
         "windows": len(result.truth_v),
         "data": learned.runs.source,
+        "trained_on": learned.estimator.data_source,
+        "form": learned.estimator.form.describe(),
     }
-    walk.flow.progress.message(
-        f"  RMSE {result.rmse_v:.4f} V on {len(data.names)} held-out runs ({learned.split.name} split,"
-        f" {len(result.truth_v)} windows), {network.multiplies} multiplies per estimate"
-    )
+    card = card_in(learned.folder)
+    if card is not None:  # of an estimator that was trained before: what it reached on its own held-out runs
+        walk.summary["estimator"]["card"] = {
+            "rmse_v": round(card.metrics.total.rmse_v, 5),
+            "split": card.split,
+            "held_out_runs": list(card.test_runs),
+            "data": card.data_source,
+        }
+    walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
+
+
+def error_text(estimator: dict[str, Any]) -> str:
+    """The estimator's error for people: on which runs, and for a shipped one also what its card says."""
+    runs = f"{len(estimator['held_out_runs'])} held-out runs ({estimator['split']} split)"
+    if estimator["split"] == UNSEEN:
+        runs = f"{len(estimator['held_out_runs'])} runs that it was not trained on ({estimator['data']})"
+    text = f"{estimator['rmse_v']:.4f} V RMSE on {runs}, {estimator['multiplies']} multiplies an estimate"
+    card = estimator.get("card")
+    if card and estimator["split"] == UNSEEN:
+        text += f"; its card: {card['rmse_v']:.4f} V on held-out trajectories of {card['data']}"
+    return text
 
 
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle) -> None:
@@ -284,8 +305,9 @@ def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
         "Name": estimator.name,
         "Data": learned.runs.source,
         "Form": f"{estimator.form.describe()}; an estimate each {walk.requirement.hop} samples",
-        "Error on held-out runs": f"{summary['rmse_v']:.4f} V RMSE, integer arithmetic, {summary['windows']} windows",
-        "Split": f"{summary['split']}: held out {', '.join(summary['held_out_runs'])}",
+        "Error": f"{error_text(summary)}; integer arithmetic, {summary['windows']} estimates",
+        "Trained on": estimator.data_source,
+        "Split": f"{summary['split']}: judged on {', '.join(summary['held_out_runs'])}",
         "Multiplies per estimate": f"{learned.network.multiplies:,}",
         "Formats": ", ".join(str(word) for word in learned.network.formats),
     }
