@@ -17,6 +17,11 @@ def train(
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
+    activation_bits: Annotated[int, typer.Option("--activation-bits", min=6, max=18, help="Between layers.")] = 16,
+    weight_bits: Annotated[int, typer.Option("--weight-bits", min=3, max=18, help="Words of the weights.")] = 12,
+    quantise_aware: Annotated[
+        bool, typer.Option("--quantise-aware", help="Go on training in these words; says what it wins.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Train an estimator on an honest split and write it with its integer network.  Ctrl-C loses nothing.
@@ -25,21 +30,28 @@ def train(
     ntorc train my_network/
     ntorc train my_network/ --data my_runs/ --seed 2
     ntorc train my_network/ --form window
+    ntorc train my_network/ --activation-bits 8 --weight-bits 6 --quantise-aware
     """
+    from ntorc.network.quantise import Precision
     from ntorc.pipeline.card import CARD_NAME, card_of, card_text
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.learn import learn, save_learned
+    from ntorc.pipeline.quantisation import quantised
     from ntorc.records import save
 
     progress = options.progress()
-    learned = learn(open_flow(progress), data, options.training(form, seed, train_limit, epochs))
-    save_learned(learned, out)
+    flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
+    learned = learn(flow, data, options.training(form, seed, train_limit, epochs), precision=precision)
     card = ""
+    if quantise_aware:
+        learned, figures = quantised(flow, learned, precision)
+        card = "\n" + figures.text()
+    save_learned(learned, out)
     if learned.network.stateful:
         progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
         made = card_of(learned)
         save(made, out / CARD_NAME)
-        card = "\n" + card_text(made)
+        card += "\n" + card_text(made)
     result = {
         "network": str(out),
         "digest": learned.network.digest,

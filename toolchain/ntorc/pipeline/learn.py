@@ -167,7 +167,11 @@ def _streaming_network(
 
 
 def learn(
-    flow: Flow, data: Path | None, config: TrainingConfig | StreamingConfig, ready: Path | None = None
+    flow: Flow,
+    data: Path | None,
+    config: TrainingConfig | StreamingConfig,
+    ready: Path | None = None,
+    precision: Precision | None = None,
 ) -> Learned:
     """All three; or runs, and an estimator that was trained before.
 
@@ -176,6 +180,7 @@ def learn(
         data: folder of recorded runs, or None for simulated ones.
         config: how to train.
         ready: folder of a trained estimator, which is judged on runs that it has not seen; None to train.
+        precision: widths of a network that is made here.
     """
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
@@ -189,7 +194,7 @@ def learn(
     with flow.stage("train", "estimator on an honest split (whole trajectories held out)"):
         split, estimator, folder = estimator_stage(flow, runs, config)
     with flow.stage("network", "integer network, formats chosen from training data"):
-        network = network_stage(flow, runs, split, estimator, folder)
+        network = network_stage(flow, runs, split, estimator, folder, precision)
     return Learned(runs, split, estimator, folder, network)
 
 
