@@ -85,11 +85,9 @@ def test_infeasible_says_why_and_the_smallest_deadline_works(program: Program, f
     assert smallest in done.stderr
     reached = program.json("deploy", *asked(smallest))
     assert reached["verdict"] == "met"
-    assert (
-        reached["measured"]["pl_cycles_max"]
-        == reached["predicted"]["latency_cycles"]
-        == told["smallest_latency_cycles"]
-    )
+    assert reached["measured"]["pl_cycles_max"] == reached["predicted"]["latency_cycles"]
+    spare = reached["predicted"]["latency_cycles"] - told["smallest_latency_cycles"]
+    assert 0 <= spare <= 10  # the deadline is typed to .1 us, ten cycles, in which a cheaper choice may lie
     assert reached["predicted"]["dsp"] > first["predicted"]["dsp"]
 
 

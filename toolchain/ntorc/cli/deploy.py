@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,10 @@ def deploy(
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
+    ] = None,
+    model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
@@ -36,6 +41,7 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 500us
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
+    ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
@@ -46,6 +52,7 @@ def deploy(
     from ntorc.units import parse_duration
 
     ready, form = options.ready(estimator, data)
+    given = options.given(model, model_input, estimator)
     request = DeployRequest(
         board,
         parse_duration(deadline),
@@ -59,7 +66,8 @@ def deploy(
         ceiling,
         solver,
         ("ntorc", *sys.argv[1:]),
-        ready=ready,
+        ready=None if given else ready,
+        given=given,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
+    from ntorc.pipeline.learn import Given
     from ntorc.progress import Progress
 
 Board = Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")]
@@ -92,6 +93,26 @@ def ready(estimator: str | None, data: Path | None) -> tuple[Path | None, str]:
     if chosen in ("streaming", "window"):
         return None, chosen
     return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming"
+
+
+def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
+    """The user's own model, or None.
+
+    Raises:
+        UsageError: beside an estimator, or of another unit.
+    """
+    from ntorc.errors import UsageError
+    from ntorc.pipeline.learn import Given
+
+    if model is None:
+        return None
+    if estimator is not None:
+        raise UsageError("--model and --estimator ask for two estimators", "give one of them")
+    if unit == "volts":
+        return Given(model, "volts")
+    if unit == "counts":
+        return Given(model, "counts")
+    raise UsageError(f"a model does not take '{unit}'", "--model-input is volts or counts")
 
 
 def show(result: Any, *, as_json: bool, text: str) -> None:

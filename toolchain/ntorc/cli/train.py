@@ -36,15 +36,17 @@ def train(
     from ntorc.pipeline.card import CARD_NAME, card_of, card_text
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.learn import learn, save_learned
-    from ntorc.pipeline.quantisation import quantised
+    from ntorc.pipeline.quantisation import ITERATIONS, quantised
     from ntorc.records import save
 
     progress = options.progress()
     flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
-    learned = learn(flow, data, options.training(form, seed, train_limit, epochs), precision=precision)
+    config = options.training(form, seed, train_limit, epochs)
+    learned = learn(flow, data, config, precision=precision)
     card = ""
     if quantise_aware:
-        learned, figures = quantised(flow, learned, precision)
+        iterations = min(ITERATIONS, getattr(config, "iterations", ITERATIONS))
+        learned, figures = quantised(flow, learned, precision, iterations)
         card = "\n" + figures.text()
     save_learned(learned, out)
     if learned.network.stateful:

@@ -19,7 +19,7 @@ from ntorc.pipeline.card import card_in
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
-from ntorc.pipeline.learn import Learned, learn
+from ntorc.pipeline.learn import Given, Learned, learn
 from ntorc.pipeline.make import (
     DEFAULT_HOP,
     Built,
@@ -41,7 +41,7 @@ from ntorc.pipeline.prove import (
     period_ns_on,
     stream_for,
 )
-from ntorc.pipeline.shipped import UNSEEN
+from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
@@ -67,6 +67,7 @@ class DeployRequest:
         data: folder of recorded runs, or None for simulated ones.
         training: the estimator's form and training, where it is trained.
         ready: folder of an estimator that was trained before; None to train.
+        given: the user's own model instead.
         clock_hz: of the logic, or None for the board's default.
         estimates: how many to measure.
         ceiling: share of each device resource that may be used.
@@ -89,6 +90,7 @@ class DeployRequest:
     command: tuple[str, ...] = ()
     load: str = ""
     ready: Path | None = None
+    given: Given | None = None
 
 
 @dataclass
@@ -166,7 +168,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
 
 def _walk(walk: _Walk) -> None:
     flow, request = walk.flow, walk.request
-    learned = learn(flow, request.data, request.training, request.ready)
+    learned = learn(flow, request.data, request.training, request.ready, given=request.given)
     hop = hop_for(learned.network, learned.estimator.hop_samples)
     walk.requirement = replace(walk.requirement, hop=hop, sample_rate_hz=learned.estimator.sample_rate_hz)
     save(learned.estimator, walk.folder / "estimator.json")
@@ -221,6 +223,8 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
 def error_text(estimator: dict[str, Any]) -> str:
     """The estimator's error for people: on which runs, and for a shipped one also what its card says."""
     runs = f"{len(estimator['held_out_runs'])} held-out runs ({estimator['split']} split)"
+    if estimator["split"] == UNKNOWN:
+        runs = f"{len(estimator['held_out_runs'])} runs, of which it may have been trained on any ({estimator['data']})"
     if estimator["split"] == UNSEEN:
         runs = f"{len(estimator['held_out_runs'])} runs that it was not trained on ({estimator['data']})"
     text = f"{estimator['rmse_v']:.4f} V RMSE on {runs}, {estimator['multiplies']} multiplies an estimate"

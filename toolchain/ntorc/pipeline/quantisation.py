@@ -42,11 +42,12 @@ class Quantised:
         """For people."""
         return (
             f"activations of {self.activation_bits} bits, weights of {self.weight_bits}:"
-            f" float {self.float_rmse_v:.4f} V, post-training {self.post_rmse_v:.4f} V, quantisation-aware {self.aware_rmse_v:.4f} V"
+            f" float {self.float_rmse_v:.4f} V, post-training {self.post_rmse_v:.4f} V,"
+            f" quantisation-aware {self.aware_rmse_v:.4f} V"
         )
 
 
-def aware_stage(flow: Flow, learned: Learned, precision: Precision) -> Network:
+def aware_stage(flow: Flow, learned: Learned, precision: Precision, iterations: int = ITERATIONS) -> Network:
     """The integer network of these widths after training in them; kept in the store.
 
     All but the test runs are trained on, for a fixed number of iterations: nothing is chosen.
@@ -61,7 +62,7 @@ def aware_stage(flow: Flow, learned: Learned, precision: Precision) -> Network:
     post = network_stage(flow, learned.runs, learned.split, learned.estimator, learned.folder, precision)
     key = digest_of(
         {
-            "kind": [KIND, AWARE_KIND, ITERATIONS, LEARNING_RATE],
+            "kind": [KIND, AWARE_KIND, iterations, LEARNING_RATE],
             "model": digest_of_file(learned.folder / "model.keras"),
             "post": post.digest,
             "runs": learned.runs.digest,
@@ -81,7 +82,7 @@ def aware_stage(flow: Flow, learned: Learned, precision: Precision) -> Network:
         frames = frames_of(runs, form, estimator.input_fraction_bits)
         data = prepare(form, frames, split, with_validation=False)
         config = StreamingConfig(
-            form=form, iterations=ITERATIONS, learning_rate=LEARNING_RATE, seed=estimator.seed, time_limit_s=3600.0
+            form=form, iterations=iterations, learning_rate=LEARNING_RATE, seed=estimator.seed, time_limit_s=3600.0
         )
         network, _ = train_quantised(data, config, load_model(learned.folder), post, flow.progress)
         network.save(work)
@@ -89,9 +90,11 @@ def aware_stage(flow: Flow, learned: Learned, precision: Precision) -> Network:
     return Network.load(flow.once("quantised", key, make))
 
 
-def quantised(flow: Flow, learned: Learned, precision: Precision) -> tuple[Learned, Quantised]:
+def quantised(
+    flow: Flow, learned: Learned, precision: Precision, iterations: int = ITERATIONS
+) -> tuple[Learned, Quantised]:
     """The estimator with the network that was trained in these words, and what that is worth."""
-    aware = aware_stage(flow, learned, precision)
+    aware = aware_stage(flow, learned, precision, iterations)
     post = network_stage(flow, learned.runs, learned.split, learned.estimator, learned.folder, precision)
     errors = [_error_v(learned, network) for network in (post, aware)]
     figures = Quantised(precision.activation_bits, precision.weight_bits, learned.estimator.test_rmse_v, *errors)
