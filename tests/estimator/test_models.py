@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntorc.errors import UsageError
-from ntorc.estimator.models import DEFAULT_FORM, ConvLayer, WindowForm, build_model, fold_label_scale
+from ntorc.estimator.forms import DEFAULT_WINDOW, ConvLayer, WindowForm
+from ntorc.estimator.models import build_model, fold_label_scale
 
 FORMS = [
-    DEFAULT_FORM,
+    DEFAULT_WINDOW,
     WindowForm(64, (ConvLayer(4, 5, stride=2, pool=2), ConvLayer(3, 3, pool=3)), (7, 5)),
     WindowForm(32, (), (6,)),
     WindowForm(50, (ConvLayer(2, 7),), ()),

@@ -18,7 +18,7 @@ from ntorc import records
 from ntorc.errors import DataError, StorageError, UsageError
 from ntorc.estimator import checkpoints
 from ntorc.estimator.estimator import ESTIMATOR_NAME, MODEL_NAME, Estimator, evaluate, load_estimator, load_model
-from ntorc.estimator.models import ConvLayer, WindowForm
+from ntorc.estimator.forms import ConvLayer, WindowForm
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.simulator import simulate_runs
 from ntorc.estimator.splits import Split, honest

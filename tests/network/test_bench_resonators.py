@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cli_program import Program
+from ntorc.estimator.forms import RIG_BANK
 from ntorc.estimator.runs import Runs, make_run
-from ntorc.pipeline.bench_resonators import resonator_accuracy, rig_bank
+from ntorc.pipeline.bench_resonators import resonator_accuracy
 from ntorc.progress import Silent
 
 
@@ -30,7 +31,7 @@ def test_errors_fall_with_the_width_of_the_state() -> None:
 
 
 def test_the_rigs_bank_is_the_published_one() -> None:
-    bank = rig_bank(5000.0)
+    bank = RIG_BANK.real(5000.0)
     assert (len(bank.poles), min(bank.frequencies_hz), max(bank.frequencies_hz)) == (31, 18.0, 700.0)
     assert bank.time_constants_s.count(0.04) == 10
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,29 +25,38 @@ def deploy(
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
+    estimator: options.Estimator = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
+    ] = None,
+    model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
     json: options.Json = False,
 ) -> None:
-    """Train, allocate, build, deploy, measure and calibrate: from runs to a verdict.
+    """Allocate, build, deploy, measure and calibrate an estimator, trained on your runs: from them to a verdict.
 
     \b
     ntorc deploy --board pynq-z2 --deadline 500us
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
+    ntorc deploy --board pynq-z2 --deadline 500us --estimator window
+    ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
-    from ntorc.pipeline.deploy import DeployRequest
+    from ntorc.pipeline.deploy import DeployRequest, error_text
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
+    ready, form = options.ready(estimator, data)
+    given = options.given(model, model_input, estimator)
     request = DeployRequest(
         board,
         parse_duration(deadline),
-        options.training(seed, train_limit, epochs),
+        options.training(form, seed, train_limit, epochs),
         target,
         backend,
         miss,
@@ -56,6 +66,8 @@ def deploy(
         ceiling,
         solver,
         ("ntorc", *sys.argv[1:]),
+        ready=None if given else ready,
+        given=given,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
@@ -69,7 +81,7 @@ def deploy(
             for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
-        f"  error     {summary['estimator']['rmse_v']:.4f} V RMSE on held-out trajectories",
+        f"  error     {error_text(summary['estimator'])}",
         f"  report    {summary['report']}",
     ]
     options.show(summary, as_json=json, text="\n".join(lines))

@@ -22,6 +22,7 @@ from ntorc.estimator import checkpoints
 from ntorc.estimator.checkpoints import TrainingState
 from ntorc.estimator.estimator import (
     ESTIMATOR_NAME,
+    FORMAT,
     MODEL_NAME,
     Estimator,
     errors_by_run_v,
@@ -30,7 +31,8 @@ from ntorc.estimator.estimator import (
     rmse_v,
     software_versions,
 )
-from ntorc.estimator.models import DEFAULT_FORM, WindowForm, build_model, fold_label_scale
+from ntorc.estimator.forms import DEFAULT_WINDOW, WindowForm
+from ntorc.estimator.models import build_model, fold_label_scale
 from ntorc.estimator.runs import SAMPLE_RATE_HZ, FloatArray, Runs
 from ntorc.estimator.splits import Split
 from ntorc.estimator.windows import ADC_LSB_V, Windows, choose_fraction_bits, cut
@@ -63,7 +65,7 @@ class TrainingConfig:
         UsageError: a value that cannot be trained with.
     """
 
-    form: WindowForm = DEFAULT_FORM
+    form: WindowForm = DEFAULT_WINDOW
     hop_samples: int = 16
     epochs: int = 32
     steps_per_epoch: int = 250
@@ -240,16 +242,18 @@ def _finish(
     targets_v = cut(test_runs, form.window_samples, config.hop_samples).target_v
     digest = checkpoints.save_model(model, folder / MODEL_NAME)
     estimator = Estimator(
-        format=1,
+        format=FORMAT,
         name=f"window-{form.window_samples}-{key[:8]}",
-        form="window",
-        window_samples=form.window_samples,
+        form=form,
         hop_samples=config.hop_samples,
         sample_rate_hz=runs.sample_rate_hz,
         adc_lsb_v=ADC_LSB_V,
         input_fraction_bits=data.input_fraction_bits,
         warm_up_samples=form.window_samples,
         valid_range_v=(float(data.train.target_v.min()), float(data.train.target_v.max())),
+        label_mean_v=data.mean_v,
+        label_std_v=data.std_v,
+        position_mm_per_v=runs.position_mm_per_v,
         multiplies=form.multiplies,
         parameters=int(model.count_params()),
         split=split,
@@ -258,7 +262,7 @@ def _finish(
         test_rmse_by_run_v=test,
         test_mean_rmse_v=rmse_v(np.full_like(targets_v, data.mean_v), targets_v),
         data_digest=runs.digest,
-        data_source=runs.source,
+        data_source=runs.label,
         training_key=key,
         seed=config.seed,
         epochs=(state.epoch, state.best_epoch),

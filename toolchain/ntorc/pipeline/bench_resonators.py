@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ntorc.estimator.forms import RIG_BANK
 from ntorc.estimator.runs import Runs
 from ntorc.estimator.windows import ADC_BITS, ADC_LSB_V, to_counts
-from ntorc.network.floating import FloatResonatorBank
 from ntorc.network.formats import FixedFormat
 from ntorc.network.resonator_design import BankPrecision, integer_bank
 from ntorc.network.resonators import bank_features, bank_states
@@ -23,23 +23,6 @@ _LOUD_V = 0.03  # RMS over the bank below which the rig is quiet
 _ADC_FRACTION = 10  # of the integer network's input: the constants of the logarithms take the rest
 
 
-def rig_bank(sample_rate_hz: float) -> FloatResonatorBank:
-    """The 31 resonators of the streaming estimator: around the beam's three lowest frequencies.
-
-    8 at 18-54 Hz (time constant 12 ms), 10 at 22-46 Hz (40 ms), 10 at 145-285 Hz (6 ms), 3 at 420, 560 and
-    700 Hz (3 ms).
-    """
-    groups = (
-        (np.linspace(18, 54, 8), 0.012),
-        (np.linspace(22, 46, 10), 0.04),
-        (np.linspace(145, 285, 10), 0.006),
-        (np.array([420.0, 560.0, 700.0]), 0.003),
-    )
-    frequencies = tuple(float(f) for hertz, _ in groups for f in hertz)
-    times = tuple(time for hertz, time in groups for _ in hertz)
-    return FloatResonatorBank("bank", frequencies, times, sample_rate_hz)
-
-
 def resonator_accuracy(runs: Runs, progress: Progress) -> dict[str, Any]:
     """Errors of the features in log2, by the width of the state's word.
 
@@ -49,7 +32,7 @@ def resonator_accuracy(runs: Runs, progress: Progress) -> dict[str, Any]:
         runs: at the bank's sample rate; int16 ADC counts hold them without loss.
         progress: told after each width.
     """
-    bank = rig_bank(runs.sample_rate_hz)
+    bank = RIG_BANK.real(runs.sample_rate_hz)
     counts = [to_counts(run.acceleration_v).astype(np.int64) for run in runs]
     length = max(len(row) for row in counts) // _FRAME * _FRAME
     samples = np.stack([np.pad(row[:length], (0, max(0, length - len(row)))) for row in counts])

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources
+from ntorc.records import digest_of, digest_of_file, digest_of_sources, write_atomically
 
 if TYPE_CHECKING:
     from ntorc.estimator.estimator import Estimator
     from ntorc.estimator.runs import Runs
     from ntorc.estimator.splits import Split
+    from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CALIBRATION_FRAMES = 2000
+_CALIBRATION_CROP = 512
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,19 @@ class Learned:
     network: Network
 
 
+@dataclass(frozen=True)
+class Given:
+    """A user's model.
+
+    Attributes:
+        file: Keras, ``.keras`` or ``.h5``.
+        unit: what its input is: accelerations in volts, or the converter's counts; it gives positions in volts.
+    """
+
+    file: Path
+    unit: Literal["volts", "counts"] = "volts"
+
+
 def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     """Recorded runs of a folder, or simulated ones (made once for a seed and a version of the simulator)."""
     from ntorc.estimator.readers import load_runs
@@ -61,68 +77,152 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     return Runs.load(flow.once("runs", key, make))
 
 
-def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Split, Estimator, Path]:
-    """Train, or take the estimator that equal data, configuration and code have given before."""
+def estimator_stage(
+    flow: Flow,
+    runs: Runs,
+    config: TrainingConfig | StreamingConfig,
+    split: Split | None = None,
+    *,
+    validate: bool = True,
+) -> tuple[Split, Estimator, Path]:
+    """Train, or take the estimator that equal data, configuration and code have given before.
+
+    Args:
+        flow: store and progress.
+        runs: the data.
+        config: how to train, and which form.
+        split: the honest one if left out.
+        validate: see `train_streaming`.
+    """
     from ntorc.estimator.estimator import load_estimator
     from ntorc.estimator.splits import honest
-    from ntorc.estimator.training import train
+    from ntorc.estimator.streaming import KIND, train_streaming
+    from ntorc.estimator.training import TrainingConfig, train
 
-    split = honest(runs)
-    names = ("training.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
-    sources = [_PACKAGE / "estimator" / name for name in names]
+    chosen = split or honest(runs)
+    names = ("forms.py", "windows.py", "estimator.py", "training.py", "models.py", "checkpoints.py")
+    windows = isinstance(config, TrainingConfig)
+    code = digest_of_sources(*(_PACKAGE / "estimator" / name for name in names)) if windows else [KIND, validate]
     key = digest_of(
-        {
-            "runs": runs.digest,
-            "split": digest_of(split),
-            "config": digest_of(config),
-            "code": digest_of_sources(*sources),
-        }
+        {"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code}
     )
 
     def make(work: Path) -> None:
-        train(runs, split, config, work, flow.progress)
+        if isinstance(config, TrainingConfig):
+            train(runs, chosen, config, work, flow.progress)
+        else:
+            train_streaming(runs, chosen, config, work, flow.progress, validate=validate)
 
     folder = flow.once("estimator", key, make)
-    return split, load_estimator(folder), folder
+    return chosen, load_estimator(folder), folder
 
 
 def network_stage(
     flow: Flow, runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision | None = None
 ) -> Network:
-    """The integer network: formats from training windows, weights rounded."""
-    from ntorc.estimator.windows import ADC_BITS, cut
+    """The integer network: formats from training data, weights rounded."""
+    from ntorc.estimator.forms import StreamingForm
 
     precision = precision or Precision()
-    code = [_PACKAGE / "network", _PACKAGE / "estimator" / "windows.py"]
+    code = [_PACKAGE / "network", *(_PACKAGE / "estimator" / n for n in ("windows.py", "streaming_model.py"))]
     key = digest_of(
         {
             "model": digest_of_file(folder / "model.keras"),
             "runs": runs.digest,
+            "split": digest_of(split),
             "precision": digest_of(precision),
             "code": digest_of_sources(*code),
         }
     )
 
     def make(work: Path) -> None:
-        from ntorc.network.importers.keras_model import import_keras
-
         flow.progress.message("  network: choosing fixed-point formats")
-        windows = cut([runs[name] for name in split.train], estimator.window_samples, estimator.hop_samples)
-        step = max(1, len(windows.ends) // _CALIBRATION_FRAMES)
-        frames = windows.inputs(0, np.arange(0, len(windows.ends), step))  # counts: no binary point yet
-        word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
-        floating = import_keras(folder / "model.keras", estimator.name)
-        quantise(floating, word, frames, precision).save(work)
+        streams = isinstance(estimator.form, StreamingForm)
+        made = _streaming_network if streams else _window_network
+        made(runs, split, estimator, folder, precision).save(work)
 
     return Network.load(flow.once("network", key, make))
 
 
-def learn(flow: Flow, data: Path | None, config: TrainingConfig) -> Learned:
-    """All three."""
+def _window_network(
+    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
+) -> Network:
+    from ntorc.estimator.windows import ADC_BITS, cut
+    from ntorc.network.importers.keras_model import import_keras
+
+    windows = cut([runs[name] for name in split.train], estimator.window_samples, estimator.hop_samples)
+    step = max(1, len(windows.ends) // _CALIBRATION_FRAMES)
+    frames = windows.inputs(0, np.arange(0, len(windows.ends), step))  # counts: no binary point yet
+    word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
+    return quantise(import_keras(folder / "model.keras", estimator.name), word, frames, precision)
+
+
+def _streaming_network(
+    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
+) -> Network:
+    """Formats from all training runs, cut into crops of one length that each begin from a reset."""
+    from ntorc.estimator.estimator import load_model
+    from ntorc.estimator.forms import StreamingForm
+    from ntorc.estimator.streaming_model import to_float_network
+    from ntorc.estimator.windows import ADC_BITS, to_counts
+
+    form = estimator.form
+    if not isinstance(form, StreamingForm):
+        raise DataError(f"{estimator.name} is no streaming estimator")
+    crop = _CALIBRATION_CROP * form.frame_samples
+    counts = np.concatenate([to_counts(runs[name].acceleration_v, estimator.adc_lsb_v) for name in split.train])
+    crop = min(crop, len(counts) // form.frame_samples * form.frame_samples)
+    streams = len(counts) // crop
+    frames = counts[: streams * crop].reshape(-1, form.frame_samples, 1).astype(np.int64)
+    floating = to_float_network(form, load_model(folder), estimator.sample_rate_hz, estimator.name)
+    word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
+    return quantise(floating, word, frames, precision, streams)
+
+
+def learn(
+    flow: Flow,
+    data: Path | None,
+    config: TrainingConfig | StreamingConfig,
+    ready: Path | None = None,
+    precision: Precision | None = None,
+    given: Given | None = None,
+) -> Learned:
+    """All three; or runs, and an estimator that was trained before.
+
+    Args:
+        flow: store and progress.
+        data: folder of recorded runs, or None for simulated ones.
+        config: how to train.
+        ready: folder of a trained estimator, which is judged on runs that it has not seen; None to train.
+        precision: widths of a network that is made here.
+        given: a model file instead of all that.
+    """
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
+    if ready is not None:
+        from ntorc.pipeline.shipped import load_ready, split_for
+
+        with flow.stage("estimator", f"trained before: {ready}"):
+            estimator, network = load_ready(ready)
+            runs.require_sample_rate(estimator.sample_rate_hz)
+            return Learned(runs, split_for(estimator, runs), estimator, ready, network)
+    if given is not None:
+        from ntorc.pipeline.given import given_estimator, given_network
+
+        with flow.stage("network", f"{given.file.name}, formats chosen from the runs"):
+            network = given_network(flow, runs, given.file, given.unit, precision)
+            estimator = given_estimator(runs, network, given.file)
+        return Learned(runs, estimator.split, estimator, given.file.parent, network)
     with flow.stage("train", "estimator on an honest split (whole trajectories held out)"):
         split, estimator, folder = estimator_stage(flow, runs, config)
     with flow.stage("network", "integer network, formats chosen from training data"):
-        network = network_stage(flow, runs, split, estimator, folder)
+        network = network_stage(flow, runs, split, estimator, folder, precision)
     return Learned(runs, split, estimator, folder, network)
+
+
+def save_learned(learned: Learned, out: Path) -> Path:
+    """Write an estimator as a folder that `learn` takes as ready: record, Keras model and integer network."""
+    learned.network.save(out)
+    for name in ("model.keras", "estimator.json"):
+        write_atomically(out / name, (learned.folder / name).read_bytes())
+    return out
