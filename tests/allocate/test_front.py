@@ -11,7 +11,8 @@ from drawn import native_problem, size, sum_problem
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ntorc.allocate.front import Front, cheapest, exact_front, swept_front
+from ntorc.allocate.cheapest import cheapest
+from ntorc.allocate.front import Front, exact_front, swept_front
 from ntorc.allocate.problem import Problem
 from ntorc.allocate.solution import Paths
 from ntorc.allocate.solver import smallest_area

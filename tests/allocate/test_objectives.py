@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ntorc.allocate.allocation import optimum
 from ntorc.allocate.baselines import anneal, random_search
-from ntorc.allocate.front import cheapest
+from ntorc.allocate.cheapest import cheapest
 from ntorc.allocate.problem import OBJECTIVES, Problem
 from ntorc.allocate.requirement import Requirement
 from ntorc.allocate.solver import brute_force, is_installed, smallest_area, solver_named

@@ -164,7 +164,7 @@ def test_synthesis_gives_what_the_structure_says(layer: Conv1D | AveragePool1D, 
     part = plan.parts[0]
     found = synthesise(units_of(plan.files, part), ntorc_cache)
     if isinstance(layer, Conv1D):
-        features = subject.engine_features(network, layer, network.input_format, directive)
+        features = subject.EngineFeatures(network, layer, network.input_format).under(directive)
     else:
         features = subject.pool_features(layer, 14)
     assert (found.dsp, found.bram18) == structural(features)

@@ -32,7 +32,7 @@ def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
     plan = make_plan(network, [directive], 100e6, 16)
     part = plan.parts[0]
     found = synthesise(units_of(plan.files, part), ntorc_cache)
-    features = subject.engine_features(network, layer, network.input_format, directive)
+    features = subject.EngineFeatures(network, layer, network.input_format).under(directive)
     assert (found.dsp, found.bram18) == structural(features)
     mean, bound = load_model().predict(features)
     assert 0.5 * mean.lut < found.lut < 1.5 * bound.lut
@@ -51,7 +51,7 @@ def test_engine_resources_are_as_the_structure_says(ntorc_cache: Path) -> None:
     other = Directive(6, 12, "block")
 
     def described(text: str) -> dict[str, float]:
-        return subject.engine_features(network, layer, network.input_format, Directive.parse(text))
+        return subject.EngineFeatures(network, layer, network.input_format).under(Directive.parse(text))
 
     nearby = calibrated.predict(part.subject, described, str(other))
     assert nearby[2] == "calibrated"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ntorc.allocate.front import cheapest
+from ntorc.allocate.cheapest import cheapest
 from ntorc.allocate.infeasible import explain
 from ntorc.allocate.merge import TooManyLabels
 from ntorc.allocate.problem import Problem

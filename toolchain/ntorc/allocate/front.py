@@ -1,4 +1,4 @@
-"""The exact front: for every deadline at once the least objective, and the cheapest choice for one of them."""
+"""The exact front: for every deadline at once the least objective."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ntorc.allocate.merge import Merge, TooManyLabels
 from ntorc.allocate.pareto import FloatArray, IntArray, staircase
 from ntorc.allocate.problem import Problem
-from ntorc.allocate.solution import Paths, Solution
+from ntorc.allocate.solution import Paths
 from ntorc.allocate.solver import smallest_area
 from ntorc.progress import Progress, Silent
 
@@ -128,22 +128,3 @@ def swept_front(problem: Problem, solver: str, progress: Progress | None = None)
             progress.message(f"  front: {len(found)} points, down to {solution.latency_cycles} cycles")
     return Front(tuple(reversed(found)), f"one integer program a point, {name}", cuts)
 
-
-def cheapest(problem: Problem, paths: Paths | None = None) -> Solution | None:
-    """The optimum under the problem's budget by merging, or None when no choice keeps it.
-
-    ``paths`` may be kept for the next call with the same options: then it rarely needs another one.
-
-    Raises:
-        TooManyLabels: see `Merge.front`.
-    """
-    paths = paths or Paths(problem.options)
-    while True:
-        _, cost, choices = Merge(problem, paths.all, problem.budget_cycles).front()
-        if not len(cost):
-            return None
-        choice = tuple(int(index) for index in choices[0])
-        cycles = problem.options.latency.latency_cycles(choice)
-        if cycles <= problem.budget_cycles:
-            return Solution(choice, cycles, float(cost[0]), len(paths), MERGED)
-        paths.add(choice)

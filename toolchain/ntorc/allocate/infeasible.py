@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ntorc.allocate.front import cheapest
+from ntorc.allocate.cheapest import cheapest
 from ntorc.allocate.merge import TooManyLabels
 from ntorc.allocate.problem import ACCURACY, Problem
 from ntorc.allocate.requirement import Requirement

@@ -6,7 +6,7 @@ one after another, and three kinds of labels are dropped, none of which the fron
 
 * one that another label beats or equals in cost and every use, where a use so small that no completion can make it
   bind counts as that threshold;
-* one that exceeds a cap, or the budget, with whatever completes it;
+* one that exceeds a cap with whatever completes it;
 * one whose completions cost at least what is known to be attainable at every latency: a completion costs at least
   what its cheapest form costs that keeps ANY one of the paths, and the greatest of these bounds still bounds.
 
@@ -42,7 +42,7 @@ class TooManyLabels(Exception):
 
 @dataclass(frozen=True)
 class _Known:
-    """What is attainable: a staircase of latencies and costs; a single cost has the latency 0."""
+    """What is attainable: a staircase of latencies and costs."""
 
     latency: FloatArray
     cost: FloatArray
@@ -54,15 +54,12 @@ class Merge:
     Args:
         problem: costs and caps; its budget is not used.
         paths: lower bounds of the latency, at least one.
-        budget: with one, the paths are caps, and the cheapest choice alone is wanted.
     """
 
-    def __init__(self, problem: Problem, paths: Sequence[Cut], budget: float | None = None) -> None:
+    def __init__(self, problem: Problem, paths: Sequence[Cut]) -> None:
         limits = problem.limits
-        constants = [path.constant for path in paths]
-        self._paths = 0 if budget is not None else len(paths)  # the columns whose maximum is the latency
-        caps = [] if budget is None else [budget - constant for constant in constants]
-        self._caps = np.array([*caps, *(cap for _, cap, _ in limits)])
+        self._paths = len(paths)  # the columns whose maximum is the latency
+        self._caps = np.array([cap for _, cap, _ in limits])
         rows = []
         for layer, cost in enumerate(problem.costs):
             columns = [path.coefficients[layer] for path in paths] + [use[layer] for _, _, use in limits]
@@ -70,15 +67,14 @@ class Merge:
             labels = Labels((layer,), cost, uses, np.arange(len(cost), dtype=np.int64)[:, None])
             rows.append(labels.take(undominated(cost, uses)) if len(cost) > 1 else labels)
         start = np.zeros((1, rows[0].uses.shape[1]))
-        if budget is None:
-            start[0, : len(paths)] = constants
+        start[0, : len(paths)] = [path.constant for path in paths]
         self._steps = _ordered(Labels((), np.zeros(1), start, np.zeros((1, 0), np.int64)), rows)
         self._prepare()
 
     def front(self) -> tuple[FloatArray, FloatArray, IntArray]:
         """Every undominated (latency, cost) with a choice: ``[n]`` rising, ``[n]`` falling, ``[n, layers]``.
 
-        Empty when nothing fits.  Without paths (a budget was given) it is the cheapest choice alone.
+        Empty when nothing fits.
 
         Raises:
             TooManyLabels: the front would take too long this way.
@@ -123,7 +119,7 @@ class Merge:
                 return product.take(alive)
             least = self._lowest(uses, index)
             if index == len(self._steps) - 1:
-                kept = staircase(least, cost) if self._paths else np.array([int(np.argmin(cost))])
+                kept = staircase(least, cost)
             else:
                 kept = undominated(cost, self._clipped(uses, least, index))
                 if few and len(kept) > _FEW:
@@ -141,15 +137,13 @@ class Merge:
         return np.flatnonzero((uses[:, self._paths :] <= room).all(axis=1))
 
     def _lowest(self, uses: FloatArray, index: int) -> FloatArray:
-        """A lower bound of each label's latency; 0 without paths."""
-        if not self._paths:
-            return np.zeros(len(uses))
+        """A lower bound of each label's latency."""
         lowest: FloatArray = (uses[:, : self._paths] + self._least[index, : self._paths]).max(axis=1)
         return lowest
 
     def _clipped(self, uses: FloatArray, lowest: FloatArray, index: int) -> FloatArray:
         """Uses that can bind; those below what binds with the most that follows are raised to that threshold."""
-        if self._width == 1 and self._paths:
+        if self._width == 1:
             return uses
         most = self._most[index]
         found = uses.copy()
@@ -178,7 +172,7 @@ class Merge:
         return _Known(latency, cost)
 
     def _result(self, labels: Labels) -> tuple[FloatArray, FloatArray, IntArray]:
-        latency = labels.uses[:, : self._paths].max(axis=1) if self._paths else np.zeros(len(labels))
+        latency = labels.uses[:, : self._paths].max(axis=1)
         kept = staircase(latency, labels.cost) if len(labels) else np.zeros(0, np.int64)
         choice = np.zeros((len(kept), len(labels.layers)), np.int64)
         choice[:, list(labels.layers)] = labels.choice[kept]

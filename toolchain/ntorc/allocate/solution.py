@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ntorc.allocate.pareto import FloatArray
 from ntorc.backends.base import Cut, Options
 from ntorc.backends.sum_latency import SumLatency
 
@@ -37,7 +40,7 @@ class Paths:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._known: dict[Cut, None] = {}
+        self._known: dict[Cut, list[FloatArray]] = {}
         sizes = [len(row) for row in options.layers]
         fast = [size - 1 for size in sizes]
         self.add([0] * len(sizes))
@@ -56,10 +59,15 @@ class Paths:
         """All of them, in the order in which they were found."""
         return tuple(self._known)
 
+    @property
+    def rows(self) -> tuple[list[FloatArray], ...]:
+        """Their coefficients, one array a layer, in the same order."""
+        return tuple(self._known.values())
+
     def add(self, choice: Sequence[int]) -> Cut | None:
         """The critical path of a choice; None when it is known already."""
         found = self._options.latency.cut(choice)
         if found in self._known:
             return None
-        self._known[found] = None
+        self._known[found] = [np.array(row) for row in found.coefficients]
         return found

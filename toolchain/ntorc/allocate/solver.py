@@ -5,6 +5,9 @@ The composed latency of the native backend is a maximum over very many paths, ea
 make critical; after each optimum the exact latency is evaluated, and a violated path is added.  Every
 added constraint holds for all feasible choices, and the last optimum satisfies the exact model, so it
 is the optimum of the exact problem.  Backends with a plain sum need one cut only.
+
+Of a large program the options that no optimum can contain are left out first (``allocate/reduce.py``).  A small one is
+solved as it is, so that the two exact methods stay independent of each other.
 """
 
 from __future__ import annotations
@@ -14,7 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ntorc.allocate.pareto import IntArray
 from ntorc.allocate.problem import ACCURACY, FloatArray, Problem
+from ntorc.allocate.reduce import attainable_options
 from ntorc.allocate.solution import Paths, Solution
 from ntorc.backends.base import Cut
 from ntorc.errors import ToolError, UsageError
@@ -26,14 +33,18 @@ _GAP = 1e-9
 _TOLERANCE = 1e-6
 """Relative feasibility tolerance of the solvers."""
 
+LARGE = 2000
+"""Options from which on a program is reduced before it is solved."""
+
 _SCALE = 1e4
 """Of the objective: CBC takes no solution that is better by less than 1e-5."""
 
 
 @dataclass
 class SolverTime:
-    """Seconds of processor time that went into building programs and into solving them."""
+    """Seconds of processor time that went into reducing programs, building and solving them."""
 
+    reduce_s: float = 0.0
     build_s: float = 0.0
     solve_s: float = 0.0
     rounds: list[float] = field(default_factory=list)
@@ -41,12 +52,24 @@ class SolverTime:
 
 def smallest_area(problem: Problem, solver: str = "CBC", spent: SolverTime | None = None) -> Solution | None:
     """The least objective within budget and caps, or None when there is none."""
-    return _Program(problem, solver, spent, minimise_latency=False).solve()
+    spent, paths = spent or SolverTime(), Paths(problem.options)
+    kept = tuple(np.arange(len(row)) for row in problem.costs)
+    if sum(len(row) for row in kept) >= LARGE:
+        started_s = time.process_time()
+        found = attainable_options(problem, paths)
+        spent.reduce_s += time.process_time() - started_s
+        if found is None:
+            return None
+        kept = found
+    return _Program(problem, solver, spent, paths, kept, minimise_latency=False).solve()
 
 
 def smallest_latency(problem: Problem, solver: str = "CBC", spent: SolverTime | None = None) -> Solution | None:
     """The least latency within the caps (the budget is not used), or None when nothing fits."""
-    return _Program(problem, solver, spent, minimise_latency=True).solve()
+    kept = tuple(np.arange(len(row)) for row in problem.costs)
+    return _Program(
+        problem, solver, spent or SolverTime(), Paths(problem.options), kept, minimise_latency=True
+    ).solve()
 
 
 def solver_named(name: str) -> str:
@@ -88,17 +111,27 @@ def _model(solver: str) -> Any:
 
 
 class _Program:
-    def __init__(self, problem: Problem, solver: str, spent: SolverTime | None, *, minimise_latency: bool) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        solver: str,
+        spent: SolverTime,
+        paths: Paths,
+        kept: Sequence[IntArray],
+        *,
+        minimise_latency: bool,
+    ) -> None:
         import mip
 
         started_s = time.process_time()
         self.problem = problem
         self.minimise_latency = minimise_latency
         self.solver = solver_named(solver)
-        self.spent = spent or SolverTime()
-        self.paths = Paths(problem.options)
+        self.spent = spent
+        self.paths = paths
+        self.kept = kept
         self.model = _model(self.solver)
-        self.picked = [[self.model.add_var(var_type=mip.BINARY) for _ in row] for row in problem.costs]
+        self.picked = [[self.model.add_var(var_type=mip.BINARY) for _ in row] for row in kept]
         for variables in self.picked:
             self.model += mip.xsum(variables) == 1
         for name, cap, rows in problem.limits:
@@ -119,8 +152,8 @@ class _Program:
     def _sum(self, mip: Any, coefficients: Sequence[FloatArray | Sequence[float]]) -> Any:
         return mip.xsum(
             float(value) * variable
-            for values, variables in zip(coefficients, self.picked, strict=True)
-            for value, variable in zip(values, variables, strict=True)
+            for values, kept, variables in zip(coefficients, self.kept, self.picked, strict=True)
+            for value, variable in zip((values[index] for index in kept), variables, strict=True)
             if value
         )
 
@@ -177,7 +210,10 @@ class _Program:
                 return None
             if status != mip.OptimizationStatus.OPTIMAL:
                 raise ToolError(f"the solver {SOLVERS[self.solver]} stopped with {status.name}", hint)
-            picked = [[index for index, var in enumerate(row) if float(var.x) > 0.5] for row in self.picked]
+            picked = [
+                [int(index) for index, var in zip(kept, row, strict=True) if float(var.x) > 0.5]
+                for kept, row in zip(self.kept, self.picked, strict=True)
+            ]
             choice = tuple(row[0] for row in picked if len(row) == 1)
             if len(choice) == len(self.picked) and self.problem.fits(choice, tolerance=_TOLERANCE):
                 return choice

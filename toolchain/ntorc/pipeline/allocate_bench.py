@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ntorc.allocate.baselines import Search, anneal, random_search
-from ntorc.allocate.front import cheapest, exact_front
+from ntorc.allocate.cheapest import cheapest
+from ntorc.allocate.front import exact_front
 from ntorc.allocate.merge import Merge
 from ntorc.allocate.problem import Problem
 from ntorc.allocate.solution import Paths

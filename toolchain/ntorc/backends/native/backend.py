@@ -143,7 +143,5 @@ def described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, C
             subject.resonator_subject(network, layer, word),
             lambda text: bank_features(network, layer, word, Directive.parse(text)),
         )
-    return (
-        subject.engine_subject(network, layer, word),
-        lambda text: subject.engine_features(network, layer, word, Directive.parse(text)),
-    )
+    features = subject.EngineFeatures(network, layer, word)
+    return subject.engine_subject(network, layer, word), lambda text: features.under(Directive.parse(text))

@@ -76,7 +76,7 @@ def draw_trials(seed: int, count: int) -> Iterator[Trial]:
             raise ValueError(f"a {layer.kind} is counted by structure, not characterised")
         directive = draw.choice(legal_directives(layer))
         plan = make_plan(network, [directive], backend_clock_hz, hop)
-        yield _trial(plan.parts[0], plan.files, subject.engine_features(network, layer, word, directive))
+        yield _trial(plan.parts[0], plan.files, subject.EngineFeatures(network, layer, word).under(directive))
 
 
 def _trial(part: Part, files: dict[str, str], features: dict[str, float]) -> Trial:

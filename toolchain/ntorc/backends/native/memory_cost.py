@@ -61,8 +61,11 @@ def read_only_luts(columns: IntArray, bits: int) -> int:
     functions = np.packbits(padded.reshape(chunks, _LUT_WORDS, -1), axis=1)  # [chunks, bytes, bits of the word]
     kept = {piece.tobytes() for chunk in functions for piece in np.ascontiguousarray(chunk.T)}
     kept -= {bytes(_LUT_WORDS // 8), b"\xff" * (_LUT_WORDS // 8)}
-    behind = len(np.unique(padded, axis=1).T) * _wide_multiplexers(chunks)
-    return len(kept) + behind
+    multiplexers = _wide_multiplexers(chunks)
+    if not multiplexers:
+        return len(kept)
+    whole = {column.tobytes() for column in np.ascontiguousarray(np.moveaxis(functions, 2, 0))}
+    return len(kept) + len(whole) * multiplexers
 
 
 def _wide_multiplexers(blocks: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from ntorc.backends.base import Directive
@@ -77,86 +79,112 @@ def shell_subject(network: Network, hop: int, *, streaming: bool = False, dma: b
     )
 
 
-def engine_features(
-    network: Network, layer: WeightedLayer, input_format: FixedFormat, directive: Directive
-) -> dict[str, float]:
-    """The physical basis of an engine's LUT and FF counts (see `cost.native`).
+class EngineFeatures:
+    """The physical basis of an engine's LUT and FF counts (see `cost.native`), under any directive of its layer.
 
     Widths of registers and multiplexers, LUTs of memories in logic, and widths of counters and addresses; all
     from the structure of ``ntorc_conv1d`` and ``ntorc_mvm``, whose names the shorter ones here are.
     """
-    engine = engine_of(layer, directive.multipliers)
-    accumulator = accumulator_bits(network, layer)
-    in_logic = directive.weight_storage == "lut"
-    depth = engine.slots * engine.channels
-    last_tap = (engine.positions - 1) * engine.stride + engine.span - engine.pad_left
-    masked = engine.pad_left > 0 or last_tap > engine.length
-    operand = max(input_format.bits, layer.output_format.bits) if engine.state else input_format.bits
-    soft = directive.multiplier_kind == "logic"
-    vectors = address_bits(engine.length + engine.positions * engine.stride + engine.slots + engine.span) + 2
-    finish = (
-        cell_cost(network, layer, directive.table_storage)
-        if isinstance(layer, Recurrent)
-        else finish_cost(network, layer, directive.table_storage)
-    )
-    words = _weight_rows(network, layer, engine)
-    stored = varying_bits(words, layer.weight_format.bits)
-    buffer_blocks, buffer_luts = (
-        (0, distributed_luts(depth, input_format.bits))
-        if depth <= SMALL_BUFFER_WORDS
-        else block_memory(input_format.bits, depth, written=True)
-    )
-    rom_blocks, rom_luts = (
-        (0, read_only_luts(words, layer.weight_format.bits)) if in_logic else block_memory(stored, engine.rom_words)
-    )
-    biases = np.asarray(bias_words(network, layer, input_format), np.int64)[:, None]
-    return {
-        **finish,
-        "kind_engine": 1.0,
-        "lanes": float(engine.lanes),
-        "accumulator_bits": float(accumulator),
-        "hold_bits": float(engine.lanes * accumulator),
-        "hold_multiplexed": float(accumulator * multiplexer_luts(engine.lanes)),
-        "kernel": float(engine.kernel > 1),
-        "one_group": float(engine.groups == 1),
-        "operand_bits": float(operand),
-        "fed_back_bits": float(operand) if engine.state else 0.0,
-        "in_bits": float(input_format.bits),
-        "out_bits": float(layer.output_format.bits),
-        "memory_luts": float(buffer_luts + distributed_luts(2 * engine.outputs, layer.output_format.bits)),
-        "read_only_luts": float(read_only_luts(biases, accumulator) + rom_luts),
-        "rom_bits_in_logic": float(stored) if in_logic and engine.rom_words > 1 else 0.0,
-        "buffer_address_bits": float(address_bits(depth)),
-        "rom_address_bits": float(address_bits(engine.rom_words)),
-        "vector_bits": float(vectors),
-        "position_bits": float(address_bits(engine.positions + 1)),
-        "element_bits": float(address_bits(engine.interval_cycles + 1)),
-        "group_bits": float(address_bits(engine.groups)) if engine.groups > 1 else 0.0,
-        "filter_bits": float(address_bits(engine.filters)),
-        "lane_bits": float(address_bits(engine.lanes + 1)),
-        "channel_bits": float(address_bits(engine.channels)) if engine.channels > 1 else 0.0,
-        "fifo_address_bits": float(address_bits(2 * engine.outputs)),
-        "masked": float(masked),
-        "masked_bits": float(masked) * operand,
-        "strided": float(engine.stride > 1 or engine.dilation > 1) * address_bits(depth),
-        "one_position": float(engine.positions == 1),
-        "logic_products": float(engine.lanes * -(-layer.weight_format.bits // 2) * (operand + 2)) if soft else 0.0,
-        "logic_sums": float(engine.lanes * accumulator) if soft else 0.0,
-        "logic_words": float(engine.lanes * (operand + 2 * layer.weight_format.bits)) if soft else 0.0,
-        "cut_sums": float(engine.lanes * accumulator) if layer.accumulator is not None and not soft else 0.0,
-        "dsp_by_structure": finish.get("dsp_by_structure", 0.0) + (0.0 if soft else engine.lanes),
-        "bram18_by_structure": finish.get("bram18_by_structure", 0.0) + buffer_blocks + rom_blocks,
-    }
 
+    def __init__(self, network: Network, layer: WeightedLayer, input_format: FixedFormat) -> None:
+        self.network, self.layer, self.input_format = network, layer, input_format
+        self._finish: dict[str, dict[str, float]] = {}
 
-def _weight_rows(network: Network, layer: WeightedLayer, engine: Engine) -> IntArray:
-    """Words of the weights' memory ``[n, lanes]``, in the order of its addresses."""
-    weights = network.weights[layer.name]
-    matrix = gate_columns(layer, weights) if isinstance(layer, Recurrent) else weights.reshape(engine.inputs, -1)
-    padded = np.zeros((engine.inputs, engine.groups * engine.lanes), np.int64)
-    padded[:, : matrix.shape[1]] = matrix
-    by_group = padded.reshape(engine.inputs, engine.groups, engine.lanes).swapaxes(0, 1)
-    return by_group.reshape(-1, engine.lanes)
+    @cached_property
+    def accumulator_bits(self) -> int:
+        """See `network.accumulator_bits`."""
+        return accumulator_bits(self.network, self.layer)
+
+    @cached_property
+    def bias_luts(self) -> int:
+        """LUTs of the biases."""
+        words = np.asarray(bias_words(self.network, self.layer, self.input_format), np.int64)[:, None]
+        return read_only_luts(words, self.accumulator_bits)
+
+    @cached_property
+    def matrix(self) -> IntArray:
+        """Weights ``[inputs, outputs]``, a recurrent layer's gates side by side."""
+        weights = self.network.weights[self.layer.name]
+        if isinstance(self.layer, Recurrent):
+            return gate_columns(self.layer, weights)
+        return weights.reshape(engine_of(self.layer, 1).inputs, -1)
+
+    def finish(self, table_storage: str) -> dict[str, float]:
+        """Of what stands behind the sums."""
+        if table_storage not in self._finish:
+            self._finish[table_storage] = (
+                cell_cost(self.network, self.layer, table_storage)
+                if isinstance(self.layer, Recurrent)
+                else finish_cost(self.network, self.layer, table_storage)
+            )
+        return self._finish[table_storage]
+
+    def weight_rows(self, engine: Engine) -> IntArray:
+        """Words of the weights' memory ``[n, lanes]``, in the order of its addresses."""
+        padded = np.zeros((engine.inputs, engine.groups * engine.lanes), np.int64)
+        padded[:, : self.matrix.shape[1]] = self.matrix
+        by_group = padded.reshape(engine.inputs, engine.groups, engine.lanes).swapaxes(0, 1)
+        return by_group.reshape(-1, engine.lanes)
+
+    def under(self, directive: Directive) -> dict[str, float]:
+        """The features by name."""
+        layer, input_format, accumulator = self.layer, self.input_format, self.accumulator_bits
+        engine = engine_of(layer, directive.multipliers)
+        in_logic = directive.weight_storage == "lut"
+        depth = engine.slots * engine.channels
+        last_tap = (engine.positions - 1) * engine.stride + engine.span - engine.pad_left
+        masked = engine.pad_left > 0 or last_tap > engine.length
+        operand = max(input_format.bits, layer.output_format.bits) if engine.state else input_format.bits
+        soft = directive.multiplier_kind == "logic"
+        vectors = address_bits(engine.length + engine.positions * engine.stride + engine.slots + engine.span) + 2
+        finish = self.finish(directive.table_storage)
+        words = self.weight_rows(engine)
+        stored = varying_bits(words, layer.weight_format.bits)
+        buffer_blocks, buffer_luts = (
+            (0, distributed_luts(depth, input_format.bits))
+            if depth <= SMALL_BUFFER_WORDS
+            else block_memory(input_format.bits, depth, written=True)
+        )
+        rom_blocks, rom_luts = (
+            (0, read_only_luts(words, layer.weight_format.bits)) if in_logic else block_memory(stored, engine.rom_words)
+        )
+        return {
+            **finish,
+            "kind_engine": 1.0,
+            "lanes": float(engine.lanes),
+            "accumulator_bits": float(accumulator),
+            "hold_bits": float(engine.lanes * accumulator),
+            "hold_multiplexed": float(accumulator * multiplexer_luts(engine.lanes)),
+            "kernel": float(engine.kernel > 1),
+            "one_group": float(engine.groups == 1),
+            "operand_bits": float(operand),
+            "fed_back_bits": float(operand) if engine.state else 0.0,
+            "in_bits": float(input_format.bits),
+            "out_bits": float(layer.output_format.bits),
+            "memory_luts": float(buffer_luts + distributed_luts(2 * engine.outputs, layer.output_format.bits)),
+            "read_only_luts": float(self.bias_luts + rom_luts),
+            "rom_bits_in_logic": float(stored) if in_logic and engine.rom_words > 1 else 0.0,
+            "buffer_address_bits": float(address_bits(depth)),
+            "rom_address_bits": float(address_bits(engine.rom_words)),
+            "vector_bits": float(vectors),
+            "position_bits": float(address_bits(engine.positions + 1)),
+            "element_bits": float(address_bits(engine.interval_cycles + 1)),
+            "group_bits": float(address_bits(engine.groups)) if engine.groups > 1 else 0.0,
+            "filter_bits": float(address_bits(engine.filters)),
+            "lane_bits": float(address_bits(engine.lanes + 1)),
+            "channel_bits": float(address_bits(engine.channels)) if engine.channels > 1 else 0.0,
+            "fifo_address_bits": float(address_bits(2 * engine.outputs)),
+            "masked": float(masked),
+            "masked_bits": float(masked) * operand,
+            "strided": float(engine.stride > 1 or engine.dilation > 1) * address_bits(depth),
+            "one_position": float(engine.positions == 1),
+            "logic_products": float(engine.lanes * -(-layer.weight_format.bits // 2) * (operand + 2)) if soft else 0.0,
+            "logic_sums": float(engine.lanes * accumulator) if soft else 0.0,
+            "logic_words": float(engine.lanes * (operand + 2 * layer.weight_format.bits)) if soft else 0.0,
+            "cut_sums": float(engine.lanes * accumulator) if layer.accumulator is not None and not soft else 0.0,
+            "dsp_by_structure": finish.get("dsp_by_structure", 0.0) + (0.0 if soft else engine.lanes),
+            "bram18_by_structure": finish.get("bram18_by_structure", 0.0) + buffer_blocks + rom_blocks,
+        }
 
 
 def pool_features(layer: Pool, bits: int) -> dict[str, float]:
