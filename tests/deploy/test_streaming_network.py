@@ -23,6 +23,7 @@ from ntorc.pipeline.make import (
     backend_named,
     build_stage,
     bundle_stage,
+    gap_of,
     hop_for,
     requirement_for,
 )
@@ -76,7 +77,9 @@ def test_estimates_are_exact_and_valid_behind_the_warm_up(
     allocation = made[0]
     assert allocation.hop == FRAME
     assert allocation.latency_cycles <= allocation.budget_cycles == 20_000  # a sample's period, not the deadline
-    observed = measured(flow, network, made, allocation.latency_cycles, tmp_path)
+    gap = gap_of(network, backend_named("native"), allocation)
+    assert 0 < gap < allocation.latency_cycles  # the bank's update is all that a sample within a frame asks for
+    observed = measured(flow, network, made, gap, tmp_path)
     assert set(observed.records.table["pl_cycles"].tolist()) == {allocation.latency_cycles}
     found = gate(flow, network, observed, FRAME)
     assert (found.vectors, found.mismatches, found.flags_off) == (ESTIMATES, 0, 0)

@@ -197,7 +197,7 @@ def _small(flow: Flow, board: Board, target: Target, name: str, folder: Path) ->
     from ntorc.network.formats import FixedFormat
     from ntorc.network.layers import Conv1D, Dense, MaxPool1D
     from ntorc.network.network import random_network
-    from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, requirement_for
+    from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, gap_of, requirement_for
     from ntorc.pipeline.target import extra_stages_of
     from ntorc.units import parse_duration
 
@@ -213,6 +213,6 @@ def _small(flow: Flow, board: Board, target: Target, name: str, folder: Path) ->
     allocation = allocation_stage(flow, network, backend, requirement)
     built = build_stage(flow, network, backend, allocation, extra_stages_of(name))
     samples = np.random.default_rng(1).integers(-8192, 8192, _WINDOW + 255 * _HOP)
-    bundle = bundle_stage(flow, network, built, board, samples, allocation.latency_cycles)
+    bundle = bundle_stage(flow, network, built, board, samples, gap_of(network, backend, allocation))
     deployment = target.install(bundle.folder)
     return DeployedEstimator(network, allocation, target, deployment.design_id, samples, flow, folder)

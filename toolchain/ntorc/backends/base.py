@@ -218,6 +218,9 @@ class Backend(Protocol):
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """The build as data: deterministic for equal input."""
 
+    def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
+        """Cycles between the samples of a frame after which the earlier ones' work is over; 0: they need no gap."""
+
     def products(self, plan: Plan, folder: Path, cache: Path, progress: Progress) -> Products:
         """Execute the plan in ``folder``."""
 

@@ -33,7 +33,7 @@ Outcome = tuple[dict[str, Any], str]
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; see below.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw, or faults at the most.")] = 60,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks, by name.")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks or the estimators' settings, by name.")] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
     json: options.Json = False,
@@ -49,6 +49,7 @@ def bench(
     ntorc bench harness                the harness's own time in a turn of the loop
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
+    ntorc bench estimator --data DIR   errors by split and seed, in integer arithmetic (an hour; goes on where it was)
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -176,6 +177,17 @@ def _timing(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _estimator(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.errors import UsageError
+    from ntorc.estimator.readers import load_runs
+    from ntorc.pipeline.estimator_bench import estimator_figures, text_of
+
+    if asked.data is None:
+        raise UsageError("estimators are judged on recorded runs", "say where they are: --data DIR")
+    result = estimator_figures(flow, load_runs(asked.data, progress=flow.progress), only=asked.only)
+    return result, "\n".join(text_of(line) for line in result["lines"])
+
+
 def _resonators(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.errors import UsageError
     from ntorc.estimator.readers import load_runs
@@ -233,6 +245,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
     "cost": _cost,
     "cost-speed": _cost_speed,
+    "estimator": _estimator,
     "faults": _faults,
     "gateware": _gateware,
     "hls4ml": _hls4ml,

@@ -24,16 +24,18 @@ def deploy(
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
+    estimator: options.Estimator = None,
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
     json: options.Json = False,
 ) -> None:
-    """Train, allocate, build, deploy, measure and calibrate: from runs to a verdict.
+    """Allocate, build, deploy, measure and calibrate an estimator, trained on your runs: from them to a verdict.
 
     \b
     ntorc deploy --board pynq-z2 --deadline 500us
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
+    ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
@@ -43,10 +45,11 @@ def deploy(
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
+    ready, form = options.ready(estimator, data)
     request = DeployRequest(
         board,
         parse_duration(deadline),
-        options.training(seed, train_limit, epochs),
+        options.training(form, seed, train_limit, epochs),
         target,
         backend,
         miss,
@@ -56,6 +59,7 @@ def deploy(
         ceiling,
         solver,
         ("ntorc", *sys.argv[1:]),
+        ready=ready,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]

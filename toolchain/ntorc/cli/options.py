@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
     from ntorc.progress import Progress
 
@@ -35,7 +36,18 @@ Objective = Annotated[
     typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Of training at the most.")]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Of training at the most; streaming: of 50 iterations.")
+]
+Form = Annotated[str, typer.Option("--form", help="streaming (resonators and GRU) or window (convolutions).")]
+Estimator = Annotated[
+    str | None,
+    typer.Option(
+        "--estimator",
+        help="shipped (default without --data), streaming (default with it) or window: trained; or a folder that"
+        " `ntorc train` wrote.",
+    ),
+]
 TimeLimit = Annotated[float | None, typer.Option("--train-limit", help="Seconds of training at the most.")]
 
 
@@ -46,14 +58,40 @@ def progress() -> Progress:
     return Console()
 
 
-def training(seed: int, limit_s: float | None = None, epochs: int | None = None) -> TrainingConfig:
-    """The default estimator's configuration with the user's changes."""
+def training(
+    form: str, seed: int, limit_s: float | None = None, epochs: int | None = None
+) -> TrainingConfig | StreamingConfig:
+    """How to train a form, with the user's changes; an epoch of a streaming one is a look at the validation runs.
+
+    Raises:
+        UsageError: no such form.
+    """
     from dataclasses import replace
 
+    from ntorc.errors import UsageError
+    from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
 
-    changes: dict[str, Any] = {"seed": seed, "time_limit_s": limit_s, "epochs": epochs}
-    return replace(TrainingConfig(), **{name: value for name, value in changes.items() if value is not None})
+    if form not in ("streaming", "window"):
+        raise UsageError(f"there is no form '{form}'", "use streaming or window")
+    changes: dict[str, Any] = {"seed": seed, "time_limit_s": limit_s}
+    config: TrainingConfig | StreamingConfig = TrainingConfig()
+    if form == "streaming":
+        config = StreamingConfig()
+        changes["iterations"] = None if epochs is None else epochs * config.check_every
+    else:
+        changes["epochs"] = epochs
+    return replace(config, **{name: value for name, value in changes.items() if value is not None})
+
+
+def ready(estimator: str | None, data: Path | None) -> tuple[Path | None, str]:
+    """Folder of a trained estimator, or None, and the form to train; the shipped one where neither data nor form is."""
+    from ntorc.pipeline.shipped import shipped_folder
+
+    chosen = estimator or ("streaming" if data else "shipped")
+    if chosen in ("streaming", "window"):
+        return None, chosen
+    return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming"
 
 
 def show(result: Any, *, as_json: bool, text: str) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 
 from ntorc import records
 from ntorc.errors import DataError, StorageError
+from ntorc.estimator.forms import Form
 from ntorc.estimator.runs import FloatArray, Run, Runs
 from ntorc.estimator.splits import Split
 from ntorc.estimator.windows import Windows, cut
 
 ESTIMATOR_NAME = "estimator.json"
 MODEL_NAME = "model.keras"
-_FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,19 @@ class Estimator:
     Attributes:
         format: version of this record.
         name: for people and reports.
-        form: ``window``: one estimate a window of counts, recomputed each hop.
-        window_samples: length of the input.
+        form: the network's shape (`ntorc.estimator.forms`): a window recomputed each hop, or a streaming one.
         hop_samples: samples from one estimate to the next.
         sample_rate_hz: of the input.
         adc_lsb_v: volts a count of the converter.
         input_fraction_bits: the network's input is counts * 2**-input_fraction_bits.
         warm_up_samples: samples after a reset before the first estimate.
         valid_range_v: positions that were trained on; estimates outside are extrapolated.
+        label_mean_v, label_std_v: the model learned (position - mean) / std; both are folded into its last layer.
+        position_mm_per_v: scale for showing positions in millimetres.
         multiplies: multiplications of one estimate.
         parameters: weights and biases.
         split: which runs trained, chose and judged it.
-        validation_rmse_v: RMSE on the validation runs, which chose the epoch.
+        validation_rmse_v: RMSE on the validation runs, which chose the epoch; None where an earlier training chose it.
         test_rmse_v: RMSE on the test runs, evaluated once.
         test_rmse_by_run_v: the same for each test run.
         test_mean_rmse_v: error of always answering the training mean, for comparison.
@@ -47,25 +49,27 @@ class Estimator:
         data_source: where the data come from.
         training_key: digest of configuration, data and split.
         seed: of initialisation and sampling.
-        epochs: epochs trained, the chosen one, in this order.
+        epochs: epochs trained, the chosen one, in this order; of a streaming network iterations.
         model_sha256: of ``model.keras``.
         versions: of the software that trained it.
     """
 
     format: int
     name: str
-    form: str
-    window_samples: int
+    form: Form
     hop_samples: int
     sample_rate_hz: float
     adc_lsb_v: float
     input_fraction_bits: int
     warm_up_samples: int
     valid_range_v: tuple[float, float]
+    label_mean_v: float
+    label_std_v: float
+    position_mm_per_v: float
     multiplies: int
     parameters: int
     split: Split
-    validation_rmse_v: float
+    validation_rmse_v: float | None
     test_rmse_v: float
     test_rmse_by_run_v: dict[str, float]
     test_mean_rmse_v: float
@@ -83,6 +87,11 @@ class Estimator:
         return self.test_rmse_v
 
     @property
+    def window_samples(self) -> int:
+        """Samples that enter for one estimate."""
+        return self.form.frame_samples
+
+    @property
     def period_s(self) -> float:
         """Time from one estimate to the next."""
         return self.hop_samples / self.sample_rate_hz
@@ -96,8 +105,8 @@ def load_estimator(folder: Path) -> Estimator:
     """
     estimator = records.load(Estimator, folder / ESTIMATOR_NAME)
     hint = "train it again: `ntorc train`"
-    if estimator.format != _FORMAT:
-        raise StorageError(f"{folder} holds an estimator of format {estimator.format}, not {_FORMAT}", hint)
+    if estimator.format != FORMAT:
+        raise StorageError(f"{folder} holds an estimator of format {estimator.format}, not {FORMAT}", hint)
     try:
         digest = records.digest_of_file(folder / MODEL_NAME)
     except OSError as error:

@@ -11,7 +11,7 @@ known before anything is trained.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -194,26 +194,41 @@ class StreamingForm:
         units: of the GRU.
         dense: units of hidden dense layers (relu) behind it; one linear unit in volts follows.
         frame_samples: samples from one estimate to the next.
+        members: parts of the GRU that know nothing of each other and whose estimates are averaged, each trained by
+            itself: an ensemble in one network.  The weights between them are zeros, and counted as multiplies.
 
     Raises:
-        UsageError: a size that is not positive.
+        UsageError: a size that is not positive, or units that do not divide among the members.
     """
 
     front: BankFront | FilterFront
     units: int
     dense: tuple[int, ...] = ()
     frame_samples: int = FRAME_SAMPLES
+    members: int = 1
     kind: Literal["streaming"] = "streaming"
 
     def __post_init__(self) -> None:
         if min(self.units, self.frame_samples, *self.dense, 1) < 1:
             raise UsageError("a streaming form's units and frame must be positive")
+        if self.members < 1 or self.units % self.members or (self.members > 1 and self.dense):
+            raise UsageError(
+                f"{self.units} units behind {self.members} members",
+                "members share the units evenly, and have no hidden dense layers",
+            )
+        if self.members > 1 and isinstance(self.front, FilterFront):
+            raise UsageError("members share their front end: it must be a bank")
 
     @property
     def multiplies(self) -> int:
         """Multiplications of one estimate, those of every sample of its frame and the elementwise ones included."""
         gru = self.units * (3 * (self.front.features + self.units) + 2)
         return self.front.multiplies(self.frame_samples) + gru + _dense_multiplies(self.units, self.dense)
+
+    @property
+    def member(self) -> StreamingForm:
+        """The form of one member."""
+        return replace(self, units=self.units // self.members, members=1)
 
     def describe(self) -> str:
         """In words."""
@@ -223,6 +238,7 @@ class StreamingForm:
         else:
             kind = f"{front.filters} trained filters"
         dense = "".join(f", dense {units}" for units in self.dense)
+        dense += f" ({self.members} members)" if self.members > 1 else ""
         return f"{kind}, GRU {self.units}{dense}, frames of {self.frame_samples} samples"
 
 
@@ -269,6 +285,9 @@ def bank_of(*groups: tuple[float, float, int, float]) -> BankFront:
 
 RIG_BANK = bank_of((18, 54, 8, 0.012), (22, 46, 10, 0.04), (145, 285, 10, 0.006), (420, 700, 3, 0.003))
 """31 resonators around the beam's three lowest natural frequencies."""
+
+SMALL_BANK = bank_of((20, 48, 8, 0.025), (150, 275, 6, 0.006), (430, 680, 2, 0.003))
+"""16 resonators for where every multiply counts."""
 
 DEFAULT_FORM = StreamingForm(RIG_BANK, 32)
 

@@ -50,7 +50,7 @@ class Frames:
             row[: end - begin] = self.features[begin:end]
         return result
 
-    def joined(self, padded: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def joined(self, padded: FloatArray) -> FloatArray:
         """Values [runs, longest run, ...] back in a row, [n, ...]: the inverse of `padded`."""
         return np.concatenate([row[:length] for row, length in zip(padded, self.lengths, strict=True)])
 
@@ -92,21 +92,9 @@ def frames_of(runs: Sequence[Run], form: StreamingForm, input_fraction_bits: int
 
 
 def frame_features(samples: FloatArray, form: StreamingForm, sample_rate_hz: float) -> FloatArray:
-    """Features of one run's input samples [frames * frame_samples]: [frames, features], or the samples of each frame.
-
-    One resonator after the other, of which only the states at the frames' ends are kept.
-    """
+    """Features [frames, features] of one run's input samples [frames * frame_samples], or each frame's samples."""
+    frames = samples.reshape(-1, form.frame_samples)
     if not isinstance(form.front, BankFront):
-        return samples.reshape(-1, form.frame_samples)
-    from dataclasses import replace
-
-    bank = form.front.real(sample_rate_hz)
-    states = np.empty((len(bank.poles), len(samples) // form.frame_samples), np.complex128)
-    for index, row in enumerate(states):
-        one = replace(
-            bank,
-            frequencies_hz=bank.frequencies_hz[index : index + 1],
-            time_constants_s=bank.time_constants_s[index : index + 1],
-        )
-        row[:] = one.states(samples.astype(np.float64))[0, form.frame_samples - 1 :: form.frame_samples]
-    return np.asarray(bank.features(states), np.float32)
+        return frames
+    features = form.front.real(sample_rate_hz).run(frames[..., None].astype(np.float64))
+    return np.asarray(features[:, 0], np.float32)

@@ -1,7 +1,4 @@
-"""Splits that hold out whole trajectories, with all their replicas.
-
-A split of single runs is not offered: each test run would have a replica in training.
-"""
+"""Splits that hold out whole trajectories, with all their replicas; others for comparison: `named_splits`."""
 
 from __future__ import annotations
 
@@ -11,6 +8,9 @@ from dataclasses import dataclass
 from ntorc.errors import DataError
 from ntorc.estimator.runs import Runs
 from ntorc.estimator.trajectories import Trajectory, recognise
+
+HONEST, PAPER, LEAKY = "honest", "paper", "leaky"
+_TEARS_TRAJECTORIES = (PAPER, LEAKY)
 
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.12
@@ -23,7 +23,7 @@ class Split:
     """Which runs train, which choose, which judge.
 
     Attributes:
-        name: how it was made; ``honest`` holds out whole trajectories.
+        name: how it was made; ``honest`` holds out whole trajectories, ``paper`` and ``leaky`` do not.
         train: names of runs whose samples are trained on.
         validation: names of runs that choose when to stop and which model to keep.
         test: names of runs that are evaluated once.
@@ -49,7 +49,8 @@ class Split:
                 raise DataError(f"the {part} part of the split is empty", "give it at least one trajectory")
             for name in names:
                 runs[name]
-                for key in (f"run {name}", f"trajectory {self.trajectories.get(name, name)}"):
+                keys = [f"run {name}", f"trajectory {self.trajectories.get(name, name)}"]
+                for key in keys[:1] if self.name in _TEARS_TRAJECTORIES else keys:
                     if owner.setdefault(key, part) != part:
                         raise DataError(
                             f"{key} is both in {owner[key]} and in {part}",
@@ -98,7 +99,7 @@ def honest(
         held += [t.name for t in parts[part]]
     trajectory_of = {run: t.name for t in trajectories for run in t.replicas}
     split = Split(
-        "honest",
+        HONEST,
         tuple(sorted(run for t in trajectories if t.name not in held for run in t.replicas)),
         tuple(sorted(run for t in parts["validation"] for run in t.replicas)),
         tuple(sorted(run for t in parts["test"] for run in t.replicas)),

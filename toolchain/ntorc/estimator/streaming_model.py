@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +31,8 @@ class Scales:
 
     def scaled(self, features: FloatArray) -> FloatArray:
         """Features [..., features] as the model is trained on them."""
-        return np.asarray((features - np.float32(self.shift)) * np.float32(self.scale), np.float32)
+        shift, scale = np.array(self.shift, np.float32), np.array(self.scale, np.float32)
+        return np.asarray((features - shift) * scale, np.float32)
 
 
 _SHARE_SCALE = 0.25
@@ -64,12 +66,42 @@ def build_streaming(form: StreamingForm, seed: int) -> Any:
     return keras.Sequential(layers)
 
 
+def merge_members(form: StreamingForm, models: Sequence[Any]) -> Any:
+    """One model whose GRU holds the members' side by side and whose output is the mean of theirs, exactly."""
+    if form.members == 1:
+        return models[0]
+    merged = build_streaming(form, 0)
+    kernels, fed_back, biases = zip(*(model.get_layer("gru").get_weights() for model in models), strict=True)
+    gates = [np.split(kernel, 3, axis=1) for kernel in kernels]
+    own = [np.split(matrix, 3, axis=1) for matrix in fed_back]
+    offsets = [np.split(bias, 3, axis=1) for bias in biases]
+    merged.get_layer("gru").set_weights(
+        [
+            np.concatenate([part[gate] for gate in range(3) for part in gates], axis=1),
+            np.concatenate([_block_diagonal([part[gate] for part in own]) for gate in range(3)], axis=1),
+            np.concatenate([part[gate] for gate in range(3) for part in offsets], axis=1),
+        ]
+    )
+    outs, shifts = zip(*(model.get_layer("position").get_weights() for model in models), strict=True)
+    merged.get_layer("position").set_weights([np.concatenate(outs) / len(models), np.mean(shifts, axis=0)])
+    return merged
+
+
+def _block_diagonal(blocks: Sequence[FloatArray]) -> FloatArray:
+    size, count = len(blocks[0]), len(blocks)
+    result = np.zeros((size * count, size * count), np.float32)
+    for index, block in enumerate(blocks):
+        part = slice(index * size, (index + 1) * size)
+        result[part, part] = block
+    return result
+
+
 def fold_scales(model: Any, scales: Scales) -> None:
     """Make a model of scaled features and positions one of features and volts, by its weights alone."""
     first, last = model.layers[0], model.layers[-1]
     kernel, *others = first.get_weights()
     bias = others[-1]
-    scale, shift = np.float64(scales.scale), np.float64(scales.shift)
+    scale, shift = np.array(scales.scale), np.array(scales.shift)
     folded = kernel * scale[:, None]
     moved = shift @ folded
     # of a GRU's two rows the first is added to the inputs' sums

@@ -22,6 +22,7 @@ from ntorc.estimator import checkpoints
 from ntorc.estimator.checkpoints import TrainingState
 from ntorc.estimator.estimator import (
     ESTIMATOR_NAME,
+    FORMAT,
     MODEL_NAME,
     Estimator,
     errors_by_run_v,
@@ -241,16 +242,18 @@ def _finish(
     targets_v = cut(test_runs, form.window_samples, config.hop_samples).target_v
     digest = checkpoints.save_model(model, folder / MODEL_NAME)
     estimator = Estimator(
-        format=1,
+        format=FORMAT,
         name=f"window-{form.window_samples}-{key[:8]}",
-        form="window",
-        window_samples=form.window_samples,
+        form=form,
         hop_samples=config.hop_samples,
         sample_rate_hz=runs.sample_rate_hz,
         adc_lsb_v=ADC_LSB_V,
         input_fraction_bits=data.input_fraction_bits,
         warm_up_samples=form.window_samples,
         valid_range_v=(float(data.train.target_v.min()), float(data.train.target_v.max())),
+        label_mean_v=data.mean_v,
+        label_std_v=data.std_v,
+        position_mm_per_v=runs.position_mm_per_v,
         multiplies=form.multiplies,
         parameters=int(model.count_params()),
         split=split,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -127,10 +128,22 @@ class FloatResonatorBank:
 
     def states(self, samples: FloatArray) -> npt.NDArray[np.complex128]:
         """z / (1-r) after every sample from a zero state: ``[..., n]`` to ``[resonators, ..., n]``."""
+        return np.stack(list(self._each(samples)))
+
+    def ends(self, samples: FloatArray, frame: int) -> npt.NDArray[np.complex128]:
+        """Of `states` those at the frames' ends alone, so that hours of samples fit the memory."""
+        return np.stack([row[..., frame - 1 :: frame] for row in self._each(samples)])
+
+    def largest(self, samples: FloatArray) -> float:
+        """The largest magnitude of all `states`."""
+        return max(float(np.abs(row).max()) for row in self._each(samples))
+
+    def _each(self, samples: FloatArray) -> Iterator[npt.NDArray[np.complex128]]:
         from scipy.signal import lfilter  # costs .3 s, and most networks have no bank
 
         blocked = lfilter([1.0, -1.0], [1.0, 2.0**-self.dc_shift - 1.0], samples)
-        return np.stack([lfilter([1.0 + 0.0j], [1.0, -pole], blocked) for pole in self.poles])
+        for pole in self.poles:
+            yield lfilter([1.0 + 0.0j], [1.0, -pole], blocked)
 
     def features(self, states: npt.NDArray[np.complex128]) -> FloatArray:
         """Features of states ``[resonators, ...]``: ``[..., resonators + 1]``."""
@@ -143,8 +156,7 @@ class FloatResonatorBank:
     def run(self, frames: FloatArray) -> FloatArray:
         """Frames ``[n, frame, 1]`` in their order of arrival, from a zero state, to ``[n, 1, resonators + 1]``."""
         length = frames.shape[1]
-        ends = self.states(frames.reshape(-1))[:, length - 1 :: length]
-        return self.features(ends)[:, None, :]
+        return self.features(self.ends(frames.reshape(-1), length))[:, None, :]
 
 
 FloatWeighted = FloatConv1D | FloatDense

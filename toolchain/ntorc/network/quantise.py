@@ -180,7 +180,7 @@ def _bank(
     precision: BankPrecision,
     built: _Built,
 ) -> ResonatorBank:
-    largest = float(np.abs(source.states(frames.reshape(-1))).max()) / word.step
+    largest = source.largest(frames.reshape(-1)) / word.step
     layer, weights, bias = integer_bank(source, frames.shape[1], word, largest, precision)
     built.weights[source.name], built.biases[source.name] = weights, bias
     built.warm_up = warm_up_frames(source.poles, source.dc_shift, frames.shape[1], precision.log2_error)

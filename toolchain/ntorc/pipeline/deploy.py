@@ -16,15 +16,18 @@ from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.judge import HeldOut, Trace, held_out, trace
+from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.pipeline.make import (
+    DEFAULT_HOP,
     Built,
     allocation_stage,
     backend_named,
     build_stage,
     bundle_stage,
+    gap_of,
+    hop_for,
     requirement_for,
 )
 from ntorc.pipeline.prove import (
@@ -32,7 +35,6 @@ from ntorc.pipeline.prove import (
     Calibration,
     Pace,
     calibrate,
-    expected,
     judge,
     observe,
     period_ns_on,
@@ -46,6 +48,7 @@ from ntorc.units import Duration, format_seconds
 if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
     from ntorc.deploy.deployment import Deployment
+    from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
     from ntorc.measure.measurement import Measurement
     from ntorc.measure.records import Records
@@ -60,7 +63,8 @@ class DeployRequest:
         deadline: from the sample's release to the estimate visible to the control loop.
         miss_probability: share of estimates that may miss it.
         data: folder of recorded runs, or None for simulated ones.
-        training: the estimator's form and training.
+        training: the estimator's form and training, where it is trained.
+        ready: folder of an estimator that was trained before; None to train.
         clock_hz: of the logic, or None for the board's default.
         estimates: how many to measure.
         ceiling: share of each device resource that may be used.
@@ -71,7 +75,7 @@ class DeployRequest:
 
     board: str
     deadline: Duration
-    training: TrainingConfig
+    training: TrainingConfig | StreamingConfig
     target: str = "virtual"
     backend: str = "native"
     miss_probability: float = 1e-5
@@ -82,6 +86,7 @@ class DeployRequest:
     solver: str = "CBC"
     command: tuple[str, ...] = ()
     load: str = ""
+    ready: Path | None = None
 
 
 @dataclass
@@ -120,11 +125,10 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     check_target(request.target)
     board = load_board(request.board)
     backend_named(request.backend)
-    hop = request.training.hop_samples
     request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
-        board, request.deadline, request.clock_hz, hop, request.ceiling, request.solver, known=known
+        board, request.deadline, request.clock_hz, DEFAULT_HOP, request.ceiling, request.solver, known=known
     )
     record = flow.store.new_run(shlex.join(request.command))
     summary: dict[str, Any] = {
@@ -160,7 +164,9 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
 
 def _walk(walk: _Walk) -> None:
     flow, request = walk.flow, walk.request
-    learned = learn(flow, request.data, request.training)
+    learned = learn(flow, request.data, request.training, request.ready)
+    hop = hop_for(learned.network, learned.estimator.hop_samples)
+    walk.requirement = replace(walk.requirement, hop=hop, sample_rate_hz=learned.estimator.sample_rate_hz)
     save(learned.estimator, walk.folder / "estimator.json")
     learned.network.save(walk.folder / "network")
     data = held_out(learned)
@@ -175,7 +181,8 @@ def _walk(walk: _Walk) -> None:
     walk.summary["predicted"] = {"latency_cycles": predicted_cycles, **allocation.predicted.as_dict()}
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, learned.network, backend, allocation, extra_stages_of(request.target))
-        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, allocation.latency_cycles)
+        gap = gap_of(learned.network, backend, allocation)
+        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, gap)
     walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
     walk.summary["design_id"] = built.plan.design_id
     save(built.products, walk.folder / "products.json")
@@ -186,9 +193,7 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     """The error on the held-out trajectories in the arithmetic that the gateware runs."""
     with walk.flow.stage("judge", f"integer network on held-out runs ({', '.join(data.names[:3])}...)"):
         network, hop = learned.network, walk.requirement.hop
-        count = (len(data.counts) - network.input_length) // hop + 1
-        values = expected(walk.flow, network, data.counts, hop, count)
-        result = trace(data, values, network, hop)
+        result = judged(data, network, hop, walk.flow.progress.step)
     walk.summary["estimator"] = {
         "name": learned.estimator.name,
         "rmse_v": round(result.rmse_v, 5),
@@ -278,7 +283,7 @@ def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
     return {
         "Name": estimator.name,
         "Data": learned.runs.source,
-        "Window": f"{learned.network.input_length} samples, an estimate each {walk.requirement.hop} samples",
+        "Form": f"{estimator.form.describe()}; an estimate each {walk.requirement.hop} samples",
         "Error on held-out runs": f"{summary['rmse_v']:.4f} V RMSE, integer arithmetic, {summary['windows']} windows",
         "Split": f"{summary['split']}: held out {', '.join(summary['held_out_runs'])}",
         "Multiplies per estimate": f"{learned.network.multiplies:,}",

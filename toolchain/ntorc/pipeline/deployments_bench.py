@@ -116,7 +116,8 @@ def make_design(flow: Flow, board: Board, seed: int, root: Path) -> Design:
     counts = np.random.default_rng(seed).integers(
         word.minimum, word.maximum + 1, network.input_length + (max(ESTIMATES, _SELF_TEST) - 1) * hop
     )
-    bundle = bundle_stage(flow, network, built, board, counts, predicted)
+    gap = backend.gap_cycles(network, directives, predicted)
+    bundle = bundle_stage(flow, network, built, board, counts, gap)
     samples = stream_for(counts, network.input_length, hop, ESTIMATES)
     return Design(network, hop, predicted, bundle.folder, samples)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.network.streams import run_recordings
+from ntorc.pipeline.make import windows_of
 
 if TYPE_CHECKING:
     from ntorc.pipeline.learn import Learned
+
+_BATCH = 2048
 
 
 @dataclass(frozen=True)
@@ -75,16 +81,41 @@ def trace(data: HeldOut, values: npt.NDArray[np.int64], network: Network, hop: i
     Args:
         data: the held-out stream.
         values: the estimates of its windows in order, as integers of the network's output format, in volts; more
-            than one pass is cut, and those of the warm-up are left out.
+            than one pass is cut, and a warm-up is left out at the start of each run: there the state is that of
+            the run before.
         network: that gave them.
         hop: samples from estimate to estimate.
     """
     window = network.input_length
     last = window - 1 + hop * np.arange(len(values))
     last = last[last < len(data.counts)]
-    first = last - window + 1
-    within = (data.run_index[first] == data.run_index[last]) & (np.arange(len(last)) >= network.warm_up)
     starts = np.searchsorted(data.run_index, np.arange(len(data.names)))
+    since = last - starts[data.run_index[last]]  # samples of its own run before the window's last
+    within = since >= window - 1 + hop * network.warm_up
     last, estimates = last[within], network.output_format.values(values[: len(within)][within])
     index = data.run_index[last]
     return Trace((last - starts[index]) / data.sample_rate_hz, data.position_v[last], estimates, index)
+
+
+def judged(data: HeldOut, network: Network, hop: int, step: Callable[[str, int, int], None]) -> Trace:
+    """Every estimate of the held-out runs by the reference, each run of a network that keeps state from a reset.
+
+    ``step`` is told how far it is.
+    """
+    if not network.stateful:
+        frames = windows_of(data.counts, network.input_length, hop)
+        parts = []
+        for start in range(0, len(frames), _BATCH):
+            parts.append(reference.run(network, frames[start : start + _BATCH])[:, 0])
+            step("reference", min(start + _BATCH, len(frames)), len(frames))
+        return trace(data, np.concatenate(parts), network, hop)
+    recordings = [data.counts[data.run_index == index] for index in range(len(data.names))]
+    step("recordings through the reference", 0, len(recordings))
+    results = run_recordings(network, recordings)
+    traces = []
+    for index, (samples, values) in enumerate(zip(recordings, results, strict=True)):
+        own = data.run_index == index
+        alone = HeldOut(samples, data.position_v[own], np.zeros(len(samples), np.int64), ("",), data.sample_rate_hz)
+        found = trace(alone, values, network, hop)
+        traces.append(replace(found, run_index=found.run_index + index))
+    return Trace(*(np.concatenate([getattr(one, field.name) for one in traces]) for field in fields(Trace)))

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources
+from ntorc.records import digest_of, digest_of_file, digest_of_sources, write_atomically
 
 if TYPE_CHECKING:
     from ntorc.estimator.estimator import Estimator
     from ntorc.estimator.runs import Runs
     from ntorc.estimator.splits import Split
+    from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CALIBRATION_FRAMES = 2000
+_CALIBRATION_CROP = 512
 
 
 @dataclass(frozen=True)
@@ -61,68 +64,138 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     return Runs.load(flow.once("runs", key, make))
 
 
-def estimator_stage(flow: Flow, runs: Runs, config: TrainingConfig) -> tuple[Split, Estimator, Path]:
-    """Train, or take the estimator that equal data, configuration and code have given before."""
+def estimator_stage(
+    flow: Flow,
+    runs: Runs,
+    config: TrainingConfig | StreamingConfig,
+    split: Split | None = None,
+    *,
+    validate: bool = True,
+) -> tuple[Split, Estimator, Path]:
+    """Train, or take the estimator that equal data, configuration and code have given before.
+
+    Args:
+        flow: store and progress.
+        runs: the data.
+        config: how to train, and which form.
+        split: the honest one if left out.
+        validate: see `train_streaming`.
+    """
     from ntorc.estimator.estimator import load_estimator
     from ntorc.estimator.splits import honest
-    from ntorc.estimator.training import train
+    from ntorc.estimator.streaming import KIND, train_streaming
+    from ntorc.estimator.training import TrainingConfig, train
 
-    split = honest(runs)
-    names = ("training.py", "forms.py", "models.py", "windows.py", "checkpoints.py", "estimator.py")
-    sources = [_PACKAGE / "estimator" / name for name in names]
+    chosen = split or honest(runs)
+    names = ("forms.py", "windows.py", "estimator.py", "training.py", "models.py", "checkpoints.py")
+    windows = isinstance(config, TrainingConfig)
+    code = digest_of_sources(*(_PACKAGE / "estimator" / name for name in names)) if windows else [KIND, validate]
     key = digest_of(
-        {
-            "runs": runs.digest,
-            "split": digest_of(split),
-            "config": digest_of(config),
-            "code": digest_of_sources(*sources),
-        }
+        {"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code}
     )
 
     def make(work: Path) -> None:
-        train(runs, split, config, work, flow.progress)
+        if isinstance(config, TrainingConfig):
+            train(runs, chosen, config, work, flow.progress)
+        else:
+            train_streaming(runs, chosen, config, work, flow.progress, validate=validate)
 
     folder = flow.once("estimator", key, make)
-    return split, load_estimator(folder), folder
+    return chosen, load_estimator(folder), folder
 
 
 def network_stage(
     flow: Flow, runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision | None = None
 ) -> Network:
-    """The integer network: formats from training windows, weights rounded."""
-    from ntorc.estimator.windows import ADC_BITS, cut
+    """The integer network: formats from training data, weights rounded."""
+    from ntorc.estimator.forms import StreamingForm
 
     precision = precision or Precision()
-    code = [_PACKAGE / "network", _PACKAGE / "estimator" / "windows.py"]
+    code = [_PACKAGE / "network", *(_PACKAGE / "estimator" / n for n in ("windows.py", "streaming_model.py"))]
     key = digest_of(
         {
             "model": digest_of_file(folder / "model.keras"),
             "runs": runs.digest,
+            "split": digest_of(split),
             "precision": digest_of(precision),
             "code": digest_of_sources(*code),
         }
     )
 
     def make(work: Path) -> None:
-        from ntorc.network.importers.keras_model import import_keras
-
         flow.progress.message("  network: choosing fixed-point formats")
-        windows = cut([runs[name] for name in split.train], estimator.window_samples, estimator.hop_samples)
-        step = max(1, len(windows.ends) // _CALIBRATION_FRAMES)
-        frames = windows.inputs(0, np.arange(0, len(windows.ends), step))  # counts: no binary point yet
-        word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
-        floating = import_keras(folder / "model.keras", estimator.name)
-        quantise(floating, word, frames, precision).save(work)
+        streams = isinstance(estimator.form, StreamingForm)
+        made = _streaming_network if streams else _window_network
+        made(runs, split, estimator, folder, precision).save(work)
 
     return Network.load(flow.once("network", key, make))
 
 
-def learn(flow: Flow, data: Path | None, config: TrainingConfig) -> Learned:
-    """All three."""
+def _window_network(
+    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
+) -> Network:
+    from ntorc.estimator.windows import ADC_BITS, cut
+    from ntorc.network.importers.keras_model import import_keras
+
+    windows = cut([runs[name] for name in split.train], estimator.window_samples, estimator.hop_samples)
+    step = max(1, len(windows.ends) // _CALIBRATION_FRAMES)
+    frames = windows.inputs(0, np.arange(0, len(windows.ends), step))  # counts: no binary point yet
+    word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
+    return quantise(import_keras(folder / "model.keras", estimator.name), word, frames, precision)
+
+
+def _streaming_network(
+    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
+) -> Network:
+    """Formats from all training runs, cut into crops of one length that each begin from a reset."""
+    from ntorc.estimator.estimator import load_model
+    from ntorc.estimator.forms import StreamingForm
+    from ntorc.estimator.streaming_model import to_float_network
+    from ntorc.estimator.windows import ADC_BITS, to_counts
+
+    form = estimator.form
+    if not isinstance(form, StreamingForm):
+        raise DataError(f"{estimator.name} is no streaming estimator")
+    crop = _CALIBRATION_CROP * form.frame_samples
+    counts = np.concatenate([to_counts(runs[name].acceleration_v, estimator.adc_lsb_v) for name in split.train])
+    crop = min(crop, len(counts) // form.frame_samples * form.frame_samples)
+    streams = len(counts) // crop
+    frames = counts[: streams * crop].reshape(-1, form.frame_samples, 1).astype(np.int64)
+    floating = to_float_network(form, load_model(folder), estimator.sample_rate_hz, estimator.name)
+    word = FixedFormat(ADC_BITS, estimator.input_fraction_bits)
+    return quantise(floating, word, frames, precision, streams)
+
+
+def learn(
+    flow: Flow, data: Path | None, config: TrainingConfig | StreamingConfig, ready: Path | None = None
+) -> Learned:
+    """All three; or runs, and an estimator that was trained before.
+
+    Args:
+        flow: store and progress.
+        data: folder of recorded runs, or None for simulated ones.
+        config: how to train.
+        ready: folder of a trained estimator, which is judged on runs that it has not seen; None to train.
+    """
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
+    if ready is not None:
+        from ntorc.pipeline.shipped import load_ready, split_for
+
+        with flow.stage("estimator", f"trained before: {ready}"):
+            estimator, network = load_ready(ready)
+            runs.require_sample_rate(estimator.sample_rate_hz)
+            return Learned(runs, split_for(estimator, runs), estimator, ready, network)
     with flow.stage("train", "estimator on an honest split (whole trajectories held out)"):
         split, estimator, folder = estimator_stage(flow, runs, config)
     with flow.stage("network", "integer network, formats chosen from training data"):
         network = network_stage(flow, runs, split, estimator, folder)
     return Learned(runs, split, estimator, folder, network)
+
+
+def save_learned(learned: Learned, out: Path) -> Path:
+    """Write an estimator as a folder that `learn` takes as ready: record, Keras model and integer network."""
+    learned.network.save(out)
+    for name in ("model.keras", "estimator.json"):
+        write_atomically(out / name, (learned.folder / name).read_bytes())
+    return out

@@ -181,22 +181,26 @@ def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDA
     return view
 
 
+def gap_of(network: Network, backend: Backend, allocation: Allocation) -> int:
+    """`Backend.gap_cycles` of an allocation."""
+    return backend.gap_cycles(network, allocation.directives, allocation.latency_cycles)
+
+
 def bundle_stage(
     flow: Flow,
     network: Network,
     built: Built,
     board: Board,
     samples: npt.NDArray[np.int64],
-    latency_cycles: int,
+    gap_cycles: int,
 ) -> Bundle:
-    """The signed bundle of a build for a board."""
+    """The signed bundle of a build for a board; ``gap_cycles``: see `Backend.gap_cycles`."""
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
     from ntorc.bundle.issue import sequence_for
     from ntorc.bundle.keys import signing_key, trusted_keys
 
     key = signing_key()
-    gap_cycles = latency_cycles if network.stateful else 0  # then a sample's work is over when the next one comes
     inputs, results = self_test(network, samples, built.plan.hop)
     identity = digest_of(
         {

@@ -28,7 +28,15 @@ from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, knowledge_of, prior_knowledge
-from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, costs_for, requirement_for
+from ntorc.pipeline.make import (
+    allocation_stage,
+    backend_named,
+    build_stage,
+    bundle_stage,
+    costs_for,
+    gap_of,
+    requirement_for,
+)
 from ntorc.pipeline.prove import Pace, calibrate, evaluate, gate, observe, period_ns_on, require_gate
 from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
@@ -178,7 +186,7 @@ def _deploy(
 ) -> dict[str, Any]:
     board, backend = load_board(BOARD), backend_named("native")
     built = build_stage(flow, case.network, backend, allocation, case.lab.extra_stages)
-    bundle = bundle_stage(flow, case.network, built, board, case.samples, allocation.latency_cycles)
+    bundle = bundle_stage(flow, case.network, built, board, case.samples, gap_of(case.network, backend, allocation))
     record = flow.store.new_run("bench recalibration")
     folder = Path(record.folder)
     with open_target(flow, case.lab.target, board) as target:

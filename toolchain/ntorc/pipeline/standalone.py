@@ -20,6 +20,7 @@ from ntorc.pipeline.make import (
     backend_named,
     build_stage,
     bundle_stage,
+    gap_of,
     hop_for,
     requirement_for,
 )
@@ -89,7 +90,8 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         word = network.input_format
         generator = np.random.default_rng(1)
         samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)
-        bundle = bundle_stage(flow, network, built, board, samples, allocation.latency_cycles)
+        gap = gap_of(network, backend, allocation)
+        bundle = bundle_stage(flow, network, built, board, samples, gap)
     return {
         "bundle": str(bundle.folder),
         "gateware": str(built.folder / "gateware"),

@@ -67,6 +67,10 @@ class Hls4mlBackend:
         """Not in this version."""
         raise self._cannot()
 
+    def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
+        """See `Backend.gap_cycles`; its networks keep no state."""
+        return 0
+
     def emulate(self, network: Network, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Not in this version; `ntorc.backends.hls4ml.emulate` runs hls4ml's own emulation."""
         raise self._cannot()

@@ -26,7 +26,7 @@ from ntorc.backends.native.cycles import StreamingLatency, engine_for
 from ntorc.backends.native.geometry import legal_directives
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
-from ntorc.backends.native.resonator_engine import bank_directives
+from ntorc.backends.native.resonator_engine import bank_directives, bank_engine
 from ntorc.backends.native.synth import YOSYS, missing_runs, synthesise, units_of, yosys_version
 from ntorc.backends.native.verilate import build_logic
 from ntorc.network.formats import FixedFormat
@@ -38,6 +38,7 @@ from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed
 
 _WIDE, _NARROW = 25, 18  # DSP48E1 multiplies 25 by 18 bits, signed
+_GAP_MARGIN = 8  # from a sample's acceptance to its start, and the buffers between
 _WIDEST_WORD = 32  # of the shell's registers
 
 
@@ -94,6 +95,15 @@ class NativeBackend:
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; one directive for every layer, pools included."""
         return make_plan(network, directives, clock_hz, hop)
+
+    def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
+        """See `Backend.gap_cycles`: a bank hands on nothing before a frame's end, so its own update is all."""
+        if not network.stateful:
+            return 0
+        first = network.layers[0]
+        if isinstance(first, ResonatorBank):
+            return bank_engine(first, directives[0].multipliers).update_cycles + _GAP_MARGIN
+        return latency_cycles
 
     def emulate(self, network: Network, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """See `Backend.emulate`: this backend's arithmetic is the reference itself."""
