@@ -28,7 +28,7 @@ class Budget:
     iterations: int = 25
     batch: int = 24
     crop_frames: int = 128
-    steps: int = 40
+    steps: int = 80
     windows: int = 128
     learning_rate: float = 6e-3
     replicas: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 from ntorc.errors import NtorcError, ToolError
@@ -30,7 +31,7 @@ class Limits:
 
     Attributes:
         trials: candidates that were trained, those that were stopped included.
-        cpu_s: processor time of all trainings, after which none begins; None for no limit.
+        cpu_s: processor time of all work on candidates, after which no training begins; None for no limit.
     """
 
     trials: int
@@ -59,10 +60,14 @@ class Engine:
             self._report(limits)
 
     def judge_front(self) -> None:
-        """The error on the test trajectories, which chose nothing, of every point of the front that lacks it."""
+        """What the front's points lack: the error on the test trajectories, which chose nothing, and hardware."""
         trained = [one for one in self.study.records.values() if one.error_v is not None]
         wanted = [trained[place] for place in undominated([self._objectives(one) for one in trained])]
-        wanted = [one for one in wanted if one.test_v is None]
+        for one in wanted:  # after a search by proxy their hardware is not known yet
+            if one.trained_hardware is None:
+                cost = self.costing.of_network(self.study.network(one.number), self.study.candidate(one).hop)
+                self.study.amend(replace(one, trained_hardware=cost))
+        wanted = [self.study.records[one.number] for one in wanted if one.test_v is None]
         every = self.study.config.budget.scored_every
         for done in range(0, len(wanted), self.pool.slots):
             part = wanted[done : done + self.pool.slots]
@@ -72,14 +77,14 @@ class Engine:
                 number, result = self.pool.next()
                 if isinstance(result, BaseException):
                     raise result
-                self.study.keep_test(number, result)
+                self.study.amend(replace(self.study.records[number], test_v=result))
             self.progress.step("points of the front on the test trajectories", done + len(part), len(wanted))
 
     @property
     def cpu_s(self) -> float:
-        """Processor time of all trainings so far."""
+        """Processor time so far: of proposing, costing, training and judging."""
         running = {number: state.cpu_s for number, state in self._states.items()}
-        return sum(running.get(one.number, one.cpu_s) for one in self.study.records.values())
+        return sum(one.cpu_s + running.get(one.number, 0.0) for one in self.study.records.values())
 
     def _objectives(self, record: TrialRecord) -> tuple[float, ...]:
         assert record.error_v is not None
@@ -98,7 +103,9 @@ class Engine:
     def _next_to_train(self) -> tuple[TrialRecord, State]:
         """The first proposal that is worth training; the others are recorded with the reason why they are not."""
         for left in range(_PROPOSALS - 1, -1, -1):
+            began_s = time.process_time()
             record, excess = self._screened(self.study.ask(), is_last=left == 0)
+            record = replace(record, cpu_s=round(time.process_time() - began_s, 3))
             self.study.keep(record, excess)
             if record.outcome == "running":
                 return self._with_earlier_training(record)
@@ -115,11 +122,11 @@ class Engine:
             return record, _REFUSED
         record = replace(record, describe=proposal.candidate.describe())
         try:
-            cost = self.costing.of(proposal.candidate)
+            cost = (self.costing.of if config.goal == "area" else self.costing.counted)(proposal.candidate)
         except NtorcError as error:
             return replace(record, reason=error.message), _REFUSED
         record = replace(record, hardware=cost)
-        if config.goal == "area" and not cost.feasible:
+        if not cost.feasible:
             return replace(record, outcome="infeasible", reason=cost.reason), cost.excess
         costs, finished = record.costs(config.goal, config.energy), self._finished()
         running = replace(record, outcome="running")
@@ -193,18 +200,20 @@ class Engine:
         )
         self.study.discard(record.number)
         self._end(
-            replace(record, outcome="stopped", reason=reason, curve_v=state.curve_v, cpu_s=round(state.cpu_s, 3))
+            replace(record, outcome="stopped", reason=reason, curve_v=state.curve_v, cpu_s=_sum(record, state.cpu_s))
         )
 
     def _judged(self, record: TrialRecord, state: State, judged: Judged) -> None:
         self.study.keep_trained(record.number, judged.network, judged.weights, state)
-        cost = self.costing.of_network(judged.network, self.study.candidate(record).hop)
-        record = replace(record, curve_v=state.curve_v, cpu_s=round(state.cpu_s + judged.cpu_s, 3))
-        if self.study.config.goal == "area" and not cost.feasible:
-            reason = f"its trained weights need more: {cost.reason}"
-            self._end(replace(record, outcome="infeasible", reason=reason, trained_hardware=cost))
-            return
-        self._end(replace(record, outcome="trained", error_v=judged.validation_v, trained_hardware=cost))
+        record = replace(record, curve_v=state.curve_v, cpu_s=_sum(record, state.cpu_s + judged.cpu_s))
+        if self.study.config.goal == "area":
+            cost = self.costing.of_network(judged.network, self.study.candidate(record).hop)
+            record = replace(record, trained_hardware=cost)
+            if not cost.feasible:
+                reason = f"its trained weights need more: {cost.reason}"
+                self._end(replace(record, outcome="infeasible", reason=reason))
+                return
+        self._end(replace(record, outcome="trained", error_v=judged.validation_v))
 
     def _end(self, record: TrialRecord) -> None:
         self._states.pop(record.number, None)
@@ -217,6 +226,10 @@ class Engine:
         ended = sum(one.outcome in ("trained", "stopped", "failed") for one in found)
         said = "" if best is None else f", best {best:.4f} V"
         self.progress.step(f"candidates trained ({len(found)} proposed{said})", ended, max(limits.trials, ended))
+
+
+def _sum(record: TrialRecord, cpu_s: float) -> float:
+    return round(record.cpu_s + cpu_s, 3)
 
 
 def _first_line(error: BaseException) -> str:

@@ -51,6 +51,15 @@ class Costing:
     cost: CostModel
     requirement: Requirement
 
+    def counted(self, candidate: Candidate) -> HardwareCost:
+        """What a search by proxy knows: multiplies and their bits, and nothing of the board.
+
+        Raises:
+            UsageError, DataError: its numbers make no integer network.
+        """
+        network = untrained_network(candidate.form, precision=candidate.precision)
+        return replace(_infeasible(network, 0, "", 0.0), feasible=True)
+
     def of(self, candidate: Candidate) -> HardwareCost:
         """The cost of a candidate with drawn weights.
 

@@ -45,8 +45,6 @@ def material_of(runs: Runs, replicas: int) -> Material:
         if taken[trajectory] <= replicas:
             train.append(name)
     kept = {*train, *split.validation, *split.test}
-    split = replace(
-        split, train=tuple(train), trajectories={name: split.trajectories[name] for name in sorted(kept)}
-    )
+    split = replace(split, train=tuple(train), trajectories={name: split.trajectories[name] for name in sorted(kept)})
     fraction = choose_fraction_bits([to_counts(runs[name].acceleration_v) for name in split.train])
     return Material(replace(runs, runs=tuple(run for run in runs if run.name in kept)), split, fraction)

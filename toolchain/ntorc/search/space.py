@@ -151,9 +151,7 @@ def at_least(values: Values, others: Values) -> bool:
     """Whether one point has at least the sizes of another and is like it in all that is not a size."""
     if values.keys() != others.keys():
         return False
-    return all(
-        values[name] >= others[name] if name in CAPACITY else values[name] == others[name] for name in values
-    )
+    return all(values[name] >= others[name] if name in CAPACITY else values[name] == others[name] for name in values)
 
 
 Goal = Literal["area", "multiplies"]

@@ -92,10 +92,10 @@ class Study:
         if record.outcome != "running":
             self._tell(record, excess)
 
-    def keep_test(self, number: int, test_v: float) -> None:
-        """Add the error on the test trajectories to a trained candidate's record."""
-        self.records[number] = replace(self.records[number], test_v=test_v)
-        records.save(self.records[number], self._path(number))
+    def amend(self, record: TrialRecord) -> None:
+        """Add to a final record what the sampler need not know."""
+        records.save(record, self._path(record.number))
+        self.records[record.number] = record
 
     def candidate(self, record: TrialRecord) -> Candidate:
         """The candidate of a record."""
@@ -126,7 +126,8 @@ class Study:
         except (NtorcError, UnicodeDecodeError, KeyError):
             return State()  # a damaged one only costs the time to train again
         variables: dict[str, Arrays] = {
-            group: [np.asarray(arrays[f"{group}.{index}"], np.float32) for index in range(count)] for group, count in about.groups.items()
+            group: [np.asarray(arrays[f"{group}.{index}"], np.float32) for index in range(count)]
+            for group, count in about.groups.items()
         }
         return State(about.curve_v, about.cpu_s, variables)
 
