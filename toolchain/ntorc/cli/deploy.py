@@ -25,6 +25,8 @@ def deploy(
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
+    from_search: options.FromSearch = None,
+    pick: options.Pick = "knee",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
@@ -37,6 +39,7 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
+    ntorc deploy --board pynq-z2 --deadline 200us --from-search search-1 --pick knee
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
@@ -45,7 +48,7 @@ def deploy(
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
-    ready, form = options.ready(estimator, data)
+    ready, form, data = options.ready(estimator, data, from_search, pick)
     request = DeployRequest(
         board,
         parse_duration(deadline),

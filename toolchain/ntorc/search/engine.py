@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ntorc.errors import NtorcError, ToolError
 from ntorc.progress import Progress
 from ntorc.records import digest_of
+from ntorc.search.artefacts import Kept
 from ntorc.search.fitting import State
 from ntorc.search.front import undominated
 from ntorc.search.hardware import Costing
@@ -204,7 +205,7 @@ class Engine:
         )
 
     def _judged(self, record: TrialRecord, state: State, judged: Judged) -> None:
-        self.study.keep_trained(record.number, judged.network, judged.weights, state)
+        self.study.keep_trained(record.number, Kept(judged.network, judged.weights, judged.labels), state)
         record = replace(record, curve_v=state.curve_v, cpu_s=_sum(record, state.cpu_s + judged.cpu_s))
         if self.study.config.goal == "area":
             cost = self.costing.of_network(judged.network, self.study.candidate(record).hop)
@@ -225,7 +226,11 @@ class Engine:
         best = min((one.error_v for one in trained if one.error_v is not None), default=None)
         ended = sum(one.outcome in ("trained", "stopped", "failed") for one in found)
         said = "" if best is None else f", best {best:.4f} V"
-        self.progress.step(f"candidates trained ({len(found)} proposed{said})", ended, max(limits.trials, ended))
+        what = f"candidates trained ({len(found)} proposed{said})"
+        if limits.cpu_s is None:
+            self.progress.step(what, ended, max(limits.trials, ended))
+        else:
+            self.progress.step(f"{ended} {what}, seconds", round(min(self.cpu_s, limits.cpu_s)), round(limits.cpu_s))
 
 
 def _sum(record: TrialRecord, cpu_s: float) -> float:

@@ -46,8 +46,27 @@ class State:
         return self.curve_v[-1]
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Positions that were trained on.
+
+    Attributes:
+        mean_v, std_v: the model learns (position - mean) / std.
+        low_v, high_v: their range.
+    """
+
+    mean_v: float
+    std_v: float
+    low_v: float
+    high_v: float
+
+
 class Fit(Protocol):
     """A training of one form; `advance` goes on from any state of it to the next look."""
+
+    @property
+    def labels(self) -> Labels:
+        """What is learned."""
 
     def advance(self, state: State) -> State:
         """Train to the next look."""
@@ -110,6 +129,12 @@ class StreamingFit:
         self._fitting: Fitting | None = None
         self._curve_v: tuple[float, ...] = ()
 
+    @property
+    def labels(self) -> Labels:
+        """See `Fit.labels`."""
+        target_v, scales = self._data.train.target_v[self._data.train.usable], self._data.scales
+        return Labels(scales.mean_v, scales.std_v, float(target_v.min()), float(target_v.max()))
+
     def advance(self, state: State) -> State:
         """See `Fit.advance`."""
         from ntorc.estimator.streaming_training import FitState, Fitting
@@ -162,6 +187,12 @@ class WindowFit:
         self._scored = np.arange(0, len(self._data.validation.ends), budget.scored_every)
         self._model: Any = None
         self._curve_v: tuple[float, ...] = ()
+
+    @property
+    def labels(self) -> Labels:
+        """See `Fit.labels`."""
+        data, target_v = self._data, self._data.train.target_v
+        return Labels(data.mean_v, data.std_v, float(target_v.min()), float(target_v.max()))
 
     def advance(self, state: State) -> State:
         """See `Fit.advance`."""

@@ -8,7 +8,6 @@ written before the sampler's storage is told, so that what a kill leaves in betw
 from __future__ import annotations
 
 import fcntl
-import io
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -16,13 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
-
 from ntorc import records
-from ntorc.errors import NtorcError, StorageError, UsageError
+from ntorc.errors import StorageError, UsageError
 from ntorc.network.network import Network
-from ntorc.npz import read_arrays
-from ntorc.search.fitting import Arrays, State
+from ntorc.search.artefacts import Kept, load_network, load_state, save_kept, save_state
+from ntorc.search.fitting import State
 from ntorc.search.record import SearchConfig, TrialRecord, Value
 from ntorc.search.space import Candidate, Space
 
@@ -99,7 +96,7 @@ class Study:
 
     def candidate(self, record: TrialRecord) -> Candidate:
         """The candidate of a record."""
-        return self._space.candidate(_Given(record.values))
+        return candidate_of(self.config, record)
 
     def running(self) -> list[TrialRecord]:
         """Candidates whose training was interrupted."""
@@ -107,52 +104,26 @@ class Study:
 
     def save_state(self, number: int, state: State) -> None:
         """Keep how far a training is."""
-        arrays = {f"{group}.{index}": a for group, row in state.variables.items() for index, a in enumerate(row)}
-        plain = {"curve_v": list(state.curve_v), "cpu_s": state.cpu_s, "groups": _counts(state.variables)}
-        content = io.BytesIO()
-        np.savez(content, about=np.frombuffer(records.to_json(plain).encode(), np.uint8), **arrays)
-        records.write_atomically(self._artefacts(number) / "state.npz", content.getvalue())
+        save_state(artefacts(self.folder, number), state)
 
     def load_state(self, number: int) -> State:
         """How far a training is; its beginning where nothing usable is kept."""
-        path = self._artefacts(number) / "state.npz"
-        if not path.is_file():
-            return State()
-        try:
-            text = read_arrays(path, ("about",), "train again")["about"].tobytes().decode()
-            about = records.from_json(_About, text, str(path))
-            names = [f"{group}.{index}" for group, count in about.groups.items() for index in range(count)]
-            arrays = read_arrays(path, names, "train again")
-        except (NtorcError, UnicodeDecodeError, KeyError):
-            return State()  # a damaged one only costs the time to train again
-        variables: dict[str, Arrays] = {
-            group: [np.asarray(arrays[f"{group}.{index}"], np.float32) for index in range(count)]
-            for group, count in about.groups.items()
-        }
-        return State(about.curve_v, about.cpu_s, variables)
+        return load_state(artefacts(self.folder, number))
 
-    def keep_trained(self, number: int, network: Network, weights: Arrays, state: State) -> None:
-        """Keep a trained candidate's network and weights; of its training's state the best weights alone."""
-        folder = self._artefacts(number)
-        network.save(folder / "network")
-        content = io.BytesIO()
-        np.savez(content, **{f"w{index}": array for index, array in enumerate(weights)})
-        records.write_atomically(folder / "weights.npz", content.getvalue())
-        self.save_state(number, State(state.curve_v, state.cpu_s, {"best": state.variables["best"]}))
+    def keep_trained(self, number: int, kept: Kept, state: State) -> None:
+        """Keep a trained candidate; of its training's state the best weights alone."""
+        save_kept(artefacts(self.folder, number), kept, state)
 
     def discard(self, number: int) -> None:
         """Remove a candidate's artefacts."""
-        shutil.rmtree(self._artefacts(number), ignore_errors=True)
+        shutil.rmtree(artefacts(self.folder, number), ignore_errors=True)
 
     def network(self, number: int) -> Network:
         """The integer network of a trained candidate."""
-        return Network.load(self._artefacts(number) / "network")
+        return load_network(artefacts(self.folder, number))
 
     def _path(self, number: int) -> Path:
         return self.folder / _TRIALS / f"{number:05d}.json"
-
-    def _artefacts(self, number: int) -> Path:
-        return self.folder / _TRIALS / f"{number:05d}"
 
     def _opened(self) -> optuna.Study:
         import optuna
@@ -197,13 +168,6 @@ class Study:
 
 
 @dataclass(frozen=True)
-class _About:
-    curve_v: tuple[float, ...]
-    cpu_s: float
-    groups: dict[str, int]
-
-
-@dataclass(frozen=True)
 class _Given:
     """Chooses what is given."""
 
@@ -216,6 +180,16 @@ class _Given:
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """The given one."""
         return self.values[name]
+
+
+def artefacts(folder: Path, number: int) -> Path:
+    """Folder of what belongs to a candidate."""
+    return folder / _TRIALS / f"{number:05d}"
+
+
+def candidate_of(config: SearchConfig, record: TrialRecord) -> Candidate:
+    """The candidate of a record."""
+    return Space(config.forms).candidate(_Given(record.values))
 
 
 def new_search(root: Path, config: SearchConfig) -> Path:
@@ -262,10 +236,6 @@ def load_records(folder: Path) -> list[TrialRecord]:
         StorageError: one is damaged.
     """
     return [records.load(TrialRecord, path) for path in sorted((folder / _TRIALS).glob("*.json"))]
-
-
-def _counts(variables: dict[str, Arrays]) -> dict[str, int]:
-    return {group: len(row) for group, row in variables.items()}
 
 
 def _locked(folder: Path) -> TextIO:

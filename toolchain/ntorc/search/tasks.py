@@ -17,7 +17,7 @@ from ntorc.network.network import Network
 from ntorc.network.quantise import quantise
 from ntorc.network.streams import run_recordings
 from ntorc.search.budget import Budget
-from ntorc.search.fitting import Arrays, State, fit_of
+from ntorc.search.fitting import Arrays, Labels, State, fit_of
 from ntorc.search.material import Material
 from ntorc.search.space import WINDOW_HOP, Candidate
 
@@ -51,12 +51,14 @@ class Judged:
         network: the integer network.
         validation_v: its RMSE in volts on the validation trajectories.
         weights: of the Keras model, scales folded in.
+        labels: what it learned.
         cpu_s: processor time of judging.
     """
 
     network: Network
     validation_v: float
     weights: Arrays
+    labels: Labels
     cpu_s: float
 
 
@@ -76,7 +78,7 @@ def judge(material: Material, task: Task, variables: dict[str, Arrays], name: st
     model = fit.best_model(variables)
     network = integer_network(material, task.candidate, fit.floating(model, name))
     error_v = error_of(material, network, material.split.validation, task.budget.scored_every)
-    return Judged(network, error_v, model.get_weights(), time.process_time() - began_s)
+    return Judged(network, error_v, model.get_weights(), fit.labels, time.process_time() - began_s)
 
 
 def integer_network(material: Material, candidate: Candidate, floating: FloatNetwork) -> Network:
