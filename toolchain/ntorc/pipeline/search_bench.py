@@ -32,7 +32,10 @@ from ntorc.search.tasks import Task, advance, judge
 from ntorc.search.workers import Pool, opened_pool
 
 _BOARD, _DEADLINE = "pynq-z2", "200us"
-_CPU_S = 300.0
+_CPU_S = 150.0
+_BUDGET = Budget(looks=5, steps=60, replicas=1, scored_every=8)
+"""Of each candidate: short, so that a machine with two cores gets somewhere in half an hour."""
+
 _WORKERS = 2
 _EDITION = 1
 _GOALS: tuple[Goal, ...] = ("area", "multiplies")
@@ -61,7 +64,7 @@ def hardware_awareness(
     for one in range(seed, seed + seeds):
         for goal in _GOALS:
             flow.progress.message(f"seed {one}, {_NAMES[goal]}")
-            rows.append(_row(_searched(flow, data, one, goal, cpu_s, budget or Budget()), one))
+            rows.append(_row(_searched(flow, data, one, goal, cpu_s, budget or _BUDGET), one))
     volumes = {goal: [row for row in rows if row["goal"] == goal] for goal in _GOALS}
     pairs = list(zip(volumes["area"], volumes["multiplies"], strict=True))
     return {
@@ -70,6 +73,7 @@ def hardware_awareness(
         "deadline": _DEADLINE,
         "data": str(data) if data else "simulated",
         "cpu_s_each": cpu_s,
+        "budget": {name: getattr(budget or _BUDGET, name) for name in _BUDGET.__dataclass_fields__},
         "reference": {"rmse_v": REFERENCE[0], "area": REFERENCE[1]},
         "rows": rows,
         "ratio_validation": _geometric([(a["hypervolume"], b["hypervolume"]) for a, b in pairs]),
@@ -154,7 +158,7 @@ def worker_scaling(
     from optuna.samplers import RandomSampler
     from optuna.study import create_study
 
-    budget = budget or Budget()
+    budget = budget or _BUDGET
     material = material_of(runs_stage(flow, data), budget.replicas)
     costing = costing_of(flow, SearchConfig("scaling", _BOARD, _DEADLINE, material.digest))
     study, space = create_study(sampler=RandomSampler(seed=seed)), Space(("streaming",))
