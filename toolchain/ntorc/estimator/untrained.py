@@ -28,6 +28,7 @@ INPUT_FORMAT = FixedFormat(ADC_BITS, 8)
 """ADC counts with the binary point that recorded runs choose: their RMS is then about 1."""
 
 _STREAM_FRAMES = 64
+_BANK_SCALE = 0.25  # of a bank's logarithms where a model is trained; folded into its kernel, it moves the binary points
 _WINDOWS = 4
 
 
@@ -72,7 +73,7 @@ def float_network(form: Form, generator: np.random.Generator, sample_rate_hz: fl
     layers.append(
         FloatGRU(
             "gru",
-            _drawn(generator, channels, 3 * form.units),
+            _drawn(generator, channels, 3 * form.units) * (_BANK_SCALE if isinstance(form.front, BankFront) else 1.0),
             _drawn(generator, form.units, 3 * form.units),
             np.zeros(4 * form.units),
             stateful=True,
