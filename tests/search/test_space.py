@@ -20,6 +20,12 @@ from ntorc.search.space import CAPACITY, FORMS, WINDOW_HOP, Candidate, Space, at
 LOOSE, TIGHT = costing_for("200us"), costing_for("75us", 0.1)
 
 
+def refused_with_a_reason(refusal: UsageError, form: str) -> None:
+    assert form == "window", "every streaming point is a network"
+    assert refusal.message
+    assert refusal.hint
+
+
 @pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
@@ -29,10 +35,8 @@ def test_a_candidate_costs_what_allocate_says_or_is_refused_with_a_reason(form: 
     try:
         candidate = Space((form,)).candidate(chooser)
         cost = costing.of(candidate)
-    except UsageError as error:
-        assert form == "window"
-        assert error.message
-        assert error.hint
+    except UsageError as refusal:
+        refused_with_a_reason(refusal, form)
         return
     network = untrained_network(candidate.form, precision=candidate.precision)
     assert cost.multiplies == network.multiplies == candidate.form.multiplies

@@ -28,7 +28,7 @@ INPUT_FORMAT = FixedFormat(ADC_BITS, 8)
 """ADC counts with the binary point that recorded runs choose: their RMS is then about 1."""
 
 _STREAM_FRAMES = 64
-_BANK_SCALE = 0.25  # of a bank's logarithms where a model is trained; folded into its kernel, it moves the binary points
+_BANK_SCALE = 0.25  # of a bank's logarithms where a model is trained; folded into its kernel, it moves binary points
 _WINDOWS = 4
 
 

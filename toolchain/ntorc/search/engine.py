@@ -22,6 +22,7 @@ _PROPOSALS = 40
 """For one training, at most: then the last one that is feasible is trained, whatever is expected of it."""
 
 _REFUSED = 4.0
+_BEGUN = ("running", "stopped", "trained", "outgrown", "failed")
 _FAILURES = 5
 """In one call, after which it is not one candidate's fault."""
 
@@ -92,7 +93,7 @@ class Engine:
         return (record.error_v, *record.costs(self.study.config.goal, self.study.config.energy))
 
     def _wants_more(self, limits: Limits) -> bool:
-        begun = sum(one.outcome in ("running", "stopped", "trained", "failed") for one in self.study.records.values())
+        begun = sum(one.outcome in _BEGUN for one in self.study.records.values())
         return begun < limits.trials and (limits.cpu_s is None or self.cpu_s < limits.cpu_s)
 
     def _finished(self) -> list[Finished]:
@@ -212,7 +213,7 @@ class Engine:
             record = replace(record, trained_hardware=cost)
             if not cost.feasible:
                 reason = f"its trained weights need more: {cost.reason}"
-                self._end(replace(record, outcome="infeasible", reason=reason))
+                self._end(replace(record, outcome="outgrown", reason=reason))
                 return
         self._end(replace(record, outcome="trained", error_v=judged.validation_v))
 
@@ -224,7 +225,7 @@ class Engine:
         found = list(self.study.records.values())
         trained = [one for one in found if one.error_v is not None]
         best = min((one.error_v for one in trained if one.error_v is not None), default=None)
-        ended = sum(one.outcome in ("trained", "stopped", "failed") for one in found)
+        ended = sum(one.outcome in _BEGUN and one.outcome != "running" for one in found)
         said = "" if best is None else f", best {best:.4f} V"
         what = f"candidates trained ({len(found)} proposed{said})"
         if limits.cpu_s is None:

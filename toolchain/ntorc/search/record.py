@@ -12,14 +12,16 @@ from ntorc.search.space import FORMS, Goal
 
 Value = int | float | str
 
-Outcome = Literal["running", "refused", "infeasible", "dominated", "stopped", "trained", "failed"]
+Outcome = Literal["running", "refused", "infeasible", "dominated", "stopped", "trained", "outgrown", "failed"]
 """Of a candidate:
 
 - ``refused``: its sizes make no network;
 - ``infeasible``: no allocation keeps deadline and caps;
 - ``dominated``: something trained is expected to beat it, so that it was not trained;
 - ``stopped``: its training was ended, since something trained beats what can still come of it;
-- ``trained``: it has an error; ``failed``: its worker died too often, or its training broke.
+- ``trained``: it has an error;
+- ``outgrown``: its trained weights need wider words than the drawn ones did, and with these nothing is feasible;
+- ``failed``: its worker died too often, or its training broke.
 """
 
 
