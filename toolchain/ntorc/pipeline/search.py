@@ -17,7 +17,7 @@ from ntorc.search.engine import Engine, Limits
 from ntorc.search.hardware import Costing
 from ntorc.search.material import Material, material_of
 from ntorc.search.record import SearchConfig, TrialRecord
-from ntorc.search.space import FORMS, WINDOW_HOP, Goal
+from ntorc.search.space import FORMS, WINDOW_HOP, Goal, Space
 from ntorc.search.study import Study, load_config, load_records, new_search
 from ntorc.search.workers import opened_pool
 from ntorc.units import parse_duration
@@ -138,6 +138,7 @@ def _config(request: SearchRequest) -> SearchConfig:
         )
     load_board(request.board)
     parse_duration(request.deadline)
+    Space(request.forms)  # what is wrong is said before runs are read
     return SearchConfig(
         request.name,
         request.board,
