@@ -26,6 +26,7 @@ SHORT = {
     "deploy": ["--epochs", "1", "--estimates", "200"],
     "train": ["--epochs", "1"],
     "measure": ["--estimates", "200"],
+    "search": ["--trials", "1", "--looks", "1", "--workers", "1"],
 }
 
 

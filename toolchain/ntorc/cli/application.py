@@ -20,6 +20,7 @@ from ntorc.cli import (
     report,
     reproduce,
     runs,
+    search,
     train,
 )
 
@@ -35,6 +36,7 @@ application = typer.Typer(
 )
 application.command("deploy")(deploy.deploy)
 application.command("train")(train.train)
+application.command("search")(search.search)
 application.command("allocate")(allocate.allocate)
 application.command("front")(front.front)
 application.command("build")(build.build)

@@ -59,6 +59,8 @@ def bench(
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
     ntorc bench resonators --data DIR  fixed-point features of the resonator bank against double precision
+    ntorc bench search --data DIR      a search that knows the hardware against multiplies as proxy (half an hour)
+    ntorc bench search-scaling --count 12  candidates trained an hour with one worker and with two
     ntorc bench speed                  what a network's synthesis, compilation and simulation take
     ntorc bench timing                 the gateware's clock by open place and route (minutes)
     """
@@ -239,6 +241,25 @@ def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
     )
 
 
+def _search(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.search_bench import hardware_awareness, in_words
+
+    result = hardware_awareness(flow, asked.data, asked.seed)
+    return result, in_words(result)
+
+
+def _search_scaling(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.search_bench import worker_scaling
+
+    result = worker_scaling(flow, asked.data, asked.seed, asked.count)
+    one, two = result["rows"]
+    return result, (
+        f"{result['candidates']} candidates: {one['candidates_an_hour']} an hour with one worker,"
+        f" {two['candidates_an_hour']} with two, {result['ratio']} times; {result['cores']} cores, load average before"
+        f" {one['load_before']} and {two['load_before']}"
+    )
+
+
 def _simulator(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.bench import simulator_accuracy
 
@@ -270,6 +291,8 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "published": _published,
     "quantisation": _quantisation,
     "resonators": _resonators,
+    "search": _search,
+    "search-scaling": _search_scaling,
     "simulator": _simulator,
     "speed": _speed,
     "timing": _timing,

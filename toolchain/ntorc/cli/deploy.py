@@ -30,6 +30,8 @@ def deploy(
         Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
     ] = None,
     model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
+    from_search: options.FromSearch = None,
+    pick: options.Pick = "knee",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
@@ -43,6 +45,7 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
+    ntorc deploy --board pynq-z2 --deadline 200us --from-search search-1 --pick knee
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
@@ -51,7 +54,7 @@ def deploy(
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
-    ready, form = options.ready(estimator, data)
+    ready, form, data = options.ready(estimator, data, from_search, pick)
     given = options.given(model, model_input, estimator)
     request = DeployRequest(
         board,

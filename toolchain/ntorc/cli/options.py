@@ -52,6 +52,10 @@ Estimator = Annotated[
         " `ntorc train` wrote.",
     ),
 ]
+FromSearch = Annotated[
+    str | None, typer.Option("--from-search", help="Deploy a point of this search's front (`ntorc search`).")
+]
+Pick = Annotated[str, typer.Option("--pick", help="Which: knee, or its number on the front.")]
 TimeLimit = Annotated[float | None, typer.Option("--train-limit", help="Seconds of training at the most.")]
 
 
@@ -88,14 +92,31 @@ def training(
     return replace(config, **{name: value for name, value in changes.items() if value is not None})
 
 
-def ready(estimator: str | None, data: Path | None) -> tuple[Path | None, str]:
-    """Folder of a trained estimator, or None, and the form to train; the shipped one where neither data nor form is."""
+def ready(
+    estimator: str | None, data: Path | None, from_search: str | None = None, pick: str = "knee"
+) -> tuple[Path | None, str, Path | None]:
+    """Folder of a trained estimator, or None; the form to train; the data, which a search brings with it.
+
+    The shipped estimator is taken where neither data nor form is given.
+
+    Raises:
+        UsageError: both an estimator and a search.
+    """
+    from ntorc.errors import UsageError
     from ntorc.pipeline.shipped import shipped_folder
 
+    if from_search is not None:
+        from ntorc.pipeline.flow import open_flow
+        from ntorc.pipeline.search_pick import estimator_from_search
+
+        if estimator is not None:
+            raise UsageError("both --estimator and --from-search say what to deploy", "give one of them")
+        folder, searched = estimator_from_search(open_flow(progress()), from_search, pick)
+        return folder, "streaming", data or searched
     chosen = estimator or ("streaming" if data else "shipped")
     if chosen in ("streaming", "window"):
-        return None, chosen
-    return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming"
+        return None, chosen, data
+    return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming", data
 
 
 def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:

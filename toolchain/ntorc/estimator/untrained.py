@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ntorc.estimator.forms import BankFront, FilterFront, StreamingForm, WindowForm
+from ntorc.estimator.forms import BankFront, FilterFront, StreamingForm, TrainableForm, WindowForm
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.estimator.windows import ADC_BITS
 from ntorc.network.floating import (
@@ -28,11 +28,12 @@ INPUT_FORMAT = FixedFormat(ADC_BITS, 8)
 """ADC counts with the binary point that recorded runs choose: their RMS is then about 1."""
 
 _STREAM_FRAMES = 64
+_BANK_SCALE = 0.25  # of a bank's logarithms where a model is trained; folded into its kernel, it moves binary points
 _WINDOWS = 4
 
 
 def untrained_network(
-    form: WindowForm | StreamingForm,
+    form: TrainableForm,
     seed: int = 1,
     precision: Precision | None = None,
     input_format: FixedFormat = INPUT_FORMAT,
@@ -61,7 +62,7 @@ def untrained_network(
 
 
 def float_network(
-    form: WindowForm | StreamingForm, generator: np.random.Generator, sample_rate_hz: float = SAMPLE_RATE_HZ
+    form: TrainableForm, generator: np.random.Generator, sample_rate_hz: float = SAMPLE_RATE_HZ
 ) -> FloatNetwork:
     """Real weights, drawn as Keras draws them (Glorot, uniform); its layers are those of the trained form."""
     layers: list[FloatLayer | FloatResonatorBank] = []
@@ -74,7 +75,7 @@ def float_network(
     layers.append(
         FloatGRU(
             "gru",
-            _drawn(generator, channels, 3 * form.units),
+            _drawn(generator, channels, 3 * form.units) * (_BANK_SCALE if isinstance(form.front, BankFront) else 1.0),
             _drawn(generator, form.units, 3 * form.units),
             np.zeros(4 * form.units),
             stateful=True,

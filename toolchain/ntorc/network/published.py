@@ -48,6 +48,33 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Table3Row:
+    """What the paper's Table III says of a network.
+
+    Attributes:
+        name: of the network.
+        rmse_v: in volts on the paper's test runs, replicas of which it was trained on.
+        stated_multiplies: as the paper counts them: without the input channels of the convolutions.
+    """
+
+    name: str
+    rmse_v: float
+    stated_multiplies: int
+
+
+@dataclass(frozen=True)
+class _Table3:
+    source: str
+    rows: tuple[Table3Row, ...]
+
+
+@cache
+def table3() -> tuple[Table3Row, ...]:
+    """Table III, by falling error."""
+    return load(_Table3, project_root() / "models" / "networks" / "table3.json").rows
+
+
+@dataclass(frozen=True)
 class _File:
     source: str
     networks: tuple[Published, ...]

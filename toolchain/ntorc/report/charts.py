@@ -280,3 +280,54 @@ def steps(
         element("path", d="".join(path), class_="estimate"),
         _x_axis(to_x, bottom, x_title),
     )
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How the points of one kind are drawn.
+
+    Attributes:
+        shape: ``circle`` or ``square``.
+        colour: of the style.
+        radius: or half a side.
+        joined: whether a staircase joins them, which has to fall.
+    """
+
+    shape: str
+    colour: str
+    radius: float
+    joined: bool = False
+
+    def at(self, x: float, y: float) -> Markup:
+        """One point."""
+        size, style = self.radius, f"fill:{self.colour}"
+        if self.shape == "circle":
+            return element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=f"{size:g}", style=style)
+        corner = {"x": f"{x - size:.1f}", "y": f"{y - size:.1f}"}
+        return element("rect", width=f"{2 * size:g}", height=f"{2 * size:g}", style=style, **corner)
+
+
+def scatter(
+    groups: Sequence[tuple[Mark, FloatArray, FloatArray]], size: Size, *, x_title: str, y_title: str
+) -> Markup:
+    """Points over two logarithmic axes.
+
+    Args:
+        groups: how, and where: x and y [m] each, positive, at least one point in all.
+        size: of the drawing.
+        x_title, y_title: with units.
+    """
+    right, bottom = size.width - _RIGHT, size.height - _BOTTOM
+    x, y = (np.concatenate([group[axis] for group in groups]) for axis in (1, 2))
+    to_x = Scale(float(x.min()) / 1.1, float(x.max()) * 1.1, _LEFT, right, True)
+    to_y = Scale(float(y.min()) / 1.05, float(y.max()) * 1.05, bottom, _TOP, True)
+    parts = []
+    for mark, xs, ys in groups:
+        order = np.argsort(xs)
+        points = [(to_x(float(xs[index])), to_y(float(ys[index]))) for index in order]
+        if mark.joined:
+            path = f"M{points[0][0]:.1f} {points[0][1]:.1f}" + "".join(f"H{a:.1f}V{b:.1f}" for a, b in points[1:])
+            style = f"fill:none;stroke:{mark.colour};stroke-width:1.5"
+            parts.append(element("path", d=path, style=style))
+        parts += [mark.at(a, b) for a, b in points]
+    return join(_y_axis(to_y, _LEFT, right, y_title), *parts, _x_axis(to_x, bottom, x_title))

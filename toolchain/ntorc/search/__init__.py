@@ -1,0 +1,1 @@
+"""Joint search of front end, model, formats and hardware."""
