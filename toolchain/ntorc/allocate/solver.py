@@ -9,6 +9,8 @@ is the optimum of the exact problem.  Backends with a plain sum need one cut onl
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -85,6 +87,18 @@ def _model(solver: str) -> Any:
     model.max_mip_gap_abs = _GAP
     model.threads = 1
     return model
+
+
+def _interrupt_reads_again() -> None:
+    """Let Ctrl-C end a read that waits, as Python has it.
+
+    CBC takes SIGINT for the time that it solves and gives it back such that the kernel goes on with a read that was
+    interrupted: whoever then waits for a tool's output could not be ended.
+    """
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGINT)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 class _Program:
@@ -170,7 +184,10 @@ class _Program:
         for preprocess in (self.model.preprocess, 0):
             self.model.preprocess = preprocess
             started_s = time.process_time()
-            status = self.model.optimize()
+            try:
+                status = self.model.optimize()
+            finally:
+                _interrupt_reads_again()
             self.spent.rounds.append(time.process_time() - started_s)
             self.spent.solve_s += self.spent.rounds[-1]
             if status in (mip.OptimizationStatus.INFEASIBLE, mip.OptimizationStatus.INT_INFEASIBLE):

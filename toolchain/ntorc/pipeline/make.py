@@ -21,7 +21,7 @@ from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
-from ntorc.records import digest_of, load, save
+from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.units import Duration
 
 if TYPE_CHECKING:
@@ -181,6 +181,15 @@ def windows_of(samples: npt.NDArray[np.int64], window: int, hop: int) -> npt.NDA
     return view
 
 
+@dataclass(frozen=True)
+class Logic:
+    """What is programmed: a simulated logic or a bitstream, and the tool that made it or its figures."""
+
+    kind: str
+    path: Path
+    tool: str
+
+
 def bundle_stage(
     flow: Flow,
     network: Network,
@@ -189,7 +198,31 @@ def bundle_stage(
     samples: npt.NDArray[np.int64],
     latency_cycles: int,
 ) -> Bundle:
-    """The signed bundle of a build for a board."""
+    """The signed bundle of a simulated build for a board."""
+    logic = Logic("virtual", built.folder / built.products.logic, built.products.tool)
+    return bundle_of(flow, network, built.plan, logic, board, samples, latency_cycles)
+
+
+def bundle_of(
+    flow: Flow,
+    network: Network,
+    plan: Plan,
+    logic: Logic,
+    board: Board,
+    samples: npt.NDArray[np.int64],
+    latency_cycles: int,
+) -> Bundle:
+    """The signed bundle of a plan's logic for a board.
+
+    Args:
+        flow: the walk.
+        network: what the logic computes.
+        plan: of the logic.
+        logic: what is programmed.
+        board: it is for.
+        samples: raw counts ``[n]`` for the self-test, at least one window.
+        latency_cycles: what a sample's work takes.
+    """
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
     from ntorc.bundle.issue import sequence_for
@@ -197,15 +230,16 @@ def bundle_stage(
 
     key = signing_key()
     gap_cycles = latency_cycles if network.stateful else 0  # then a sample's work is over when the next one comes
-    inputs, results = self_test(network, samples, built.plan.hop)
+    inputs, results = self_test(network, samples, plan.hop)
     identity = digest_of(
         {
-            "design": built.plan.design_id,
+            "design": plan.design_id,
             "network": network.digest,
             "board": digest_of(board),
             "key": key.key_id,
             "inputs": inputs.tolist(),
             "gap_cycles": gap_cycles,
+            **({} if logic.kind == "virtual" else {"logic": digest_of_file(logic.path)}),
         }
     )
 
@@ -216,17 +250,17 @@ def bundle_stage(
         parts = BundleParts(
             name=network.name,
             board=board,
-            clock_hz=round(built.plan.clock_hz),
-            design_id=built.plan.design_id,
-            kind="virtual",
+            clock_hz=round(plan.clock_hz),
+            design_id=plan.design_id,
+            kind=logic.kind,
             window=network.input_length,
-            hop=built.plan.hop,
-            logic=built.folder / built.products.logic,
-            vectors=SelfTestVectors(inputs, results, built.plan.hop),
+            hop=plan.hop,
+            logic=logic.path,
+            vectors=SelfTestVectors(inputs, results, plan.hop),
             gap_cycles=gap_cycles,
             sequence=sequence,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
-            versions={"ntorc": __version__, "synthesis": built.products.tool},
+            versions={"ntorc": __version__, "synthesis": logic.tool},
         )
         make_bundle(work / "bundle", parts, key)
 

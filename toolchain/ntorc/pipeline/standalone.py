@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.boards import load_board
@@ -14,6 +15,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.hardware import Design
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_for,
@@ -82,13 +84,16 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
     network, board = open_network(flow, request.network), load_board(request.board)
+    if board.family != "zynq7":
+        raise UsageError(
+            f"the virtual board is a Zynq-7000, and {board.name} is not",
+            "build a bitstream: --tool vivado; or write its project: --tool vivado --plan-only",
+        )
     backend = backend_named(request.backend)
     allocation = _allocate(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
-        word = network.input_format
-        generator = np.random.default_rng(1)
-        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)
+        samples = _drawn_samples(network, allocation)
         bundle = bundle_stage(flow, network, built, board, samples, allocation.latency_cycles)
     return {
         "bundle": str(bundle.folder),
@@ -99,6 +104,20 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         "tool": built.products.tool,
         "target": "virtual",
     }
+
+
+def design_of(flow: Flow, request: NetworkRequest) -> Design:
+    """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
+    network, board = open_network(flow, request.network), load_board(request.board)
+    allocation = _allocate(flow, request, network)
+    backend = backend_for(flow, request.backend, board, allocation.clock_hz)
+    return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
+
+
+def _drawn_samples(network: Network, allocation: Allocation) -> npt.NDArray[np.int64]:
+    word = network.input_format
+    count = network.input_length + 64 * allocation.hop
+    return np.random.default_rng(1).integers(word.minimum, word.maximum + 1, count)
 
 
 def find_run(store: Store, name: str, holding: str) -> RunRecord:

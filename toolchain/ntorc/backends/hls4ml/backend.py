@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,10 @@ from ntorc.errors import UsageError
 from ntorc.network.layers import Layer
 from ntorc.network.network import Network
 from ntorc.progress import Progress
+
+if TYPE_CHECKING:
+    from ntorc.backends.bitstream.project import Project
+    from ntorc.boards import Board
 
 
 class Hls4mlBackend:
@@ -60,6 +65,10 @@ class Hls4mlBackend:
         return hls_options(network, self._costs, self._part, self._clock_hz)
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
+        """Not in this version."""
+        raise self._cannot()
+
+    def project(self, network: Network, plan: Plan, board: Board, tool: str) -> Project:
         """Not in this version."""
         raise self._cannot()
 
