@@ -189,17 +189,18 @@ def timing(
     )  # fmt: skip
 
 
-def bit_file(design: str, part: str, user_id: int, version: str, data: bytes = b"\xff" * 4096) -> bytes:
-    """A ``.bit`` file around some data."""
+def bit_file(design: str, part: str, user_id: int | None, version: str, data: bytes = b"\xff" * 4096) -> bytes:
+    """A ``.bit`` file around some data, as Vivado writes it; without a user's ID as prjxray does."""
 
     def field(key: bytes, text: str) -> bytes:
         value = text.encode() + b"\0"
         return key + struct.pack(">H", len(value)) + value
 
+    vivado = f";UserID=0X{user_id or 0:08X};Version={version}"
     magic = bytes.fromhex("0ff00ff00ff00ff000")
     return (
         struct.pack(">H", len(magic)) + magic + b"\x00\x01"
-        + field(b"a", f"{design};UserID=0X{user_id:08X};Version={version}")
+        + field(b"a", design + (";Generator=xc7frames2bit" if user_id is None else vivado))
         + field(b"b", part) + field(b"c", "2025/01/24") + field(b"d", "16:57:57")
         + b"e" + struct.pack(">I", len(data)) + data
     )  # fmt: skip

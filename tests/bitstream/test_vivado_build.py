@@ -284,5 +284,5 @@ def test_without_the_tool_it_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     text = build(program, saved_network, code=1)
-    assert "not found on PATH: vivado" in text
+    assert "not found: vivado" in text
     assert "--plan-only" in text

@@ -34,12 +34,13 @@ def test_no_warnings(plan: Any, family: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", PRIMITIVES)
 def test_the_primitives_have_the_pins_that_yosys_knows(family: str, tmp_path: Path) -> None:
     """Names and widths against the vendor's cells as yosys has them; without the design, which changes nothing here."""
-    core = (
-        "module ntorc_top (input clk, input aresetn, input s_axi_awvalid, output s_axi_awready,"
-        " input [11:0] s_axi_awaddr, input s_axi_wvalid, output s_axi_wready, input [31:0] s_axi_wdata, output s_axi_bvalid, input s_axi_bready,"
-        " output [1:0] s_axi_bresp, input s_axi_arvalid, output s_axi_arready, input [11:0] s_axi_araddr,"
-        " output s_axi_rvalid, input s_axi_rready, output [31:0] s_axi_rdata, output [1:0] s_axi_rresp);\nendmodule\n"
+    slave = (
+        "input s_axi_awvalid, output s_axi_awready, input [11:0] s_axi_awaddr, input s_axi_wvalid, output s_axi_wready,"
+        " input [31:0] s_axi_wdata, output s_axi_bvalid, input s_axi_bready, output [1:0] s_axi_bresp,"
+        " input s_axi_arvalid, output s_axi_arready, input [11:0] s_axi_araddr, output s_axi_rvalid,"
+        " input s_axi_rready, output [31:0] s_axi_rdata, output [1:0] s_axi_rresp"
     )
+    core = f"module ntorc_top (input clk, input aresetn, {slave});\nendmodule\n"
     (tmp_path / "core.sv").write_text(core, encoding="utf-8")
     (tmp_path / "top.sv").write_text(zynq_top(family), encoding="utf-8")
     (tmp_path / BRIDGE).write_text(library_sources([BRIDGE])[BRIDGE], encoding="utf-8")

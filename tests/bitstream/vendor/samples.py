@@ -62,6 +62,9 @@ elif KIND.startswith("report_timing"):
     period, slack = float(state["period"]), float(state["slack"])
     hold = float(os.environ.get("MOCK_HOLD", "0.031"))
     text = report_samples.timing(VERSION, period, slack, state["top"], part.rsplit("-", 1)[0], hold)
+elif KIND == "openbits":
+    Path(PATH).write_bytes(report_samples.bit_file("build/design.frames", part, None, VERSION))
+    sys.exit()
 elif KIND == "bitstream":
     name = part.removeprefix("xc").rsplit("-", 1)[0] if family == "zynq7" else part.removeprefix("xc")
     Path(PATH).write_bytes(report_samples.bit_file(state["top"], name, int(state["user_id"], 16), VERSION))

@@ -158,8 +158,8 @@ def build_hardware(flow: Flow, design: Design, tool: str, runner: Runner) -> Har
         except ClockMissed as missed:
             slower = at_reached_clock(design, missed, last=attempt + 1 == _MOST_CLOCKS)
             flow.progress.message(
-                f"  {design.allocation.clock_hz / 1e6:g} MHz is not met ({missed.judged.timing.worst}); the deadline"
-                f" also holds at {slower.allocation.clock_hz / 1e6:g} MHz: built again for that"
+                f"  {design.allocation.clock_hz / 1e6:g} MHz is not met ({missed.judged.timing.worst_path});"
+                f" the deadline also holds at {slower.allocation.clock_hz / 1e6:g} MHz: built again for that"
             )
             design = slower
     raise AssertionError("at_reached_clock raises at the last attempt")
@@ -169,7 +169,7 @@ class ClockMissed(NtorcError):
     """A routed design is slower than its clock; nothing of it may be programmed."""
 
     def __init__(self, judged: Judged) -> None:
-        super().__init__("the clock is not met", str(judged.timing.worst))
+        super().__init__("the clock is not met", judged.timing.worst_path)
         self.judged = judged
 
 
@@ -278,7 +278,7 @@ def too_slow(design: Design, judged: Judged, advice: str) -> VerdictError:
     timing = judged.timing
     return VerdictError(
         f"timing is not met: {design.allocation.clock_hz / 1e6:g} MHz asked for, {timing.reached_hz / 1e6:.1f} MHz"
-        f" reached by {judged.tool}; the worst path is {timing.worst}",
+        f" reached by {judged.tool}; the worst path is {timing.worst_path}",
         advice,
         {
             "verdict": "timing_missed",
@@ -286,7 +286,7 @@ def too_slow(design: Design, judged: Judged, advice: str) -> VerdictError:
             "reached_hz": timing.reached_hz,
             "setup_slack_ns": timing.setup_ns,
             "hold_slack_ns": timing.hold_ns,
-            "worst_path": str(timing.worst),
+            "worst_path": timing.worst_path,
         },
     )
 
@@ -307,7 +307,7 @@ def as_result(found: Hardware) -> dict[str, Any]:
             "reached_hz": timing.reached_hz,
             "setup_slack_ns": timing.setup_ns,
             "hold_slack_ns": timing.hold_ns,
-            "worst_path": str(timing.worst),
+            "worst_path": timing.worst_path,
         },
         "observations": found.added,
     }

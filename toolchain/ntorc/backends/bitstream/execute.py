@@ -121,7 +121,7 @@ def failure(folder: Path, steps: Sequence[Step], end: Event | None) -> ToolError
     if end.what == "missing":
         programs = " ".join(end.words)
         return ToolError(
-            f"not found on PATH: {programs}",
+            f"not found: {programs}",
             "`ntorc backend check` says what is there; --plan-only writes the project for a machine that has it, "
             "--host ssh://builder runs it there",
         )
@@ -132,6 +132,9 @@ def failure(folder: Path, steps: Sequence[Step], end: Event | None) -> ToolError
     limit_s = next((step.limit_s for step in steps if step.name == name), 0)
     said = log.read_text(encoding="utf-8", errors="replace") if log is not None else ""
     where = f"full log: {log}"
+    lacking = re.search(r"^ntorc: missing (.+)$", said, re.MULTILINE)
+    if lacking is not None:
+        return failure(folder, steps, Event("missing", tuple(lacking[1].split())))
     licence = _first(said, _LICENCE)
     if licence:
         return ToolError(f"{name}: no licence: {licence}", f"free one or see LM_LICENSE_FILE; then {again}\n{where}")

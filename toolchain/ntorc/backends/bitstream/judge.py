@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntorc.backends.base import Resources
-from ntorc.backends.bitstream import vivado
+from ntorc.backends.bitstream import openxc7, vivado
 from ntorc.backends.bitstream.project import STATE, Written
 from ntorc.backends.bitstream.zynq_top import TOP
 from ntorc.backends.reports.bitfile import read_bit_header
@@ -46,7 +46,11 @@ def _text(path: Path) -> str:
 
 def missed_clock(folder: Path, written: Written) -> Judged | None:
     """The reports of a project that was routed and does not meet its clock; None where it does or is not that far."""
-    if not all((folder / name).is_file() for name in (vivado.TIMING_REPORT, vivado.ROUTE_REPORT)):
+    if written.tool == "openxc7":
+        is_routed = openxc7.is_routed(folder)
+    else:
+        is_routed = all((folder / name).is_file() for name in (vivado.TIMING_REPORT, vivado.ROUTE_REPORT))
+    if not is_routed:
         return None
     judged = read_reports(folder, written)
     return None if judged.timing.is_met else judged
@@ -59,6 +63,9 @@ def read_reports(folder: Path, written: Written) -> Judged:
         BundleError: one is missing, or of another design, device or clock.
         DataError: one cannot be read.
     """
+    if written.tool == "openxc7":
+        tool, cells, seen = openxc7.read_open_reports(folder, written)
+        return Judged(tool, cells, {}, seen)
     route, timing = folder / vivado.ROUTE_REPORT, folder / vivado.TIMING_REPORT
     used = parse_utilisation(_text(route), str(route))
     found = parse_timing(_text(timing), str(timing))
@@ -104,11 +111,11 @@ def judge_project(folder: Path, written: Written) -> Judged:
             )
     judged = read_reports(folder, written)
     if not judged.timing.is_met:
-        raise DataError("the clock is not met", str(judged.timing.worst))
+        raise DataError("the clock is not met", judged.timing.worst_path)
     path = folder / written.bitstream
     header = read_bit_header(path)
     if not plain_part(header.part) or not plain_part(written.part).startswith(plain_part(header.part)):
         raise BundleError(f"{path} is for the part {header.part}, and this is {written.part}", _AGAIN)
-    if header.user_id != int(written.design_id[-8:], 16):
+    if written.tool != "openxc7" and header.user_id != int(written.design_id[-8:], 16):
         raise BundleError(f"{path} does not name the design {written.design_id}", _AGAIN)
     return judged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ntorc.backends.base import Plan
+from ntorc.backends.bitstream.openxc7 import openxc7_project
 from ntorc.backends.bitstream.project import Project
 from ntorc.backends.bitstream.vivado import vivado_project, words_of
 from ntorc.backends.bitstream.zynq_top import BRIDGE, PRIMITIVES, TOP, zynq_top
@@ -33,4 +34,6 @@ def native_project(name: str, plan: Plan, board: Board, tool: str) -> Project:
         verilog = [file for file in files if file.endswith(".sv")]
         reads = [f"read_verilog -sv [list {words_of(verilog)}]", "read_xdc src/clock.xdc"]
         return vivado_project(name, board, plan.design_id, plan.clock_hz, files, reads, ["src"])
+    if tool == "openxc7":
+        return openxc7_project(name, board, plan.design_id, plan.clock_hz, files)
     raise UsageError(f"there is no tool '{tool}'", f"tools: {', '.join(TOOLS)}")

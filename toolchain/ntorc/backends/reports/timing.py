@@ -58,6 +58,11 @@ class TimingReport:
         return slacks >= 0.0 and self.endpoints > 0 and self.unclocked == 0
 
     @property
+    def worst_path(self) -> str:
+        """The worst path for people."""
+        return str(self.worst) if self.worst is not None else "not stated by the tool"
+
+    @property
     def reached_hz(self) -> float:
         """The highest clock at which setup holds, by this report; hold and pulse widths do not depend on it."""
         return 1e9 / (self.period_ns - self.setup_ns)
