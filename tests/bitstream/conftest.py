@@ -46,6 +46,8 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[s
     require("tclsh")
     folder = tmp_path / "vendor-bin"
     shutil.copytree(VENDOR, folder)
+    for name in ("vitis-run", "vitis_hls", "vivado_hls"):
+        shutil.copy(folder / "hls_tool", folder / name)
     # the samples are found beside this file, not beside the copy
     monkeypatch.setenv("MOCK_SAMPLES", f"{sys.executable} {VENDOR / 'samples.py'}")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")

@@ -37,6 +37,11 @@ def tcl_list(text: str) -> list[str]:
 words = tcl_list(STATE)
 state = dict(zip(words[::2], words[1::2], strict=False))
 part = state["part"]
+if KIND == "csynth":
+    import hls_samples
+
+    hls_samples.write(Path(PATH), state, VERSION)
+    sys.exit()
 family = "zynq7" if part.startswith("xc7z") else "zynquplus"
 modules = state["modules"].split()
 device = part.removeprefix("xc") if VERSION < "2022" else part
@@ -57,6 +62,7 @@ elif KIND == "hierarchy":
     rows = [(0, state["top"], "(top)", total), (1, "core", "ntorc_top", total)]
     rows += [(2, "shell", "ntorc_fitted_shell__parameterized0", used("ntorc_fitted_shell"))]
     rows += [(3, f"u_{name}", name, used(name)) for name in layers]
+    rows += [(3, f"{name}_U0", name, used(name)) for name in modules if "config" in name]
     text = report_samples.hierarchy(VERSION, family, rows, state["top"], device)
 elif KIND.startswith("report_timing"):
     period, slack = float(state["period"]), float(state["slack"])

@@ -63,7 +63,7 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     """
     if request.objective == "latency":
         raise UsageError("a front has the latency on one axis already", "take another --objective")
-    network, board = open_network(flow, request.network), load_board(request.board)
+    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
     deadline = parse_duration(request.deadline or "1s")
     requirement = requirement_for(
         board, deadline, request.clock_hz, hop_for(network, request.hop), request.ceiling, request.solver,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import Backend, Plan
+from ntorc.backends.bitstream import hls
 from ntorc.backends.bitstream.judge import Judged, judge_project, missed_clock
 from ntorc.backends.bitstream.project import (
     LOGS,
@@ -24,6 +25,7 @@ from ntorc.backends.bitstream.project import (
     read_project,
     write_project,
 )
+from ntorc.backends.hls4ml.convert import NAME
 from ntorc.boards import Board, load_board
 from ntorc.bundle.processing_system import processing_system
 from ntorc.errors import BundleError, NtorcError, VerdictError
@@ -230,6 +232,7 @@ def finish(flow: Flow, design: Design, folder: Path) -> Hardware:
 
 def observations(design: Design, plan: Plan, judged: Judged, folder: Path) -> list[Observation]:
     """What the reports measured, as the cost models take it: parts of the plan, and what the backend reads itself."""
+    run, backend, device = folder.parent.name, design.backend.name, design.board.part
     found = []
     for part in plan.parts:
         used = judged.parts.get(part.top)
@@ -237,10 +240,21 @@ def observations(design: Design, plan: Plan, judged: Judged, folder: Path) -> li
             quantities = {name: float(value) for name, value in used.as_dict().items()}
             found.append(
                 Observation(
-                    "post_route", design.backend.name, design.board.part, part.subject, part.directive, quantities,
-                    judged.tool, folder.parent.name,
+                    "post_route", backend, device, part.subject, part.directive, quantities, judged.tool, run
                 )
-            )  # fmt: skip
+            )
+    if (folder / hls.REPORTS).is_dir():
+        report, layers = hls.read_hls_reports(folder, NAME)
+        for part in plan.parts:
+            estimate = layers.get(part.top)
+            if estimate is not None:
+                quantities = {name: float(value) for name, value in estimate.resources.as_dict().items()}
+                if estimate.latency_cycles:
+                    quantities["latency_cycles"] = float(estimate.latency_cycles)
+                tool = f"HLS {report.version}"
+                found.append(
+                    Observation("csynth", backend, device, part.subject, part.directive, quantities, tool, run)
+                )
     return found
 
 

@@ -51,19 +51,22 @@ def backend_named(name: str) -> Backend:
     if name == "native":
         return NativeBackend()
     if name == "hls4ml":
-        raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
+        raise UsageError(
+            "hls4ml's logic comes from the vendor's HLS: there is none for a virtual board",
+            "write its project: ntorc build NETWORK --backend hls4ml --plan-only; or take --backend native",
+        )
     raise UsageError(f"there is no backend '{name}'", "known backends: native")
 
 
 def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
-    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone, as measured so far."""
+    """A backend to allocate and plan with, its costs as measured so far."""
     if name == "hls4ml":
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
         from ntorc.cost.hls4ml import load_hls4ml
         from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
-        return Hls4mlBackend(board.part, clock_hz, costs)
+        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache)
     return backend_named(name)
 
 

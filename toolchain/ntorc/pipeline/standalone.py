@@ -61,7 +61,7 @@ class NetworkRequest:
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
-    return _allocate(flow, request, open_network(flow, request.network))
+    return _allocate(flow, request, open_network(flow, request.network, backend=request.backend))
 
 
 def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
@@ -83,7 +83,7 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    network, board = open_network(flow, request.network), load_board(request.board)
+    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
     if board.family != "zynq7":
         raise UsageError(
             f"the virtual board is a Zynq-7000, and {board.name} is not",
@@ -108,7 +108,7 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
 
 def design_of(flow: Flow, request: NetworkRequest) -> Design:
     """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
-    network, board = open_network(flow, request.network), load_board(request.board)
+    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
     allocation = _allocate(flow, request, network)
     backend = backend_for(flow, request.backend, board, allocation.clock_hz)
     return Design(network, backend, board, allocation, _drawn_samples(network, allocation))

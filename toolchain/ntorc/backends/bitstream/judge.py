@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ntorc.backends.base import Resources
 from ntorc.backends.bitstream import openxc7, vivado
+from ntorc.backends.bitstream.hls import layer_modules
 from ntorc.backends.bitstream.project import STATE, Written
 from ntorc.backends.bitstream.zynq_top import TOP
 from ntorc.backends.reports.bitfile import read_bit_header
@@ -86,6 +87,7 @@ def read_reports(folder: Path, written: Written) -> Judged:
     parts: dict[str, Resources] = {}
     for instance in parse_hierarchy(_text(hierarchy), str(hierarchy)):
         parts.setdefault(instance.module, instance.used)
+    parts |= {layer: parts[module] for layer, module in layer_modules({n: r.lut for n, r in parts.items()}).items()}
     return Judged(f"Vivado {used.heading.version}", used.used, parts, found)
 
 
