@@ -71,7 +71,7 @@ def build(
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
     )
-    tool = tool or ("virtual" if backend == "native" and not (plan_only or host) else "vivado")
+    tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")

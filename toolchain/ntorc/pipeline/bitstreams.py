@@ -12,7 +12,7 @@ from ntorc.boards import Board
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Runner, as_result, build_hardware, collect, project_of, write_design
 from ntorc.pipeline.make import backend_for
-from ntorc.pipeline.standalone import NetworkRequest, design_of
+from ntorc.pipeline.standalone import NetworkRequest, design_of, settled
 
 PROJECTS = "projects"
 
@@ -26,6 +26,7 @@ def plan_bitstream(flow: Flow, request: NetworkRequest, tool: str, folder: Path 
         tool: by which tools.
         folder: where to; below the store's root by the project's digest when left out.
     """
+    request, compared = settled(flow, request)
     design = design_of(flow, request)
     project = project_of(design, tool)
     with flow.stage("plan", f"the project for {tool}; nothing is run"):
@@ -43,14 +44,18 @@ def plan_bitstream(flow: Flow, request: NetworkRequest, tool: str, folder: Path 
         "files": len(project.files),
         "steps": [step.what for step in project.steps],
         "notes": list(project.notes),
+        "backend": request.backend,
+        **({"compared": compared} if compared else {}),
     }
 
 
 def build_bitstream(flow: Flow, request: NetworkRequest, tool: str, host: str = "") -> dict[str, Any]:
     """Run a project's steps here, or on a builder behind SSH, and sign a bundle of what they give."""
+    request, compared = settled(flow, request, "" if host else tool)
     design = design_of(flow, request)
     with flow.stage("build", f"bitstream by {tool}{f' on {host}' if host else ''}: synthesis, place and route"):
-        return as_result(build_hardware(flow, design, tool, _runner(flow, host)))
+        found = as_result(build_hardware(flow, design, tool, _runner(flow, host)))
+    return {**found, "backend": request.backend, **({"compared": compared} if compared else {})}
 
 
 def collect_bitstream(flow: Flow, folder: Path) -> dict[str, Any]:

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
-from ntorc.boards import load_board
+from ntorc.allocate.requirement import Requirement
+from ntorc.boards import Board, load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
+from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design
 from ntorc.pipeline.make import (
@@ -26,6 +28,7 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.networks import open_network
+from ntorc.progress import Silent
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -61,11 +64,32 @@ class NetworkRequest:
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
+    request, _ = settled(flow, request)
     return _allocate(flow, request, open_network(flow, request.network, backend=request.backend))
 
 
-def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
-    board = load_board(request.board)
+def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[NetworkRequest, list[dict[str, Any]]]:
+    """The request with a backend: the best where ``auto`` was asked for; and what was compared.
+
+    Raises:
+        NtorcError: no backend can build the network here with ``tool``.
+    """
+    if request.backend != AUTO:
+        return request, []
+
+    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+        one = replace(request, backend=name)
+        network = open_network(quiet, one.network, backend=name)
+        board = load_board(one.board)
+        return _allocate(quiet, one, network), _requirement(one, network, board)
+
+    quiet = replace(flow, progress=Silent())
+    with flow.stage("choose", "every backend's exact optimum"):
+        found = candidates(flow, allocate_with, tool)
+    return replace(request, backend=best(found)), [one.row() for one in found]
+
+
+def _requirement(request: NetworkRequest, network: Network, board: Board) -> Requirement:
     requirement = requirement_for(
         board,
         parse_duration(request.deadline),
@@ -75,7 +99,12 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
         request.solver,
         request.sample_rate_hz,
     )
-    requirement = replace(requirement, objective=request.objective)
+    return replace(requirement, objective=request.objective)
+
+
+def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    board = load_board(request.board)
+    requirement = _requirement(request, network, board)
     backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("allocate", f"{network.name} on {board.part}"):
         return allocation_stage(flow, network, backend, requirement)
@@ -83,6 +112,7 @@ def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocati
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
+    request, compared = settled(flow, request, "virtual")
     network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
     if board.family != "zynq7":
         raise UsageError(
@@ -103,6 +133,8 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         "synthesised": built.products.total.as_dict(),
         "tool": built.products.tool,
         "target": "virtual",
+        "backend": request.backend,
+        **({"compared": compared} if compared else {}),
     }
 
 

@@ -132,7 +132,7 @@ def _convert(network: Network, request: ConvertRequest, folder: Path) -> None:
             timeout_s=TIME_LIMIT_S, log=work / "hls4ml.log", what="hls4ml",
         )  # fmt: skip
         converted = load(Converted, work / "converted.json")
-        emulated = read_arrays(work / "outputs.npz", ["outputs"], "run it again")["outputs"]
+        emulated = read_arrays(work / "outputs.npz", ["outputs"], "run it again")["outputs"].astype(np.int64)
         gate(network, windows, emulated, converted)
         with storage_errors(folder):
             source = work / "source" / "firmware"
