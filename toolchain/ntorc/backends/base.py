@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ import numpy.typing as npt
 from ntorc.network.layers import Layer
 from ntorc.network.network import Network
 from ntorc.progress import Progress
+
+if TYPE_CHECKING:
+    from ntorc.backends.bitstream.project import Project
+    from ntorc.boards import Board
 
 RESOURCES = ("lut", "ff", "dsp", "bram18")
 
@@ -227,6 +231,13 @@ class Backend(Protocol):
 
     def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
         """Cycles between the samples of a frame after which the earlier ones' work is over; 0: they need no gap."""
+
+    def project(self, network: Network, plan: Plan, board: Board, tool: str) -> Project:
+        """What ``tool`` needs to make a bitstream of a plan: inert, deterministic.
+
+        Raises:
+            UsageError: there is no such way to a bitstream, or not for this board.
+        """
 
     def products(self, plan: Plan, folder: Path, cache: Path, progress: Progress) -> Products:
         """Execute the plan in ``folder``."""

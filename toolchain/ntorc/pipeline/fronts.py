@@ -61,7 +61,7 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     """
     if request.objective == "latency":
         raise UsageError("a front has the latency on one axis already", "take another --objective")
-    network = open_network(flow, request.network)
+    network = open_network(flow, request.network, backend=request.backend)
     requirement = asked_for(flow, request, network)
     board = requirement.board
     backend = backend_for(flow, request.backend, board, requirement.clock_hz)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
@@ -15,7 +16,9 @@ from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
+from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.hardware import Design
 from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
 from ntorc.pipeline.make import (
     allocation_stage,
@@ -29,6 +32,7 @@ from ntorc.pipeline.make import (
 )
 from ntorc.pipeline.networks import open_network
 from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, with_budget
+from ntorc.progress import Silent
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -74,7 +78,28 @@ class NetworkRequest:
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
-    return _allocate(flow, request, open_network(flow, request.network))
+    request, _ = settled(flow, request)
+    return _allocate(flow, request, open_network(flow, request.network, backend=request.backend))
+
+
+def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[NetworkRequest, list[dict[str, Any]]]:
+    """The request with a backend: the best where ``auto`` was asked for; and what was compared.
+
+    Raises:
+        NtorcError: no backend can build the network here with ``tool``.
+    """
+    if request.backend != AUTO:
+        return request, []
+
+    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+        one = replace(request, backend=name)
+        network = open_network(quiet, one.network, backend=name)
+        return _allocate(quiet, one, network), asked_for(quiet, one, network)
+
+    quiet = replace(flow, progress=Silent())
+    with flow.stage("choose", "every backend's exact optimum"):
+        found = candidates(flow, allocate_with, tool)
+    return replace(request, backend=best(found)), [one.row() for one in found]
 
 
 def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
@@ -88,7 +113,8 @@ def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
             "narrower weights change the result: say by how much they may",
             "add --accuracy-budget 0.005 (RMS, in the result's unit)",
         )
-    network = open_network(flow, request.network)
+    request, _ = settled(flow, request)
+    network = open_network(flow, request.network, backend=request.backend)
     backend, requirement = _asked(flow, request, network)
     with flow.stage("allocate", f"{network.name} on {requirement.board.part}, widths of weights included"):
         bits, needed = parse_bits(request.weight_bits), with_budget(requirement, request.accuracy_budget)
@@ -126,14 +152,18 @@ def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirem
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    network, board = open_network(flow, request.network), load_board(request.board)
+    request, compared = settled(flow, request, "virtual")
+    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
+    if board.family != "zynq7":
+        raise UsageError(
+            f"the virtual board is a Zynq-7000, and {board.name} is not",
+            "build a bitstream: --tool vivado; or write its project: --tool vivado --plan-only",
+        )
     backend = backend_named(request.backend)
     allocation = _allocate(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
-        word = network.input_format
-        generator = np.random.default_rng(1)
-        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)
+        samples = _drawn_samples(network, allocation)
         gap = gap_of(network, backend, allocation)
         bundle = bundle_stage(flow, network, built, board, samples, gap)
     return {
@@ -144,7 +174,23 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         "synthesised": built.products.total.as_dict(),
         "tool": built.products.tool,
         "target": "virtual",
+        "backend": request.backend,
+        **({"compared": compared} if compared else {}),
     }
+
+
+def design_of(flow: Flow, request: NetworkRequest) -> Design:
+    """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
+    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
+    allocation = _allocate(flow, request, network)
+    backend = backend_for(flow, request.backend, board, allocation.clock_hz)
+    return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
+
+
+def _drawn_samples(network: Network, allocation: Allocation) -> npt.NDArray[np.int64]:
+    word = network.input_format
+    count = network.input_length + 64 * allocation.hop
+    return np.random.default_rng(1).integers(word.minimum, word.maximum + 1, count)
 
 
 def find_run(store: Store, name: str, holding: str) -> RunRecord:
