@@ -71,27 +71,28 @@ def inexact_layers(network: Network) -> list[str]:
     return found
 
 
-def write_qonnx(network: Network, path: Path, *, integers: bool = False) -> Path:
+def write_qonnx(network: Network, path: Path, *, for_finn: bool = False) -> Path:
     """Write the model of a network; see `qonnx_model`.
 
     Raises:
         DataError: a layer without a QONNX form.
         StorageError: the file cannot be written.
     """
-    model = qonnx_model(network, integers=integers)
+    model = qonnx_model(network, for_finn=for_finn)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(model.SerializeToString(deterministic=True))
     return path
 
 
-def qonnx_model(network: Network, *, integers: bool = False) -> onnx.ModelProto:
+def qonnx_model(network: Network, *, for_finn: bool = False) -> onnx.ModelProto:
     """The model of a network: input ``frames`` ``[1, channels, length]``, output ``results`` ``[1, outputs]``.
 
     Args:
         network: of layers with a QONNX form.
-        integers: frames and results are the network's integers, and the input is annotated with its FINN data type;
-            else they are real values, and a Quant node brings frames to the input's format.
+        for_finn: tensors have an axis of 1 more, ``[1, channels, length, 1]``; frames and results are the network's
+            integers, and the input is annotated with its FINN data type.  Else frames and results are real values, and
+            a Quant node brings frames to the input's format.
 
     Raises:
         DataError: a layer without a QONNX form.
@@ -99,7 +100,7 @@ def qonnx_model(network: Network, *, integers: bool = False) -> onnx.ModelProto:
     reasons = unwritable_layers(network)
     if reasons:
         raise DataError(f"'{network.name}' cannot be written as QONNX", "; ".join(reasons))
-    return _Writer(network, integers).model()
+    return _Writer(network, for_finn).model()
 
 
 def _whole(network: Network, layer: Feedforward) -> bool:
@@ -126,8 +127,8 @@ def _is_unquantised(network: Network, layer: Feedforward) -> bool:
 class _Writer:
     """Nodes and constants of one model."""
 
-    def __init__(self, network: Network, integers: bool) -> None:
-        self._network, self._integers = network, integers
+    def __init__(self, network: Network, for_finn: bool) -> None:
+        self._network, self._for_finn = network, for_finn
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._current = INPUT
@@ -145,7 +146,7 @@ class _Writer:
             else:
                 self._weighted(layer)  # type: ignore[arg-type]
         self._end()
-        shape = [1, network.input_channels, network.input_length]
+        shape = [1, network.input_channels, network.input_length, *self._one]
         graph = helper.make_graph(
             self._nodes,
             network.name,
@@ -153,7 +154,7 @@ class _Writer:
             [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [1, network.outputs])],
             self._constants,
         )
-        if self._integers:
+        if self._for_finn:
             annotation = onnx.TensorAnnotation(tensor_name=INPUT)
             annotation.quant_parameter_tensor_names.add(key=_DATATYPES, value=f"INT{network.input_format.bits}")
             graph.quantization_annotation.append(annotation)
@@ -164,7 +165,7 @@ class _Writer:
 
     def _begin(self) -> None:
         word = self._network.input_format
-        if self._integers:
+        if self._for_finn:
             self._node("Mul", "frames_values", [self._constant("frames_step", word.step)])
         else:
             self._quant("frames", word, signed=True)
@@ -173,16 +174,16 @@ class _Writer:
         """Results in their unit, flat, under the output's name."""
         if not self._flat:
             self._node("Flatten", "results_flat", axis=1)
-        if self._integers:
+        if self._for_finn:
             scale = 2.0**self._network.output_format.fraction
             self._node("Mul", "results_integers", [self._constant("results_scale", scale)])
         self._nodes[-1].output[0] = OUTPUT
 
     def _pool(self, layer: Pool) -> None:
         kind = "MaxPool" if isinstance(layer, MaxPool1D) else "AveragePool"
-        window = {"kernel_shape": [layer.pool], "strides": [layer.pool], "pads": [0, 0], "ceil_mode": 0}
+        window: dict[str, Any] = {"ceil_mode": 0, **self._window(layer.pool, layer.pool, 0, 0)}
         if isinstance(layer, MaxPool1D):
-            window["dilations"] = [1]
+            window["dilations"] = [1, *self._one]
         self._node(kind, layer.name, **window)
         if isinstance(layer, AveragePool1D):
             word = self._network.before(layer)
@@ -200,16 +201,15 @@ class _Writer:
             bias = bias + 0.5  # see above: no sum lies on a tie
         bias = bias * 2.0**-fraction
         if isinstance(layer, Conv1D):
-            quantised = self._weights(layer, weights.transpose(2, 1, 0))
+            taps = weights.transpose(2, 1, 0)
+            quantised = self._weights(layer, taps[..., None] if self._for_finn else taps)
             self._node(
                 "Conv",
                 layer.name,
                 [quantised, self._constant(f"{layer.name}_bias", bias)],
-                kernel_shape=[layer.kernel],
-                strides=[layer.stride],
-                pads=[layer.padding_left, layer.padding_right],
-                dilations=[layer.dilation],
+                dilations=[layer.dilation, *self._one],
                 group=1,
+                **self._window(layer.kernel, layer.stride, layer.padding_left, layer.padding_right),
             )
         else:
             self._flatten(layer)
@@ -218,6 +218,19 @@ class _Writer:
             self._node("MatMul", layer.name, [quantised])
             self._node("Add", f"{layer.name}_sum", [self._constant(f"{layer.name}_bias", bias)])
         self._activation(layer, word)
+
+    @property
+    def _one(self) -> list[int]:
+        """The size of the other axis, where there is one."""
+        return [1] if self._for_finn else []
+
+    def _window(self, kernel: int, stride: int, left: int, right: int) -> dict[str, list[int]]:
+        none = [0] if self._for_finn else []
+        return {
+            "kernel_shape": [kernel, *self._one],
+            "strides": [stride, *self._one],
+            "pads": [left, *none, right, *none],
+        }
 
     def _activation(self, layer: Conv1D | Dense, word: FixedFormat) -> None:
         """A word behind relu takes no negative values, so it is written unsigned, as FINN wants it."""
