@@ -19,6 +19,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
 from ntorc.records import digest_of, load, save
@@ -52,7 +53,12 @@ def backend_named(name: str) -> Backend:
         return NativeBackend()
     if name == "hls4ml":
         raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
-    raise UsageError(f"there is no backend '{name}'", "known backends: native")
+    if name == finn.NAME:
+        raise UsageError(
+            "FINN's hardware needs Vivado and Vitis HLS, which this version does not run",
+            "use ntorc allocate or ntorc front; ntorc build --backend finn --plan-only writes all for such a machine",
+        )
+    raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
 def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
@@ -64,6 +70,8 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
         return Hls4mlBackend(board.part, clock_hz, costs)
+    if name == finn.NAME:
+        return finn.finn_backend(flow, board, clock_hz)
     return backend_named(name)
 
 

@@ -15,6 +15,7 @@ from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
 from ntorc.pipeline.make import (
@@ -73,7 +74,13 @@ class NetworkRequest:
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
-    return _allocate(flow, request, open_network(flow, request.network))
+    return _allocate(flow, request, opened(flow, request))
+
+
+def opened(flow: Flow, request: NetworkRequest) -> Network:
+    """The network of a request, as its backend has it."""
+    network = open_network(flow, request.network, finn.precision_for(request.backend))
+    return finn.network_for(request.backend, network)
 
 
 def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
@@ -87,7 +94,7 @@ def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
             "narrower weights change the result: say by how much they may",
             "add --accuracy-budget 0.005 (RMS, in the result's unit)",
         )
-    network = open_network(flow, request.network)
+    network = opened(flow, request)
     backend, requirement = _asked(flow, request, network)
     with flow.stage("allocate", f"{network.name} on {requirement.board.part}, widths of weights included"):
         bits, needed = parse_bits(request.weight_bits), with_budget(requirement, request.accuracy_budget)
@@ -125,7 +132,7 @@ def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirem
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    network, board = open_network(flow, request.network), load_board(request.board)
+    network, board = opened(flow, request), load_board(request.board)
     backend = backend_named(request.backend)
     allocation = _allocate(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
