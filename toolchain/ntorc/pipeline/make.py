@@ -56,7 +56,7 @@ def backend_named(name: str) -> Backend:
     if name == finn.NAME:
         raise UsageError(
             "FINN's hardware needs Vivado and Vitis HLS, which this version does not run",
-            "use ntorc allocate or ntorc front; ntorc build --backend finn --plan-only writes all for such a machine",
+            "use ntorc allocate or ntorc front; `ntorc backend plan finn` writes all for a machine that has them",
         )
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 

@@ -74,7 +74,7 @@ class NetworkRequest:
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
-    return _allocate(flow, request, opened(flow, request))
+    return allocate_opened(flow, request, opened(flow, request))
 
 
 def opened(flow: Flow, request: NetworkRequest) -> Network:
@@ -101,7 +101,8 @@ def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
         return allocate_narrowed(flow, network, backend, needed, bits, request.data)
 
 
-def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+def allocate_opened(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    """The exact allocation of a network that was opened."""
     backend, requirement = _asked(flow, request, network)
     with flow.stage("allocate", f"{network.name} on {requirement.board.part}"):
         return allocation_stage(flow, network, backend, requirement)
@@ -134,7 +135,7 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
     network, board = opened(flow, request), load_board(request.board)
     backend = backend_named(request.backend)
-    allocation = _allocate(flow, request, network)
+    allocation = allocate_opened(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
         word = network.input_format

@@ -18,7 +18,7 @@ from ntorc.network.layers import Layer, Pool
 from ntorc.network.network import Network
 from ntorc.progress import Progress
 
-BASIS = "FINN's estimate, FF and gaps filled"
+BASIS = "FINN's estimate"
 
 
 class FinnBackend:
@@ -94,7 +94,7 @@ class FinnBackend:
 
     def _cannot(self) -> UsageError:
         return UsageError(
-            "FINN's hardware needs Vivado and Vitis HLS", "write everything for a machine that has them: --plan-only"
+            "FINN's hardware needs Vivado and Vitis HLS", "write everything for a machine that has them: ntorc backend plan finn"
         )
 
 
@@ -108,5 +108,7 @@ def directive_of(layer: Layer, folding: Folding) -> Directive:
 
 
 def _option(layer: Layer, folding: Folding) -> Option:
-    resources = folding.resources
-    return Option(directive_of(layer, folding), resources, resources, BASIS)
+    """What FINN leaves out is filled, and named."""
+    found = folding.filled
+    basis = f"{BASIS}, {' and '.join(gap.upper() for gap in found.gaps)} filled" if found.gaps else BASIS
+    return Option(directive_of(layer, folding), found.mean, found.bound, basis)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 from ntorc.backends.base import Resources
-from ntorc.backends.finn.fillers import filled
+from ntorc.backends.finn.fillers import Filled, filled
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,16 @@ class Folding:
         found = (Resources(node.lut, 0.0, node.dsp, node.bram18) for node in self.nodes.values())
         return reduce(Resources.__add__, found, Resources())
 
-    @property
-    def resources(self) -> Resources:
+    @cached_property
+    def filled(self) -> Filled:
         """The same with the gaps filled."""
-        found = (
-            filled(node.kind, Resources(node.lut, 0.0, node.dsp, node.bram18), node.in_bits, node.out_bits, node.sum_bits)
+        parts = [
+            filled(node.kind, Resources(node.lut, 0.0, node.dsp, node.bram18), node.in_bits, node.out_bits)
             for node in self.nodes.values()
-        )
-        return reduce(Resources.__add__, found, Resources())
+        ]
+        mean = reduce(Resources.__add__, (part.mean for part in parts), Resources())
+        bound = reduce(Resources.__add__, (part.bound for part in parts), Resources())
+        return Filled(mean, bound, tuple(sorted({gap for part in parts for gap in part.gaps})))
 
     @property
     def uses_uram(self) -> bool:

@@ -279,3 +279,74 @@ def execute(say: Say, model: str, frames: str, outputs: str) -> dict[str, Any]:
         say("frames through the graph", index + 1, len(windows))
     np.save(outputs, np.array(results, np.float64), allow_pickle=False)
     return {"frames": len(windows)}
+
+
+def hdl(say: Say, folder: str, part: str, clock_hz: float, settings: dict[str, dict[str, int]], into: str) -> Any:
+    """SystemVerilog of operators that have it: files by node, in the order in which they are read.
+
+    Args:
+        say: for progress.
+        folder: with the dataflow graph.
+        part, clock_hz: what it is for.
+        settings: foldings by node; nodes of HLS are left out.
+        into: a folder for each node goes in here.
+
+    Returns:
+        By node: ``top``, ``files``, widths of its streams, and FINN's own estimate.
+    """
+    _load()
+    import shutil
+
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    graph = ModelWrapper(str(Path(folder) / DATAFLOW))
+    found = {}
+    for index, (name, values) in enumerate(settings.items()):
+        say("operators written", index + 1, len(settings))
+        instance = _instance(graph, name)
+        if not instance.onnx_node.op_type.endswith("_rtl"):
+            continue
+        for attribute, value in values.items():
+            instance.set_nodeattr(attribute, value)
+        target = Path(into) / name
+        target.mkdir(parents=True, exist_ok=True)
+        instance.set_nodeattr("code_gen_dir_ipgen", str(target))
+        instance.generate_hdl(graph, part, 1e9 / clock_hz)
+        files = []
+        for file in instance.get_rtl_file_list(abspath=True):
+            if Path(file).parent != target:
+                shutil.copy(file, target)
+            files.append(Path(file).name)
+        known: dict[str, dict[str, Any]] = {}
+        found[name] = {"top": name, "files": files, **(_evaluate(graph, name, values, part, known) or {})}
+    return found
+
+
+_LAST_WITHOUT_TOOLS = "step_generate_estimate_reports"
+
+
+def check_plan(say: Say, folder: str, work: str) -> dict[str, Any]:
+    """Read a build's plan and walk its steps, its own checks included, as far as no vendor tool is needed."""
+    _load()
+    from finn.builder import build_dataflow_steps
+    from finn.builder.build_dataflow_config import DataflowBuildConfig
+    from qonnx.core.modelwrapper import ModelWrapper
+
+    plan = Path(folder)
+    configuration = DataflowBuildConfig.from_json((plan / "build.json").read_text(encoding="utf-8"))
+    unknown = [name for name in configuration.steps if not hasattr(build_dataflow_steps, name)]
+    if unknown:
+        raise RuntimeError(f"steps that FINN does not have: {', '.join(unknown)}")
+    configuration.output_dir = work
+    for name in ("folding_config_file", "verify_input_npy", "verify_expected_output_npy"):
+        setattr(configuration, name, plan / getattr(configuration, name))
+    steps = configuration.steps[: configuration.steps.index(_LAST_WITHOUT_TOOLS) + 1]
+    graph = ModelWrapper(str(plan / "network.onnx"))
+    for index, name in enumerate(steps):
+        graph = getattr(build_dataflow_steps, name)(graph, configuration)
+        say("steps of FINN", index + 1, len(steps))
+    verified = sorted(path.name for path in Path(work).glob("verification_output/*"))
+    if any("FAIL" in name for name in verified):
+        raise RuntimeError(f"FINN's own check failed: {', '.join(verified)}")
+    report = json.loads((Path(work) / "report" / "estimate_network_performance.json").read_text(encoding="utf-8"))
+    return {"steps": len(steps), "verified": verified, "critical_path_cycles": int(report["critical_path_cycles"])}

@@ -26,6 +26,8 @@ def methods() -> dict[str, Callable[..., Any]]:
         "options": vendor_free.options,
         "estimate": vendor_free.estimate,
         "execute": vendor_free.execute,
+        "hdl": vendor_free.hdl,
+        "check_plan": vendor_free.check_plan,
     }
 
 
