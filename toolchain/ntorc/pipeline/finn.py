@@ -133,4 +133,5 @@ def gate_frames(network: Network, count: int, seed: int = 1) -> IntArray:
     frames = np.floor(generator.normal(0, 0.5, shape) * largest).astype(np.int64)
     frames[::3] = np.floor(np.cumsum(generator.normal(0, 0.1, shape), axis=1) * largest)[::3].astype(np.int64)
     frames[0], frames[-1] = word.minimum, word.maximum
-    return np.clip(frames, word.minimum, word.maximum)
+    kept: IntArray = np.clip(frames, word.minimum, word.maximum)
+    return kept

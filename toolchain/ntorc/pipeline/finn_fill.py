@@ -24,11 +24,13 @@ from ntorc.records import save
 
 _PART = "xc7z020clg400-1"
 _CLOCK_HZ = 100e6
-_SHAPES = ((1, 8, 4, 5, 8), (1, 16, 6, 8, 14), (2, 4, 8, 8, 8), (1, 12, 5, 6, 12))  # in, filters, weight, word, input bits
+# channels, filters, bits of weights, words and input
+_SHAPES = ((1, 8, 4, 5, 8), (1, 16, 6, 8, 14), (2, 4, 8, 8, 8), (1, 12, 5, 6, 12))
 _FOLDINGS = 3  # of a layer, from the smallest to the largest
 _LARGEST_BITS = 400  # of a stream: wider ones are beyond what a control loop needs
 _OWN = "FINN's gateware"
 _STAND_IN = "stand-in"
+_OWN_KINDS = ("FMPadding_rtl", "ConvolutionInputGenerator_rtl")  # what yosys reads of FINN's gateware
 _Row = dict[str, float]
 
 
@@ -36,7 +38,7 @@ def fill(flow: Flow, into: Path | None) -> dict[str, Any]:
     """Synthesise, fit, write ``models/cost/finn.json`` (or ``into``); resumes by content."""
     rows: dict[tuple[str, str], list[_Row]] = {}
     for kind, row in (*_own_rows(flow), *_stand_in_rows(flow)):
-        source = _OWN if kind.endswith("_rtl") and kind != "Thresholding_rtl" else _STAND_IN
+        source = _OWN if kind in _OWN_KINDS else _STAND_IN
         rows.setdefault((kind, source), []).append(row)
     lines: dict[str, dict[str, Line]] = {}
     for (kind, source), found in sorted(rows.items()):
@@ -47,12 +49,15 @@ def fill(flow: Flow, into: Path | None) -> dict[str, Any]:
         "written": str(path),
         "lines": {
             f"{kind} {figure}": {
-                "mape": round(line.mape, 4), "worst": round(line.worst, 3), "samples": line.samples, "source": line.source,
+                "mape": round(line.mape, 4),
+                "worst": round(line.worst, 3),
+                "samples": line.samples,
+                "source": line.source,
             }
             for kind, both in lines.items()
             for figure, line in both.items()
         },
-    }  # fmt: skip
+    }
 
 
 def _networks() -> Iterator[Network]:
@@ -89,7 +94,7 @@ def _own_rows(flow: Flow) -> Iterator[tuple[str, _Row]]:
                 for name, one in written.items():
                     same = (one["kind"], one["in_bits"], one["out_bits"], one["DSP"])
                     small = max(one["in_bits"], one["out_bits"]) <= _LARGEST_BITS
-                    if one["kind"] != "Thresholding_rtl" and small and same not in seen:
+                    if one["kind"] in _OWN_KINDS and small and same not in seen:
                         seen.add(same)
                         flow.progress.message(f"  {network.name} {name} {settings[name]}")
                         yield from _row(flow, into / name, one["files"], name, one)
@@ -108,22 +113,23 @@ def _row(flow: Flow, folder: Path, files: list[str], top: str, one: dict[str, An
         return
     yield (
         one["kind"],
-        {"in_bits": one["in_bits"], "out_bits": one["out_bits"], "dsp": one["DSP"], "lut": found.lut, "ff": found.ff},
+        {"in_bits": one["in_bits"], "out_bits": one["out_bits"], "dsp": found.dsp, "lut": found.lut, "ff": found.ff},
     )
 
 
 def _stand_in_rows(flow: Flow) -> Iterator[tuple[str, _Row]]:
-    """Operators that HLS makes, and thresholds, which yosys does not read."""
+    """Operators that HLS makes, and those of FINN's gateware that yosys does not read."""
     for lanes, bits in ((1, 4), (1, 8), (2, 6), (4, 5), (8, 8), (16, 7), (3, 8)):
         yield from _stand_in(flow, "Pool_hls", *standins.maximum(lanes, bits, 2), lanes * bits, lanes * bits)
         yield from _stand_in(flow, "ElementwiseAdd_hls", *standins.adder(lanes, 2 * bits, 2 * bits + 1),
                              2 * lanes * bits, lanes * (2 * bits + 1))  # fmt: skip
         yield from _stand_in(flow, "Thresholding_rtl", *standins.thresholds(lanes, 2 * bits, bits),
                              2 * lanes * bits, lanes * bits)  # fmt: skip
-    for rows, columns, bits in ((1, 1, 4), (1, 1, 8), (1, 4, 6), (2, 3, 8), (4, 4, 5), (8, 2, 7), (4, 12, 6)):
+    for rows, columns, bits in ((1, 1, 5), (1, 1, 8), (1, 4, 6), (2, 3, 8), (4, 4, 6), (8, 2, 7), (4, 12, 6)):
         sums = 2 * bits + 6
-        yield from _stand_in(flow, "MVAU_hls", *standins.matrix(rows, columns, bits, bits, sums),
-                             columns * bits, rows * sums)  # fmt: skip
+        for kind, dsp in (("MVAU_hls", False), ("MVAU_rtl", True)):
+            yield from _stand_in(flow, kind, *standins.matrix(rows, columns, bits, bits, sums, dsp=dsp),
+                                 columns * bits, rows * sums)  # fmt: skip
 
 
 def _stand_in(
@@ -133,4 +139,4 @@ def _stand_in(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.sv").write_text(text, encoding="utf-8")
     flow.progress.message(f"  {name}")
-    yield from _row(flow, folder, [f"{name}.sv"], name, {"kind": kind, "in_bits": in_bits, "out_bits": out_bits, "DSP": 0})
+    yield from _row(flow, folder, [f"{name}.sv"], name, {"kind": kind, "in_bits": in_bits, "out_bits": out_bits})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from ntorc.backends.finn import environment
@@ -53,9 +54,12 @@ def _checked(flow: Flow, out: Path, latency_cycles: int) -> int:
     Raises:
         ToolError: it refuses, or comes to another latency than the allocation.
     """
-    work = flow.root / "finn-plans"
-    with FinnProcess(environment.require(), work / "finn.log", flow.progress) as finn:
-        found = finn.ask("check_plan", folder=str(out.absolute()), work=str(work / "output"))
+    log = flow.root / "finn-plans.log"
+    with (
+        tempfile.TemporaryDirectory(prefix="ntorc-finn-plan-") as work,
+        FinnProcess(environment.require(), log, flow.progress) as finn,
+    ):
+        found = finn.ask("check_plan", folder=str(out.absolute()), work=work)
     if found["critical_path_cycles"] != latency_cycles:
         raise ToolError(
             f"FINN comes to {found['critical_path_cycles']} cycles, the allocation to {latency_cycles}",

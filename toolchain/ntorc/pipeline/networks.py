@@ -32,7 +32,7 @@ def load_network(path: Path) -> Network:
     if not (path / "network.json").is_file():
         raise UsageError(
             f"{path} holds no network (no network.json)",
-            "make one: ntorc train FOLDER; or give a Keras model (.keras, .h5), a QONNX model (.onnx) or a model's JSON",
+            "make one: ntorc train FOLDER; or give a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON",
         )
     return Network.load(path)
 

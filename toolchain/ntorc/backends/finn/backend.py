@@ -14,7 +14,7 @@ from ntorc.backends.finn.prepared import Folding, Prepared
 from ntorc.backends.sum_latency import SumLatency
 from ntorc.errors import DataError, UsageError
 from ntorc.network import reference
-from ntorc.network.layers import Layer, Pool
+from ntorc.network.layers import Conv1D, Dense, Layer
 from ntorc.network.network import Network
 from ntorc.progress import Progress
 
@@ -94,7 +94,8 @@ class FinnBackend:
 
     def _cannot(self) -> UsageError:
         return UsageError(
-            "FINN's hardware needs Vivado and Vitis HLS", "write everything for a machine that has them: ntorc backend plan finn"
+            "FINN's hardware needs Vivado and Vitis HLS",
+            "`ntorc backend plan finn` writes everything for a machine that has them",
         )
 
 
@@ -102,9 +103,10 @@ def directive_of(layer: Layer, folding: Folding) -> Directive:
     """A folding as a directive: PE times SIMD multipliers; none in a pool."""
     widths = [values for name, values in folding.settings.items() if name.startswith(("MVAU", "Pool"))][-1]
     pe, simd = widths["PE"], widths.get("SIMD", 1)
-    if isinstance(layer, Pool):
+    if not isinstance(layer, Conv1D | Dense):
         return Directive(0, 0, "none", folding=f"pe{pe}")
-    return Directive(pe * simd, layer.inputs * layer.output_channels // (pe * simd), "tool", folding=f"pe{pe}.simd{simd}")
+    reuse = layer.inputs * layer.output_channels // (pe * simd)
+    return Directive(pe * simd, reuse, "tool", folding=f"pe{pe}.simd{simd}")
 
 
 def _option(layer: Layer, folding: Folding) -> Option:

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from ntorc.errors import ToolError
 from ntorc.progress import Progress, Silent
@@ -23,13 +24,13 @@ _ENDS_WITHIN_S = 5.0
 
 
 class FinnProcess:
-    """A running worker; use it in ``with``.  It starts with the first request.
+    """A running worker; use it in ``with``.  It starts with the first request, with a HOME of its own, so that FINN
+    leaves nothing in the user's.
 
     Args:
         python: of FINN's environment.
         log: file for what FINN prints; appended to.
         progress: for people.
-        home: HOME of the process, so that FINN leaves nothing in the user's.
         command: instead of the worker's, for tests of the protocol.
     """
 
@@ -57,10 +58,8 @@ class FinnProcess:
         if process is None:
             return
         if process.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):
                 process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -77,7 +76,8 @@ class FinnProcess:
         process = self._started()
         self._number += 1
         request = json.dumps({"id": self._number, "method": method, "params": params}) + "\n"
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(request.encode())
             process.stdin.flush()
@@ -85,7 +85,7 @@ class FinnProcess:
             raise self._gone(method) from None
         return self._answer(process.stdout, method, time.monotonic() + timeout_s, timeout_s)
 
-    def _answer(self, answers: BinaryIO, method: str, until_s: float, timeout_s: float) -> Any:
+    def _answer(self, answers: IO[bytes], method: str, until_s: float, timeout_s: float) -> Any:
         while True:
             message = self._message(answers, method, until_s, timeout_s)
             if message.get("id") != self._number:
@@ -102,7 +102,7 @@ class FinnProcess:
             else:
                 return message["result"]
 
-    def _message(self, answers: BinaryIO, method: str, until_s: float, timeout_s: float) -> Mapping[str, Any]:
+    def _message(self, answers: IO[bytes], method: str, until_s: float, timeout_s: float) -> Mapping[str, Any]:
         """The next line, within the time."""
         with selectors.DefaultSelector() as selector:
             selector.register(answers, selectors.EVENT_READ)
@@ -163,9 +163,7 @@ class FinnProcess:
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         """The process and what it started: it leads a group of its own."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         self._process = None

@@ -179,7 +179,7 @@ def _run(command: list[str], log: Path, progress: Progress, total: int = 0) -> N
             errors="replace",
         )  # fmt: skip
         try:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            assert process.stdout is not None
             for line in process.stdout:
                 kept.write(line)
                 last = [*last[-7:], line.rstrip()]

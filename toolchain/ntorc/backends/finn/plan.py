@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ntorc.backends.base import Directive
 from ntorc.backends.finn import vendor_free
 from ntorc.backends.finn.backend import FinnBackend
-from ntorc.backends.base import Directive
 from ntorc.boards import Board
 from ntorc.errors import UsageError
 from ntorc.network import reference
@@ -122,7 +122,8 @@ def finn_plan(
         "README.txt": _readme(network, board, clock_hz, instrumented).encode(),
     }
     identity = {name: digest_of(content.hex()) for name, content in files.items()}
-    return {**files, "plan.json": _json({"design": digest_of(identity)[:16], "files": identity, "tool": vendor_free.WRITTEN_FOR})}
+    about = {"design": digest_of(identity)[:16], "files": identity, "finn_plus": vendor_free.WRITTEN_FOR}
+    return {**files, "plan.json": _json(about)}
 
 
 def _json(content: object) -> bytes:

@@ -1,4 +1,4 @@
-"""What FINN made of a network: the nodes of every layer, and every folding with its estimates.  A noun, kept as JSON."""
+"""What FINN made of a network: the nodes of every layer, and every folding with its estimates; kept as JSON."""
 
 from __future__ import annotations
 

@@ -235,8 +235,8 @@ def estimate(say: Say, folder: str, part: str, settings: dict[str, dict[str, int
     from finn.analysis.fpgadataflow.dataflow_performance import dataflow_performance
     from finn.analysis.fpgadataflow.res_estimation import res_estimation
     from finn.transformation.fpgadataflow.annotate_cycles import AnnotateCycles
-    from qonnx.core.modelwrapper import ModelWrapper
     from finn.transformation.general import ApplyConfig
+    from qonnx.core.modelwrapper import ModelWrapper
 
     graph = ModelWrapper(str(Path(folder) / DATAFLOW))
     with tempfile.TemporaryDirectory(prefix="ntorc-finn-") as work:

@@ -18,7 +18,7 @@ Say = Callable[[str, int, int], None]
 
 def methods() -> dict[str, Callable[..., Any]]:
     """By name; FINN is loaded here, which takes seconds."""
-    import vendor_free
+    import vendor_free  # type: ignore[import-not-found]  # beside this file, in FINN's environment
 
     return {
         "versions": vendor_free.versions,

@@ -47,7 +47,7 @@ def unwritable_layers(network: Network) -> list[str]:
         elif layer.activation not in ("linear", "relu"):
             found.append(f"'{layer.name}' has activation {layer.activation}: use relu or none")
         elif layer.accumulator is not None or layer.output_format.overflow != "saturate":
-            found.append(f"'{layer.name}' wraps instead of saturating: quantise the network without hls4ml's arithmetic")
+            found.append(f"'{layer.name}' wraps: quantise the network without hls4ml's arithmetic")
         elif layer.output_format.rounding != "half_up" and not _whole(network, layer):
             found.append(f"'{layer.name}' truncates: use rounding half up")
     return found
@@ -110,10 +110,9 @@ def _whole(network: Network, layer: Feedforward) -> bool:
 
 def unquantised_format(layer: Feedforward, before: FixedFormat, weights: IntArray, bias: IntArray) -> FixedFormat:
     """The word that a layer's sums fill: that of a result without a Quant node."""
-    return FixedFormat(
-        exact_bits(replace(layer, output_format=FixedFormat(62, accumulator_fraction(layer, before))), before, weights, bias),
-        accumulator_fraction(layer, before),
-    )
+    fraction = accumulator_fraction(layer, before)
+    uncut = replace(layer, output_format=FixedFormat(62, fraction))
+    return FixedFormat(exact_bits(uncut, before, weights, bias), fraction)
 
 
 def _is_unquantised(network: Network, layer: Feedforward) -> bool:

@@ -50,7 +50,7 @@ class Axes:
             return Axes(("batch", "channels", "time", "one"), sizes[2], sizes[1])
         if sizes[2] == 1:
             return Axes(("batch", "channels", "one", "time"), sizes[3], sizes[1])
-        raise DataError(f"'{name}' takes pictures of {sizes[2]} x {sizes[3]}", "one of both must be 1: time is one axis")
+        raise DataError(f"'{name}' takes pictures of {sizes[2]} x {sizes[3]}", "one of both must be 1")
 
     @property
     def is_vector(self) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from ntorc.errors import DataError
+from ntorc.network.activations import Activation
 from ntorc.network.exporters.qonnx import unquantised_format
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.importers.qonnx_constants import power_of_two
-from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D, Pool
 from ntorc.network.network import Network
 
 _WIDEST_WEIGHT = 18
@@ -51,7 +52,7 @@ class Chain:
         self._input = self._word = annotated
         self._open: _Open | None = None
         self._mean: str = ""  # the average pool whose word is still to come
-        self._layers: list[Layer] = []
+        self._layers: list[Conv1D | Dense | MaxPool1D | AveragePool1D] = []
         self._weights: dict[str, IntArray] = {}
         self._biases: dict[str, IntArray] = {}
 
@@ -136,17 +137,17 @@ class Chain:
         if last is None:
             self._input = self._word
         else:
-            self._layers[last] = replace(self._layers[last], output_format=self._word)  # type: ignore[call-arg]
+            self._layers[last[0]] = replace(last[1], output_format=self._word)
 
-    def activate(self, label: str, kind: str) -> None:
+    def activate(self, label: str, kind: Activation) -> None:
         """Relu, on sums or on words: it commutes with rounding, saturation and the maximum of a pool."""
         if self._open is not None:
-            self._open.layer = replace(self._open.layer, activation=kind)  # type: ignore[arg-type]
+            self._open.layer = replace(self._open.layer, activation=kind)
             return
         last = self._last_weighted()
-        if last is None or self._mean or any(isinstance(item, AveragePool1D) for item in self._layers[last:]):
+        if last is None or self._mean or self._averaged_since(last[0]):
             raise DataError(f"node '{label}' is a {kind} where no layer takes it", "put it right behind a layer")
-        self._layers[last] = replace(self._layers[last], activation=kind)  # type: ignore[call-arg]
+        self._layers[last[0]] = replace(last[1], activation=kind)
 
     def quantise(self, label: str, word: FixedFormat, signed: bool, mode: str) -> None:
         """The result of what comes before in a word."""
@@ -165,7 +166,7 @@ class Chain:
             self._requantise(label, word, signed)
 
     def _quantise_mean(self, label: str, word: FixedFormat, signed: bool, mode: str) -> None:
-        assert self._word is not None  # noqa: S101 - for the type checker
+        assert self._word is not None
         pool = self._layers[-1]
         kept = (word.bits, word.fraction, word.rounding) == (self._word.bits, self._word.fraction, "half_up")
         if not kept or not (signed or self._is_nonnegative()):
@@ -180,16 +181,16 @@ class Chain:
     def _requantise(self, label: str, word: FixedFormat, signed: bool) -> None:
         """A second Quant of the same scale: no more than a narrower range."""
         before = self._word
-        last = self._last_weighted()
         if before is None or word.fraction != before.fraction:
             raise DataError(f"Quant '{label}' follows another of a different scale", "use one Quant behind each layer")
         if not signed and not self._is_nonnegative():
             self.activate(label, "relu")
         if word.bits < before.bits:
-            if last is None or any(isinstance(item, AveragePool1D) for item in self._layers[last:]):
+            last = self._last_weighted()
+            if last is None or self._averaged_since(last[0]):
                 raise DataError(f"Quant '{label}' narrows what no layer made", "use one Quant")
             self._word = replace(before, bits=word.bits)
-            self._layers[last] = replace(self._layers[last], output_format=self._word)  # type: ignore[call-arg]
+            self._layers[last[0]] = replace(last[1], output_format=self._word)
 
     def finish(self) -> Network:
         """The network; sums without a Quant keep all their bits.
@@ -224,7 +225,8 @@ class Chain:
     def _close(self, word: FixedFormat | None) -> None:
         """Bias and result of the open layer in integers; None: the word that its sums fill."""
         opened, before = self._open, self._word
-        assert opened is not None and before is not None  # noqa: S101 - for the type checker
+        assert opened is not None
+        assert before is not None
         layer, weights = opened.layer, opened.weights
         if word is not None:
             finer = word.fraction - layer.weight_format.fraction - before.fraction
@@ -277,12 +279,18 @@ class Chain:
 
     def _is_nonnegative(self) -> bool:
         last = self._last_weighted()
-        return last is not None and getattr(self._layers[last], "activation", "") == "relu"
+        return last is not None and last[1].activation == "relu"
 
-    def _last_weighted(self) -> int | None:
-        """The newest closed layer with weights."""
-        found = [index for index, layer in enumerate(self._layers) if not isinstance(layer, Pool)]
-        return found[-1] if found else None
+    def _last_weighted(self) -> tuple[int, Conv1D | Dense] | None:
+        """The newest closed layer with weights, and its place."""
+        for index in range(len(self._layers) - 1, -1, -1):
+            layer = self._layers[index]
+            if isinstance(layer, Conv1D | Dense):
+                return index, layer
+        return None
+
+    def _averaged_since(self, index: int) -> bool:
+        return any(isinstance(layer, AveragePool1D) for layer in self._layers[index:])
 
     def _label(self, label: str) -> str:
         name = re.sub(r"\W+", "_", label).strip("_") or "layer"

@@ -13,7 +13,8 @@ from ntorc.network.formats import FixedFormat, Rounding
 _WIDEST_WEIGHT = 18
 """Bits of a weight: the narrower operand of a DSP48E1."""
 
-_ROUNDINGS: dict[str, Rounding] = {"ROUND": "half_up", "HALF_EVEN": "half_up", "HALF_UP": "half_up", "FLOOR": "truncate"}
+_ROUNDINGS: dict[str, Rounding] = dict.fromkeys(("ROUND", "HALF_EVEN", "HALF_UP"), "half_up")
+_ROUNDINGS["FLOOR"] = "truncate"
 _MOVES = ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze")
 
 
@@ -102,7 +103,7 @@ class Constants:
         largest = float(np.abs(integers).max())
         if (integers != np.floor(integers)).any() or largest >= 1 << _WIDEST_WEIGHT - 1:
             raise DataError(
-                f"the weights of node '{label}' are no whole multiples of one power of two within {_WIDEST_WEIGHT} bits",
+                f"weights of node '{label}' are no whole multiples of one power of two within {_WIDEST_WEIGHT} bits",
                 "put a Quant node with a scale that is a power of two behind them",
             )
         whole = integers.astype(np.int64)
@@ -132,7 +133,7 @@ class Constants:
         values, scale, zero, bits = (np.asarray(self.value(item, label), np.float64) for item in node.input[:4])
         width, signed, narrow = int(bits.reshape(-1)[0]), bool(own.get("signed", 1)), int(own.get("narrow", 0))
         if zero.any() or bits.size != 1 or not 1 <= width <= 32 or (signed and width < 2):
-            raise DataError(f"Quant '{node.name}' has a zero point or {width} bits", "use zero point 0 and 2 to 32 bits")
+            raise DataError(f"Quant '{node.name}' has a zero point or {width} bits", "use no zero point, 2 to 32 bits")
         low = -(1 << width - 1) + narrow if signed else 0
         high = (1 << width - 1) - 1 if signed else (1 << width) - 1 - narrow
         clipped = np.clip(values / scale, low, high)
@@ -167,7 +168,7 @@ class Constants:
         if mode not in _ROUNDINGS:
             raise DataError(f"Quant '{label}' rounds by {mode}", f"use one of {', '.join(_ROUNDINGS)}")
         exponent = next(iter(exponents))
-        assert exponent is not None  # noqa: S101 - for the type checker; refused above
+        assert exponent is not None
         return FixedFormat(width + int(not signed), -exponent, _ROUNDINGS[mode]), signed, mode
 
 

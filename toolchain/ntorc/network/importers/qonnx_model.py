@@ -16,9 +16,9 @@ import numpy as np
 
 from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
+from ntorc.network.importers.qonnx_axes import Axes
 from ntorc.network.importers.qonnx_chain import Chain
 from ntorc.network.importers.qonnx_constants import Constants, attributes
-from ntorc.network.importers.qonnx_axes import Axes
 from ntorc.network.network import Network
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _LARGEST_BYTES = 256 << 20
 _DATATYPES = "finn_datatype"
 _QUANT = ("Quant", "IntQuant")
 _SUPPORTED = (
-    "Conv, Gemm, MatMul, Add, Sub, Mul, Div, BatchNormalization, Relu, MaxPool, AveragePool, Flatten, Reshape,"
-    " Transpose, Squeeze, Unsqueeze, Identity, Dropout, Quant"
+    "Conv, Gemm, MatMul, Add, Sub, Mul, Div, BatchNormalization, Relu, MaxPool, AveragePool, Flatten,"
+    " Reshape, Transpose, Squeeze, Unsqueeze, Identity, Dropout, Quant"
 )
 
 
@@ -53,7 +53,7 @@ def import_qonnx(path: Path) -> Imported:
         DataError: no ONNX model, one with a node that is not supported, or one that integers do not hold.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         if path.stat().st_size > _LARGEST_BYTES:
