@@ -48,6 +48,7 @@ class Directive:
         weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``; ``tool`` where the tool decides.
         multiplier_kind: ``dsp`` or ``logic``.
         table_storage: of activations: ``lut`` (logic), ``block`` (block RAM), or ``auto``, by each table's size.
+        folding: of FINN alone: PE and SIMD of a layer's matrix, as ``pe2.simd6``.
     """
 
     multipliers: int
@@ -55,11 +56,14 @@ class Directive:
     weight_storage: str = "lut"
     multiplier_kind: str = "dsp"
     table_storage: str = "auto"
+    folding: str = ""
 
     def __str__(self) -> str:
         text = f"multipliers={self.multipliers},reuse_factor={self.reuse_factor},weights={self.weight_storage}"
         if self.multiplier_kind != "dsp":
             text += f",kind={self.multiplier_kind}"
+        if self.folding:
+            text += f",folding={self.folding}"
         return text if self.table_storage == "auto" else f"{text},tables={self.table_storage}"
 
     @staticmethod
@@ -67,7 +71,8 @@ class Directive:
         """The directive whose text this is."""
         fields = dict(item.split("=", 1) for item in text.split(","))
         counts = int(fields["multipliers"]), int(fields["reuse_factor"])
-        return Directive(*counts, fields["weights"], fields.get("kind", "dsp"), fields.get("tables", "auto"))
+        rest = fields.get("kind", "dsp"), fields.get("tables", "auto"), fields.get("folding", "")
+        return Directive(*counts, fields["weights"], *rest)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 NetworkArgument = Annotated[
     Path,
-    typer.Argument(help="Folder of an ntorc network, a Keras model (.keras, .h5), or a model's JSON (costs only)."),
+    typer.Argument(
+        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
+    ),
 ]
 Hop = Annotated[
     int | None,

@@ -21,7 +21,7 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 BackendName = Annotated[
-    str, typer.Option("--backend", help="How the network becomes hardware: native, hls4ml; auto takes the best.")
+    str, typer.Option("--backend", help="How it becomes hardware: native, hls4ml, finn; auto takes the best.")
 ]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")

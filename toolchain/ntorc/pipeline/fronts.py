@@ -19,8 +19,7 @@ from ntorc.errors import ToolError, UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import backend_for, costs_for
-from ntorc.pipeline.networks import open_network
-from ntorc.pipeline.standalone import NetworkRequest, asked_for
+from ntorc.pipeline.standalone import NetworkRequest, asked_for, opened
 from ntorc.progress import Progress
 
 _SHOWN_ROWS = 24
@@ -61,7 +60,7 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     """
     if request.objective == "latency":
         raise UsageError("a front has the latency on one axis already", "take another --objective")
-    network = open_network(flow, request.network, backend=request.backend)
+    network = opened(flow, request)
     requirement = asked_for(flow, request, network)
     board = requirement.board
     backend = backend_for(flow, request.backend, board, requirement.clock_hz)

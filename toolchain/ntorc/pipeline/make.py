@@ -19,6 +19,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
 from ntorc.records import digest_of, digest_of_file, load, save
@@ -55,7 +56,12 @@ def backend_named(name: str) -> Backend:
             "hls4ml's logic comes from the vendor's HLS: there is none for a virtual board",
             "write its project: ntorc build NETWORK --backend hls4ml --plan-only; or take --backend native",
         )
-    raise UsageError(f"there is no backend '{name}'", "known backends: native")
+    if name == finn.NAME:
+        raise UsageError(
+            "FINN's hardware needs Vivado and Vitis HLS, which this version does not run",
+            "use ntorc allocate or ntorc front; `ntorc backend plan finn` writes all for a machine that has them",
+        )
+    raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
 def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
@@ -67,6 +73,8 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
         return Hls4mlBackend(board.part, clock_hz, costs, flow.cache)
+    if name == finn.NAME:
+        return finn.finn_backend(flow, board, clock_hz)
     return backend_named(name)
 
 

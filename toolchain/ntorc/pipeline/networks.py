@@ -16,6 +16,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources
 
 _MODELS = (".keras", ".h5", ".hdf5")
+_QONNX = ".onnx"
 _INPUT = FixedFormat(14, 11)
 """Of samples of unit variance, where nothing is known of the sensor."""
 
@@ -35,7 +36,7 @@ def load_network(path: Path) -> Network:
     if not (path / "network.json").is_file():
         raise UsageError(
             f"{path} holds no network (no network.json)",
-            "make one: ntorc train FOLDER; or give a Keras model (.keras, .h5) or a model's JSON",
+            "make one: ntorc train FOLDER; or give a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON",
         )
     return Network.load(path)
 
@@ -46,17 +47,19 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
     A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`.
 
     A Keras model brings its weights, a JSON none: those are drawn, and the network's name says so.  Both come without
-    data, so that formats are chosen on drawn samples of unit variance.
+    data, so that formats are chosen on drawn samples of unit variance.  A QONNX model brings its formats too.
 
     Raises:
         UsageError: nothing of these forms is at ``path``.
     """
     if path.name == "network.json" or path.is_dir() or not path.exists():
         return load_network(path.parent if path.name == "network.json" else path)
+    if path.suffix.lower() == _QONNX:
+        return _qonnx_network(flow, path)
     if path.suffix.lower() not in (*_MODELS, ".json"):
         raise UsageError(
             f"{path} is no form of a network that is known",
-            "give an ntorc network (a folder), a Keras model (.keras, .h5) or a model's JSON",
+            "give an ntorc network (a folder), a Keras model (.keras, .h5), a QONNX model (.onnx) or a model's JSON",
         )
     precision = precision or Precision()
     mode = HLS4ML_MODE if backend == "hls4ml" else None
@@ -80,6 +83,16 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
         return network
     flow.progress.message("  formats are chosen on drawn samples of unit variance, as no data comes with the file")
     return network
+
+
+def _qonnx_network(flow: Flow, path: Path) -> Network:
+    """Exact, so that there is nothing to choose; read in a moment."""
+    from ntorc.network.importers.qonnx_model import import_qonnx
+
+    found = import_qonnx(path)
+    for note in found.notes:
+        flow.progress.message(f"  {path.name}: {note}")
+    return found.network
 
 
 def float_network(path: Path) -> FloatNetwork:

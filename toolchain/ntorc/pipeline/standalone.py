@@ -16,6 +16,7 @@ from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design
@@ -79,7 +80,7 @@ class NetworkRequest:
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
     request, _ = settled(flow, request)
-    return _allocate(flow, request, open_network(flow, request.network, backend=request.backend))
+    return allocate_opened(flow, request, opened(flow, request))
 
 
 def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[NetworkRequest, list[dict[str, Any]]]:
@@ -93,13 +94,19 @@ def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[Networ
 
     def allocate_with(name: str) -> tuple[Allocation, Requirement]:
         one = replace(request, backend=name)
-        network = open_network(quiet, one.network, backend=name)
-        return _allocate(quiet, one, network), asked_for(quiet, one, network)
+        network = opened(quiet, one)
+        return allocate_opened(quiet, one, network), asked_for(quiet, one, network)
 
     quiet = replace(flow, progress=Silent())
     with flow.stage("choose", "every backend's exact optimum"):
         found = candidates(flow, allocate_with, tool)
     return replace(request, backend=best(found)), [one.row() for one in found]
+
+
+def opened(flow: Flow, request: NetworkRequest) -> Network:
+    """The network of a request, as its backend has it."""
+    network = open_network(flow, request.network, finn.precision_for(request.backend), request.backend)
+    return finn.network_for(request.backend, network)
 
 
 def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
@@ -114,14 +121,15 @@ def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
             "add --accuracy-budget 0.005 (RMS, in the result's unit)",
         )
     request, _ = settled(flow, request)
-    network = open_network(flow, request.network, backend=request.backend)
+    network = opened(flow, request)
     backend, requirement = _asked(flow, request, network)
     with flow.stage("allocate", f"{network.name} on {requirement.board.part}, widths of weights included"):
         bits, needed = parse_bits(request.weight_bits), with_budget(requirement, request.accuracy_budget)
         return allocate_narrowed(flow, network, backend, needed, bits, request.data)
 
 
-def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+def allocate_opened(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    """The exact allocation of a network that was opened."""
     backend, requirement = _asked(flow, request, network)
     with flow.stage("allocate", f"{network.name} on {requirement.board.part}"):
         return allocation_stage(flow, network, backend, requirement)
@@ -153,14 +161,14 @@ def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirem
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
     request, compared = settled(flow, request, "virtual")
-    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
+    network, board = opened(flow, request), load_board(request.board)
     if board.family != "zynq7":
         raise UsageError(
             f"the virtual board is a Zynq-7000, and {board.name} is not",
             "build a bitstream: --tool vivado; or write its project: --tool vivado --plan-only",
         )
     backend = backend_named(request.backend)
-    allocation = _allocate(flow, request, network)
+    allocation = allocate_opened(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
         samples = _drawn_samples(network, allocation)
@@ -181,8 +189,8 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
 
 def design_of(flow: Flow, request: NetworkRequest) -> Design:
     """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
-    network, board = open_network(flow, request.network, backend=request.backend), load_board(request.board)
-    allocation = _allocate(flow, request, network)
+    network, board = opened(flow, request), load_board(request.board)
+    allocation = allocate_opened(flow, request, network)
     backend = backend_for(flow, request.backend, board, allocation.clock_hz)
     return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
 
