@@ -57,3 +57,5 @@ def new_program(folder: Path, cache: Path) -> Program:
 
 
 QUICK = ("--board", "pynq-z2", "--deadline", "500us", "--epochs", "1", "--estimates", "1000")
+TRAINED = (*QUICK, "--estimator", "streaming")
+"""The same with an estimator that is trained first."""

@@ -34,8 +34,10 @@ def test_contract(first: dict[str, Any]) -> None:
     capacity = {"lut": 53200, "ff": 106400, "dsp": 220, "bram18": 280}
     for resource, limit in capacity.items():
         assert 0 < first["synthesised"][resource] <= 0.8 * limit
-    assert first["estimator"]["split"] == "honest"
-    assert {"runs", "train", "network", "allocate", "build", "deploy", "measure", "gate"} <= set(first["timings_s"])
+    assert first["estimator"]["split"] == "unseen"  # the shipped one, on simulated runs
+    assert first["estimator"]["card"]["split"] == "honest"
+    assert first["estimator"]["rmse_v"] < 0.25
+    assert {"runs", "estimator", "judge", "allocate", "build", "deploy", "measure", "gate"} <= set(first["timings_s"])
 
 
 def test_the_run_is_kept_whole(program: Program, first: dict[str, Any]) -> None:
@@ -66,7 +68,6 @@ def test_again_predicts_from_what_was_measured(program: Program, first: dict[str
     said = re.search(r"from measurements for (\d+) of (\d+) layers", done.stderr)
     assert said is not None
     assert said[1] == said[2]
-    assert "estimator: unchanged, reused" in done.stderr
     assert second["estimator"] == first["estimator"]
 
 
@@ -84,11 +85,9 @@ def test_infeasible_says_why_and_the_smallest_deadline_works(program: Program, f
     assert smallest in done.stderr
     reached = program.json("deploy", *asked(smallest))
     assert reached["verdict"] == "met"
-    assert (
-        reached["measured"]["pl_cycles_max"]
-        == reached["predicted"]["latency_cycles"]
-        == told["smallest_latency_cycles"]
-    )
+    assert reached["measured"]["pl_cycles_max"] == reached["predicted"]["latency_cycles"]
+    spare = reached["predicted"]["latency_cycles"] - told["smallest_latency_cycles"]
+    assert 0 <= spare <= 10  # the deadline is typed to .1 us, ten cycles, in which a cheaper choice may lie
     assert reached["predicted"]["dsp"] > first["predicted"]["dsp"]
 
 
@@ -119,5 +118,13 @@ def test_on_recorded_runs(program: Program, recorded_data: Path) -> None:
     assert found["verdict"] == "met"
     assert found["gate"] == {"vectors": 1000, "mismatches": 0}
     assert found["measured"]["pl_cycles_min"] == found["predicted"]["latency_cycles"]
-    assert found["estimator"]["rmse_v"] < 0.25
+    assert found["estimator"]["rmse_v"] < 0.2
+    assert found["estimator"]["split"] == "honest"
     assert all("Random" in name for name in found["estimator"]["held_out_runs"])
+
+
+def test_a_window_network_by_an_option(program: Program) -> None:
+    found = program.json("deploy", *QUICK, "--estimator", "window")
+    assert found["verdict"] == "met"
+    assert found["gate"] == {"vectors": 1000, "mismatches": 0}
+    assert (found["estimator"]["split"], found["estimator"]["form"][:6]) == ("honest", "window")

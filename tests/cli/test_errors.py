@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli_program import QUICK, Program
+from cli_program import QUICK, TRAINED, Program
 
 
 def test_help_answers_with_examples(program: Program) -> None:
@@ -142,7 +142,7 @@ def test_killed_at_any_stage_then_goes_on(fresh_program: Program) -> None:
     """SIGKILL: nothing can be said or tidied up; the next start goes on, and nothing is left running."""
     stages = ("train", "build", "deploy", "measure")
     for stage in stages:
-        process = fresh_program.start("deploy", *QUICK)
+        process = fresh_program.start("deploy", *TRAINED)
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith(f"{stage}:"):
@@ -152,7 +152,7 @@ def test_killed_at_any_stage_then_goes_on(fresh_program: Program) -> None:
         assert process.returncode == -signal.SIGKILL
     states = [run["state"] for run in fresh_program.json("runs")["runs"]]
     assert states == ["killed"] * len(stages)
-    found = fresh_program.json("deploy", *QUICK)
+    found = fresh_program.json("deploy", *TRAINED)
     assert found["verdict"] == "met"
     assert found["gate"] == {"vectors": 1000, "mismatches": 0}
 
@@ -173,7 +173,7 @@ def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:
         "report",
     ]
     for stage in stages:
-        process = fresh_program.start("deploy", *QUICK)
+        process = fresh_program.start("deploy", *TRAINED)
         assert process.stderr is not None
         seen = []
         for line in process.stderr:
@@ -190,6 +190,6 @@ def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:
     states = [run["state"] for run in fresh_program.json("runs")["runs"]]
     assert states.count("interrupted") >= len(stages) - 2, states
     assert "running" not in states
-    done = fresh_program("deploy", *QUICK, "--json")
+    done = fresh_program("deploy", *TRAINED, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["gate"] == {"vectors": 1000, "mismatches": 0}

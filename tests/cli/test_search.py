@@ -155,3 +155,4 @@ def test_deploy_says_what_is_wrong_with_a_search(program: Program) -> None:
     done = program("deploy", *WHERE, "--from-search", "x", "--estimator", "window")
     assert done.returncode == 2, done.stderr
     assert "--from-search" in done.stderr
+    assert "give one of them" in done.stderr

@@ -16,7 +16,6 @@ from ntorc.estimator.forms import (
     BankFront,
     ConvLayer,
     FilterFront,
-    Form,
     StreamingForm,
     WindowForm,
     bank_of,
@@ -28,7 +27,7 @@ from ntorc.network import reference
 from ntorc.network.layers import GRU
 from ntorc.network.quantise import Precision
 
-FORMS: tuple[Form, ...] = (
+FORMS: tuple[StreamingForm | WindowForm, ...] = (
     DEFAULT_FORM,
     DEFAULT_WINDOW,
     StreamingForm(bank_of((20, 50, 5, 0.02), (150, 300, 3, 0.006)), 12, (6,), 8),
@@ -38,7 +37,7 @@ FORMS: tuple[Form, ...] = (
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.describe())
-def test_the_untrained_network_is_the_form(form: Form) -> None:
+def test_the_untrained_network_is_the_form(form: StreamingForm | WindowForm) -> None:
     network = untrained_network(form)
     assert network.multiplies == form.multiplies
     assert (network.input_length, network.input_channels, network.outputs) == (form.frame_samples, 1, 1)
@@ -57,7 +56,7 @@ def test_widths_follow_the_precision() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.describe())
-def test_saved_and_loaded(form: Form, tmp_path: Path) -> None:
+def test_saved_and_loaded(form: StreamingForm | WindowForm, tmp_path: Path) -> None:
     assert load_form(save_form(form, tmp_path / "form.json")) == form
 
 

@@ -33,7 +33,9 @@ Outcome = tuple[dict[str, Any], str]
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; see below.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Networks to draw, or faults at the most.")] = 60,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Of the published networks or the estimators' settings, by name.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Of the published networks or the settings, by name.")
+    ] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
     json: options.Json = False,
@@ -55,6 +57,7 @@ def bench(
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
+    ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
     ntorc bench resonators --data DIR  fixed-point features of the resonator bank against double precision
     ntorc bench search --data DIR      a search that knows the hardware against multiplies as proxy (half an hour)
     ntorc bench search-scaling --count 12  candidates trained an hour with one worker and with two
@@ -180,14 +183,29 @@ def _timing(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _estimator(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.errors import UsageError
     from ntorc.estimator.readers import load_runs
     from ntorc.pipeline.estimator_bench import estimator_figures, text_of
 
+    result = estimator_figures(flow, load_runs(_data(asked), progress=flow.progress), only=asked.only)
+    return result, "\n".join(text_of(line) for line in result["lines"])
+
+
+def _quantisation(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.estimator.streaming_training import StreamingConfig
+    from ntorc.pipeline.learn import learn
+    from ntorc.pipeline.quantisation import quantisation_figures
+    from ntorc.pipeline.shipped import shipped_folder
+
+    result = quantisation_figures(flow, learn(flow, _data(asked), StreamingConfig(), shipped_folder()))
+    return result, "\n".join(result["text"])
+
+
+def _data(asked: Asked) -> Path:
+    from ntorc.errors import UsageError
+
     if asked.data is None:
         raise UsageError("estimators are judged on recorded runs", "say where they are: --data DIR")
-    result = estimator_figures(flow, load_runs(asked.data, progress=flow.progress), only=asked.only)
-    return result, "\n".join(text_of(line) for line in result["lines"])
+    return asked.data
 
 
 def _resonators(flow: Flow, asked: Asked) -> Outcome:
@@ -271,6 +289,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,
+    "quantisation": _quantisation,
     "resonators": _resonators,
     "search": _search,
     "search-scaling": _search_scaling,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,10 @@ def deploy(
     estimator: options.Estimator = None,
     from_search: options.FromSearch = None,
     pick: options.Pick = "knee",
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
+    ] = None,
+    model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
@@ -38,17 +43,21 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 500us
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
+    ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
     ntorc deploy --board pynq-z2 --deadline 200us --from-search search-1 --pick knee
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
-    from ntorc.pipeline.deploy import DeployRequest
+    from ntorc.pipeline.deploy import DeployRequest, error_text
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
-    ready, form, data = options.ready(estimator, data, from_search, pick)
+    if from_search is not None:
+        estimator, data = options.searched(from_search, pick, estimator or model, data)
+    ready, form = options.ready(estimator, data)
+    given = options.given(model, model_input, estimator)
     request = DeployRequest(
         board,
         parse_duration(deadline),
@@ -62,7 +71,8 @@ def deploy(
         ceiling,
         solver,
         ("ntorc", *sys.argv[1:]),
-        ready=ready,
+        ready=None if given else ready,
+        given=given,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
@@ -76,7 +86,7 @@ def deploy(
             for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
-        f"  error     {summary['estimator']['rmse_v']:.4f} V RMSE on held-out trajectories",
+        f"  error     {error_text(summary['estimator'])}",
         f"  report    {summary['report']}",
     ]
     options.show(summary, as_json=json, text="\n".join(lines))

@@ -242,7 +242,27 @@ class StreamingForm:
         return f"{kind}, GRU {self.units}{dense}, frames of {self.frame_samples} samples"
 
 
-Form = WindowForm | StreamingForm
+@dataclass(frozen=True)
+class GivenForm:
+    """A model that was given as a file, of whose making nothing is known.
+
+    Attributes:
+        file: its name.
+        frame_samples: samples that one estimate is computed from.
+        multiplies: of one estimate.
+    """
+
+    file: str
+    frame_samples: int
+    multiplies: int
+    kind: Literal["given"] = "given"
+
+    def describe(self) -> str:
+        """In words."""
+        return f"{self.file}, {self.frame_samples} samples for an estimate"
+
+
+Form = WindowForm | StreamingForm | GivenForm
 
 
 @dataclass(frozen=True)

@@ -154,23 +154,25 @@ def _rms(values: DoubleArray) -> float:
 def _delay_frames(
     runs: Sequence[Run], estimates_v: Sequence[DoubleArray], frame: int, warm_up: int
 ) -> tuple[float, float]:
-    """The lag in frames with the smallest error, by a parabola through the best three, and the smallest error.
+    """The lag in frames and the RMSE there: the lag with the smallest spread of the error, whatever its mean.
 
-    A lag is tried by shifting the truth, sample by sample of an eighth of a frame.
+    Lags are tried in steps of an eighth of a frame, by shifting the truth; then a parabola through the best three.
     """
     step = max(frame // 8, 1)
     lags = np.arange(0, round(_MOST_DELAY_S * runs[0].sample_rate_hz) + 1, step)
-    squares = np.zeros(len(lags))
+    squares, sums = np.zeros(len(lags)), np.zeros(len(lags))
     for run, estimate in zip(runs, estimates_v, strict=True):
         ends = (np.arange(len(estimate)) + 1) * frame - 1
         ends, late = ends[warm_up:], estimate[warm_up:]
         for index, lag in enumerate(lags):
             truth = run.position_v[np.maximum(ends - lag, 0)]
             squares[index] += float(((late - truth) ** 2).sum())
+            sums[index] += float((late - truth).sum())
     frames = sum(max(len(estimate) - warm_up, 0) for estimate in estimates_v)
-    best = int(squares.argmin())
+    spread = squares - sums**2 / frames
+    best = int(spread.argmin())
     shift = 0.0
     if 0 < best < len(lags) - 1:
-        before, at, after = squares[best - 1 : best + 2]
+        before, at, after = spread[best - 1 : best + 2]
         shift = 0.5 * (before - after) / max(before - 2 * at + after, 1e-12)
     return float((lags[best] + shift * step) / frame), float(np.sqrt(squares[best] / frames))

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -192,6 +192,11 @@ class Runs:
     def sample_rate_hz(self) -> float:
         """The common sample rate."""
         return self.runs[0].sample_rate_hz
+
+    @property
+    def label(self) -> str:
+        """Where they come from without the way there, for what is passed on to others."""
+        return f"{PurePath(self.source).name or self.source}: {len(self)} runs, {self.duration_s:.0f} s"
 
     @property
     def duration_s(self) -> float:

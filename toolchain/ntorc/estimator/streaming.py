@@ -217,7 +217,7 @@ def _finish(
         test_rmse_by_run_v=errors,
         test_mean_rmse_v=rmse_v(np.full_like(test.target_v, scales.mean_v), test.target_v),
         data_digest=runs.digest,
-        data_source=runs.source,
+        data_source=runs.label,
         training_key=key,
         seed=config.seed,
         epochs=(fittings[0].state.iteration, best),

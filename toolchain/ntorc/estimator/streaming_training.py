@@ -146,12 +146,14 @@ class FitState:
 class Fitting:
     """One training: model, optimiser and moving average, advanced from look to look."""
 
-    def __init__(self, data: StreamData, config: StreamingConfig, state: FitState | None = None) -> None:
+    def __init__(
+        self, data: StreamData, config: StreamingConfig, state: FitState | None = None, model: Any = None
+    ) -> None:
         import keras
         import tensorflow as tf
 
         self.data, self.config = data, config
-        self.model = build_streaming(config.form, config.seed)
+        self.model = model if model is not None else build_streaming(config.form, config.seed)
         self.optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, clipnorm=1.0)
         self.optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.optimizer.build(self.model.trainable_variables)
@@ -160,7 +162,8 @@ class Fitting:
         if self.state.variables:
             self._restore(self.state.variables)
         self._step = tf.function(self._one_step)
-        self._run = tf.function(lambda features: self.model(features, training=False), reduce_retracing=True)
+        shape = tf.TensorSpec((None, None, data.train.features.shape[1]), tf.float32)
+        self._run = tf.function(lambda features: self.model(features, training=False), input_signature=[shape])
 
     def advance(self) -> FitState:
         """Train until the next look, take it, and return the new state."""
@@ -258,6 +261,7 @@ def fit(
     progress: Progress,
     state: FitState | None = None,
     keep: Callable[[FitState], None] | None = None,
+    model: Any = None,
 ) -> Fitting:
     """Train to the end.
 
@@ -267,8 +271,9 @@ def fit(
         progress: told at each look.
         state: where to go on from.
         keep: called with the state after each look, to save it.
+        model: to go on from, of scaled features and positions; None for a new one of the form.
     """
-    fitting = Fitting(data, config, state)
+    fitting = Fitting(data, config, state, model)
     while not fitting.finished:
         found = fitting.advance()
         if keep is not None:

@@ -262,7 +262,7 @@ def _finish(
         test_rmse_by_run_v=test,
         test_mean_rmse_v=rmse_v(np.full_like(targets_v, data.mean_v), targets_v),
         data_digest=runs.digest,
-        data_source=runs.source,
+        data_source=runs.label,
         training_key=key,
         seed=config.seed,
         epochs=(state.epoch, state.best_epoch),

@@ -15,10 +15,11 @@ from ntorc.boards import Board, load_board
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
+from ntorc.pipeline.card import card_in
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
-from ntorc.pipeline.learn import Learned, learn
+from ntorc.pipeline.learn import Given, Learned, learn
 from ntorc.pipeline.make import (
     DEFAULT_HOP,
     Built,
@@ -40,6 +41,7 @@ from ntorc.pipeline.prove import (
     period_ns_on,
     stream_for,
 )
+from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.records import save
 from ntorc.store.base import RunRecord
@@ -65,6 +67,7 @@ class DeployRequest:
         data: folder of recorded runs, or None for simulated ones.
         training: the estimator's form and training, where it is trained.
         ready: folder of an estimator that was trained before; None to train.
+        given: the user's own model instead.
         clock_hz: of the logic, or None for the board's default.
         estimates: how many to measure.
         ceiling: share of each device resource that may be used.
@@ -87,6 +90,7 @@ class DeployRequest:
     command: tuple[str, ...] = ()
     load: str = ""
     ready: Path | None = None
+    given: Given | None = None
 
 
 @dataclass
@@ -164,7 +168,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
 
 def _walk(walk: _Walk) -> None:
     flow, request = walk.flow, walk.request
-    learned = learn(flow, request.data, request.training, request.ready)
+    learned = learn(flow, request.data, request.training, request.ready, given=request.given)
     hop = hop_for(learned.network, learned.estimator.hop_samples)
     walk.requirement = replace(walk.requirement, hop=hop, sample_rate_hz=learned.estimator.sample_rate_hz)
     save(learned.estimator, walk.folder / "estimator.json")
@@ -202,11 +206,32 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
         "held_out_runs": list(data.names),
         "windows": len(result.truth_v),
         "data": learned.runs.source,
+        "trained_on": learned.estimator.data_source,
+        "form": learned.estimator.form.describe(),
     }
-    walk.flow.progress.message(
-        f"  RMSE {result.rmse_v:.4f} V on {len(data.names)} held-out runs ({learned.split.name} split,"
-        f" {len(result.truth_v)} windows), {network.multiplies} multiplies per estimate"
-    )
+    card = card_in(learned.folder)
+    if card is not None:  # of an estimator that was trained before: what it reached on its own held-out runs
+        walk.summary["estimator"]["card"] = {
+            "rmse_v": round(card.metrics.total.rmse_v, 5),
+            "split": card.split,
+            "held_out_runs": list(card.test_runs),
+            "data": card.data_source,
+        }
+    walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
+
+
+def error_text(estimator: dict[str, Any]) -> str:
+    """The estimator's error for people: on which runs, and for a shipped one also what its card says."""
+    runs = f"{len(estimator['held_out_runs'])} held-out runs ({estimator['split']} split)"
+    if estimator["split"] == UNKNOWN:
+        runs = f"{len(estimator['held_out_runs'])} runs, of which it may have been trained on any ({estimator['data']})"
+    if estimator["split"] == UNSEEN:
+        runs = f"{len(estimator['held_out_runs'])} runs that it was not trained on ({estimator['data']})"
+    text = f"{estimator['rmse_v']:.4f} V RMSE on {runs}, {estimator['multiplies']} multiplies an estimate"
+    card = estimator.get("card")
+    if card and estimator["split"] == UNSEEN:
+        text += f"; its card: {card['rmse_v']:.4f} V on held-out trajectories of {card['data']}"
+    return text
 
 
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle) -> None:
@@ -284,8 +309,9 @@ def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
         "Name": estimator.name,
         "Data": learned.runs.source,
         "Form": f"{estimator.form.describe()}; an estimate each {walk.requirement.hop} samples",
-        "Error on held-out runs": f"{summary['rmse_v']:.4f} V RMSE, integer arithmetic, {summary['windows']} windows",
-        "Split": f"{summary['split']}: held out {', '.join(summary['held_out_runs'])}",
+        "Error": f"{error_text(summary)}; integer arithmetic, {summary['windows']} estimates",
+        "Trained on": estimator.data_source,
+        "Split": f"{summary['split']}: judged on {', '.join(summary['held_out_runs'])}",
         "Multiplies per estimate": f"{learned.network.multiplies:,}",
         "Formats": ", ".join(str(word) for word in learned.network.formats),
     }

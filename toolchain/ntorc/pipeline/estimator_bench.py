@@ -70,7 +70,9 @@ class Row:
     metrics: Metrics
 
 
-def estimator_figures(flow: Flow, runs: Runs, seeds: tuple[int, ...] = SEEDS, only: tuple[str, ...] = ()) -> dict[str, Any]:
+def estimator_figures(
+    flow: Flow, runs: Runs, seeds: tuple[int, ...] = SEEDS, only: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Train what is not in the store yet, and judge all.
 
     Raises:

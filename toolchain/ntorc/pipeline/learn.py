@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -44,6 +44,19 @@ class Learned:
     estimator: Estimator
     folder: Path
     network: Network
+
+
+@dataclass(frozen=True)
+class Given:
+    """A user's model.
+
+    Attributes:
+        file: Keras, ``.keras`` or ``.h5``.
+        unit: what its input is: accelerations in volts, or the converter's counts; it gives positions in volts.
+    """
+
+    file: Path
+    unit: Literal["volts", "counts"] = "volts"
 
 
 def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
@@ -167,7 +180,12 @@ def _streaming_network(
 
 
 def learn(
-    flow: Flow, data: Path | None, config: TrainingConfig | StreamingConfig, ready: Path | None = None
+    flow: Flow,
+    data: Path | None,
+    config: TrainingConfig | StreamingConfig,
+    ready: Path | None = None,
+    precision: Precision | None = None,
+    given: Given | None = None,
 ) -> Learned:
     """All three; or runs, and an estimator that was trained before.
 
@@ -176,6 +194,8 @@ def learn(
         data: folder of recorded runs, or None for simulated ones.
         config: how to train.
         ready: folder of a trained estimator, which is judged on runs that it has not seen; None to train.
+        precision: widths of a network that is made here.
+        given: a model file instead of all that.
     """
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
@@ -186,10 +206,17 @@ def learn(
             estimator, network = load_ready(ready)
             runs.require_sample_rate(estimator.sample_rate_hz)
             return Learned(runs, split_for(estimator, runs), estimator, ready, network)
+    if given is not None:
+        from ntorc.pipeline.given import given_estimator, given_network
+
+        with flow.stage("network", f"{given.file.name}, formats chosen from the runs"):
+            network = given_network(flow, runs, given.file, given.unit, precision)
+            estimator = given_estimator(runs, network, given.file)
+        return Learned(runs, estimator.split, estimator, given.file.parent, network)
     with flow.stage("train", "estimator on an honest split (whole trajectories held out)"):
         split, estimator, folder = estimator_stage(flow, runs, config)
     with flow.stage("network", "integer network, formats chosen from training data"):
-        network = network_stage(flow, runs, split, estimator, folder)
+        network = network_stage(flow, runs, split, estimator, folder, precision)
     return Learned(runs, split, estimator, folder, network)
 
 

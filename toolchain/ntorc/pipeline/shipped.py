@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 UNSEEN = "unseen"
 """Name of a split of which no run was trained on or chosen by."""
 
+UNKNOWN = "unknown"
+"""Name of a split of a model that was given: whether it was trained on these runs is not known."""
+
 
 def shipped_folder() -> Path:
     """The shipped estimator: ``estimator.json``, ``model.keras``, ``network.json``, ``weights.npz``, ``card.json``."""
@@ -25,13 +28,16 @@ def shipped_folder() -> Path:
 
 def split_for(estimator: Estimator, runs: Runs) -> Split:
     """Which runs may judge an estimator: its own test runs of its own data, all runs of any other."""
+    return estimator.split if runs.digest == estimator.data_digest else all_of(runs, UNSEEN)
+
+
+def all_of(runs: Runs, name: str) -> Split:
+    """A split of that name whose runs all judge."""
     from ntorc.estimator.splits import Split
     from ntorc.estimator.trajectories import recognise
 
-    if runs.digest == estimator.data_digest:
-        return estimator.split
     trajectories = {run: found.name for found in recognise(runs) for run in found.replicas}
-    return Split(UNSEEN, (), (), tuple(run.name for run in runs), trajectories)
+    return Split(name, (), (), tuple(run.name for run in runs), trajectories)
 
 
 def load_ready(folder: Path) -> tuple[Estimator, Network]:

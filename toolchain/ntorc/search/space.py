@@ -11,7 +11,6 @@ from ntorc.estimator.forms import (
     BankFront,
     ConvLayer,
     FilterFront,
-    Form,
     StreamingForm,
     WindowForm,
     bank_of,
@@ -21,6 +20,9 @@ from ntorc.network.quantise import Precision
 FORMS = ("streaming", "window")
 WINDOW_HOP = 16
 """Samples from estimate to estimate of a window candidate: a streaming one's frame, so that errors compare."""
+
+TrainedForm = StreamingForm | WindowForm
+"""What a search trains: every form of ours."""
 
 Values = Mapping[str, Any]
 
@@ -34,7 +36,7 @@ class Candidate:
         activation_bits, weight_bits: widths of the words between layers and of the weights.
     """
 
-    form: Form
+    form: TrainedForm
     activation_bits: int
     weight_bits: int
 

@@ -18,6 +18,7 @@ _LARGEST_BYTES = 16 << 20
 _OLD_NAMES = {"batch_input_shape": "batch_shape"}  # of an input layer, before Keras 3
 _RECURRENT = ("time_major", "implementation")
 _DROPPED = {"InputLayer": ("ragged",), "LSTM": _RECURRENT, "GRU": _RECURRENT}  # what Keras 3 no longer has
+_HINT = "give a model's JSON (model.to_json()), a .keras or .h5 file, or the folder of an ntorc network"
 
 SEEDED = "_seeded"
 """Ends the name of every network whose weights were drawn."""
@@ -60,19 +61,30 @@ def _drawn(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 def _read(path: Path) -> dict[str, Any]:
     """The model's configuration, of known layers alone, in the form of Keras 3."""
-    hint = "give a model's JSON (model.to_json()), a .keras or .h5 file, or the folder of an ntorc network"
     try:
         if path.stat().st_size > _LARGEST_BYTES:
-            raise DataError(f"{path} is too large for a model's JSON", hint)
+            raise DataError(f"{path} is too large for a model's JSON", _HINT)
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}", hint) from error
+        raise DataError(f"{path} cannot be read as JSON: {error}", _HINT) from error
+    return modern_config(config, path)
+
+
+def modern_config(config: Any, path: Path) -> dict[str, Any]:
+    """A sequential model's configuration of any Keras in the form of Keras 3.
+
+    Raises:
+        DataError: another model, or a layer that is not supported.
+    """
     inner = config.get("config") if isinstance(config, dict) else None
     layers = inner.get("layers") if isinstance(inner, dict) else inner  # a list before Keras 2.2.3
     if not isinstance(config, dict) or config.get("class_name") != "Sequential" or not isinstance(layers, list):
-        raise DataError(f"{path} is not the JSON of a sequential Keras model", hint)
+        raise DataError(f"{path} is not the JSON of a sequential Keras model", _HINT)
     content = dict(inner) if isinstance(inner, dict) else {"name": path.stem}
-    content["layers"] = [_layer(path, item) for item in layers]
+    made = [_layer(path, item) for item in layers]
+    if made and made[0]["class_name"] != "InputLayer" and (shape := layers[0]["config"].get("batch_input_shape")):
+        made.insert(0, _layer(path, {"class_name": "InputLayer", "config": {"batch_input_shape": shape}}))
+    content["layers"] = made
     return {"module": "keras", "class_name": "Sequential", "config": content, "registered_name": "Sequential"}
 
 
@@ -82,6 +94,8 @@ def _layer(path: Path, item: Any) -> dict[str, Any]:
     kind = item.get("class_name")
     if kind not in SUPPORTED:
         raise DataError(f"{path} has a layer of kind {kind!r}", f"supported: {', '.join(sorted(SUPPORTED))}")
+    if "batch_input_shape" in item["config"] and kind != "InputLayer":  # said again by the input layer
+        item = {**item, "config": {k: v for k, v in item["config"].items() if k != "batch_input_shape"}}
     fields = {_OLD_NAMES.get(name, name): value for name, value in item["config"].items()}
     for name in _DROPPED.get(str(kind), ()):
         if not fields.get(name) or name == "implementation":

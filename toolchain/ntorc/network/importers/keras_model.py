@@ -53,18 +53,30 @@ def import_keras(path: Path, name: str = "") -> FloatNetwork:
     Raises:
         DataError: no such file, not a Keras model, or a layer that is not supported.
     """
+    return from_keras(open_keras(path), name or path.stem)
+
+
+def open_keras(path: Path) -> Any:
+    """The Keras model of a file, of Keras 3 or, in .h5, older.
+
+    Raises:
+        DataError: no such file, or not a Keras model.
+    """
     if not path.is_file():
         raise DataError(f"there is no model file {path}", "give a .keras or .h5 file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
+    from ntorc.network.importers.keras_h5 import is_old, load_old
+
+    if is_old(path):
+        return load_old(path)
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise DataError(
             f"{path} is not a Keras model: {str(error).splitlines()[0]}", "save it with model.save()"
         ) from error
-    return from_keras(model, name or path.stem)
 
 
 def from_keras(model: Any, name: str) -> FloatNetwork:

@@ -1,0 +1,107 @@
+"""A user's own models go through the pipeline: new and old Keras files, the published networks, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from old_h5 import write_old_h5
+
+from ntorc.errors import DataError, UsageError
+from ntorc.estimator.forms import ConvLayer, WindowForm
+from ntorc.estimator.models import build_model
+from ntorc.estimator.runs import Runs
+from ntorc.estimator.simulator import simulate_runs
+from ntorc.estimator.splits import honest
+from ntorc.estimator.streaming_training import StreamingConfig
+from ntorc.estimator.training import TrainingConfig, train
+from ntorc.estimator.windows import ADC_LSB_V, to_counts
+from ntorc.network import reference
+from ntorc.network.importers.keras_model import import_keras
+from ntorc.network.published import published_networks
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.learn import Given, learn
+from ntorc.store.local import LocalStore
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return simulate_runs(seed=2, trajectories=3, replicas=1, duration_s=2.0)
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Flow:
+    return Flow(LocalStore(tmp_path / "store"), tmp_path / "cache", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_old_h5_files(tmp_path: Path, kind: str) -> None:
+    weights = write_old_h5(tmp_path / "old.h5", kind)
+    network = import_keras(tmp_path / "old.h5")
+    conv, recurrent, dense = network.layers
+    np.testing.assert_allclose(conv.weights, weights["c"]["kernel:0"], atol=1e-6)
+    np.testing.assert_allclose(recurrent.kernel, weights["r"][f"{kind.lower()}_cell/kernel:0"], atol=1e-6)
+    np.testing.assert_allclose(dense.bias, [2.0])
+
+
+def test_what_is_no_model(tmp_path: Path, flow: Flow, runs: Runs) -> None:
+    import h5py
+
+    (tmp_path / "broken.h5").write_bytes(b"not hdf5")
+    with pytest.raises(DataError, match=r"broken\.h5 is not a Keras model"):
+        import_keras(tmp_path / "broken.h5")
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file.attrs["keras_version"] = "2.4.0"
+    with pytest.raises(DataError, match="weights without a model"):
+        import_keras(tmp_path / "weights.h5")
+    runs.save(tmp_path / "runs")
+    with pytest.raises(UsageError, match="no Keras model"):
+        learn(flow, tmp_path / "runs", StreamingConfig(), given=Given(tmp_path / "model.onnx"))
+    with pytest.raises(UsageError, match="no file"):
+        learn(flow, tmp_path / "runs", StreamingConfig(), given=Given(tmp_path / "model.keras"))
+
+
+def test_a_layer_that_is_not_supported_is_named(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((32, 1)), keras.layers.Bidirectional(keras.layers.GRU(3), name="both")])
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(DataError, match="'both' is a Bidirectional") as caught:
+        import_keras(tmp_path / "m.keras")
+    assert "supported: Conv1D" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("unit", ["volts", "counts"])
+def test_the_models_unit_is_folded_into_its_first_weights(tmp_path: Path, flow: Flow, runs: Runs, unit: str) -> None:
+    form = WindowForm(64, (ConvLayer(4, 8, stride=4),), (6,))
+    model = build_model(form, seed=3)
+    scale = 1.0 if unit == "volts" else ADC_LSB_V  # so that both take volts in the end
+    kernel, bias = model.layers[0].get_weights()
+    model.layers[0].set_weights([kernel * scale, bias])
+    model.save(tmp_path / "mine.keras")
+    runs.save(tmp_path / "runs")
+    given = Given(tmp_path / "mine.keras", "volts" if unit == "volts" else "counts")
+    learned = learn(flow, tmp_path / "runs", StreamingConfig(), given=given)
+    assert (learned.split.name, learned.network.multiplies) == ("unknown", form.multiplies)
+    counts = to_counts(runs.runs[0].acceleration_v)[: 64 * 50].reshape(-1, 64, 1)
+    wanted = model.predict(counts * (ADC_LSB_V if unit == "volts" else 1.0), verbose=0)[:, 0]
+    found = learned.network.output_format.values(reference.run(learned.network, counts)[:, 0])
+    assert np.abs(found - wanted).max() < 0.02 * max(np.abs(wanted).max(), 0.1)
+
+
+def test_every_published_network_is_a_form_that_trains(tmp_path: Path, runs: Runs) -> None:
+    forms = []
+    for published in published_networks():
+        conv = (ConvLayer(published.filters, 3, pool=2, padding="same"),) * published.convolutions
+        forms.append(WindowForm(published.window, conv, published.dense, published.lstm))
+    by_name = {published.name: form for published, form in zip(published_networks(), forms, strict=True)}
+    assert len(by_name) >= 16
+    # true multiplies: the paper leaves out the convolutions' input channels and says 12.6K and 74.9K
+    assert [round(by_name[name].multiplies, -2) for name in ("128_5_16_0_0_4_8", "395_5_16_0_0_5_76")] == [99_000, 339_400]
+    config = TrainingConfig(form=forms[1], epochs=1, steps_per_epoch=2, batch=16, hop_samples=64)
+    estimator = train(runs, honest(runs), config, tmp_path)
+    assert estimator.multiplies == forms[1].multiplies
+    assert np.isfinite(estimator.test_rmse_v)
+    assert replace(estimator, name="x").window_samples == 128
