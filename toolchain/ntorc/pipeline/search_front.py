@@ -223,7 +223,7 @@ def _drawn(found: Searched, front: list[TrialRecord], paper: tuple[PaperPoint, .
         x = [100 * one.area if by == "area" else one.multiplies * _THOUSAND for one in allocated]
         clouds = [
             cloud("searched", "other", others, by),
-            cloud("front of the search", "front", front, by),
+            cloud("front of the search", "front" if by == "area" else "point", front, by),
             Cloud("Table III, published RMSE", "paper", np.array(x), np.array([one.rmse_v for one in allocated])),
         ]
         panels.append((title, clouds))
