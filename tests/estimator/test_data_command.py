@@ -105,3 +105,18 @@ def test_the_commands_load_nothing_heavy() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert not heavy & set(done.stdout.split())
+
+
+def test_signals_stand_beside_the_simulators(folder: Path, tmp_path: Path) -> None:
+    plain = run("describe", "--data", folder, "--signals", "--plots", tmp_path)
+    assert plain.exit_code == 0, plain.output
+    assert "kurtosis" in plain.stdout
+    assert (tmp_path / "spectra.svg").read_text().startswith("<svg")
+    told = json.loads(run("describe", "--data", folder, "--signals", "--json").stdout)["signals"]
+    assert set(told) == {"these runs", "simulated"}
+    for card in told.values():
+        assert sum(card["band_share"].values()) == pytest.approx(1.0)
+        assert sum(card["regime_share"].values()) == pytest.approx(1.0)
+        # both are the same beam: its frequencies are found where the model has them
+        assert max(card["deviation_percent"]) < 3.0
+        assert len(card["frequencies"]) >= 3

@@ -52,6 +52,7 @@ def bench(
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench estimator --data DIR   errors by split and seed, in integer arithmetic (an hour; goes on where it was)
+    ntorc bench excitation --data DIR  the simulator's excitation fitted to recorded runs, --count simulations
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -190,6 +191,18 @@ def _estimator(flow: Flow, asked: Asked) -> Outcome:
     return result, "\n".join(text_of(line) for line in result["lines"])
 
 
+def _excitation(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.estimator.readers import load_runs
+    from ntorc.pipeline.excitation_fit import fit_excitation
+
+    result = fit_excitation(load_runs(_data(asked), progress=flow.progress), asked.count, flow.progress)
+    lines = [f"distance {result['distance_before']} with the shipped values, {result['distance']} with the best tried"]
+    lines += [f"  {name} = {value:g}" for name, value in result["excitation"].items()]
+    for name, row in result["figures"].items():
+        lines.append(f"  {name}: {row['recorded']} recorded, {row['simulated_before']} before, {row['simulated']} now")
+    return result, "\n".join(lines)
+
+
 def _quantisation(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.pipeline.learn import learn
@@ -285,6 +298,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "cost": _cost,
     "cost-speed": _cost_speed,
     "estimator": _estimator,
+    "excitation": _excitation,
     "faults": _faults,
     "gateware": _gateware,
     "hls4ml": _hls4ml,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from json import loads as parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,12 +40,18 @@ def fetch(
         typer.echo(_summary(runs, folder), nl=False)
 
 
-@app.command(epilog="Examples: ntorc data describe --data my_runs | ntorc data describe --data my_runs --json")
+@app.command(
+    epilog="Examples: ntorc data describe --data my_runs | ntorc data describe --data my_runs --signals --plots plots"
+)
 def describe(
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of runs (.npz, .txt, .lvm); default: the fetched ones."),
     ] = None,
+    signals: Annotated[
+        bool, typer.Option("--signals", help="Spectra, kurtosis and natural frequencies, beside the simulator's.")
+    ] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder for a picture of the spectra (with --signals).")] = None,
     json: _Json = False,
 ) -> None:
     """Show families, trajectories with their replicas, durations, units, clipping and sensor spikes."""
@@ -59,8 +66,37 @@ def describe(
             "there are no runs in the store yet",
             "`ntorc data fetch` downloads the published ones, --data DIR reads your own",
         )
-    description = describe_runs(load_runs(folder, progress=Console()))
-    typer.echo(records.to_json(description) if json else as_text(description), nl=not json)
+    console = Console()
+    runs = load_runs(folder, progress=console)
+    description = describe_runs(runs)
+    text, result = as_text(description), records.to_json(description)
+    if signals or plots:
+        said, more = _signals(runs, plots, console)
+        text += "\n" + said
+        result = records.to_json({**parse(result), "signals": more})
+    typer.echo(result if json else text, nl=not json)
+
+
+def _signals(runs: Runs, plots: Path | None, console: Console) -> tuple[str, dict[str, Any]]:
+    """The runs' signals beside those of the simulator: in words, and as plain values."""
+    from ntorc.estimator.signal_card import cards_text, signal_card
+    from ntorc.estimator.simulator import simulate_runs
+
+    console.message("simulating runs to compare with")
+    cards = {"these runs": signal_card(runs), "simulated": signal_card(simulate_runs(seed=1, progress=console))}
+    text = "accelerations:\n" + cards_text(cards)
+    if plots is not None:
+        import numpy as np
+
+        from ntorc.report.spectra import spectra_svg
+
+        mine, other = cards.values()
+        axis = np.array(mine.spectrum_hz)
+        series = [np.maximum(card.spectrum_v2_per_hz, 1e-12) for card in (mine, other)]
+        picture = spectra_svg(axis, ("these runs", series[0]), ("simulated", series[1]))
+        path = records.write_atomically(plots / "spectra.svg", picture.encode())
+        text += f"\npicture: {path}"
+    return text, {name: parse(records.to_json(card)) for name, card in cards.items()}
 
 
 @app.command(epilog="Example: ntorc data simulate --out simulated --seed 1")

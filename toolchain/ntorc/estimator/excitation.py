@@ -23,11 +23,12 @@ _TRACK_LOW_V, _TRACK_HIGH_V = 0.8, 3.9
 
 @dataclass(frozen=True)
 class Excitation:
-    """Strengths, chosen to give the rig's RMS in moves, dwells and rests, by band of frequency.
+    """Strengths and durations, fitted to recorded runs by ``ntorc bench excitation``.
 
     Attributes:
         bump_spacing_v: mean distance of the bumps on the track, in position volts.
         bump_n_s_per_v: force of a bump crossed at 1 V/s; bumps differ by a log-normal factor.
+        bump_spread: standard deviation of that factor's logarithm.
         bump_s: duration of a bump's half-sine force.
         knock_m_per_s2: frame's acceleration at a start or stop of a move with a mean speed of 1 V/s.
         knock_s: duration of a knock's half sine.
@@ -40,6 +41,7 @@ class Excitation:
 
     bump_spacing_v: float = 0.25
     bump_n_s_per_v: float = 8.0
+    bump_spread: float = 0.7
     bump_s: float = 0.0025
     knock_m_per_s2: float = 2.5
     knock_s: float = 0.014
@@ -67,7 +69,7 @@ class Excitation:
         track = np.random.default_rng(_TRACK_SEED + 1)
         count = int((_TRACK_HIGH_V - _TRACK_LOW_V) / self.bump_spacing_v)
         places_v = np.sort(track.uniform(_TRACK_LOW_V, _TRACK_HIGH_V, count))
-        strengths = track.lognormal(0.0, 0.7, count) * track.choice([-1.0, 1.0], count)
+        strengths = track.lognormal(0.0, self.bump_spread, count) * track.choice([-1.0, 1.0], count)
         section = np.searchsorted(places_v, position_v)
         crossed = np.flatnonzero(np.diff(section))
         # the bump between two sections has the lower one's number, whichever way it is crossed

@@ -231,6 +231,28 @@ def tracking(time_s: FloatArray, truth_v: FloatArray, estimate_v: FloatArray, si
     )
 
 
+def curves(
+    x: FloatArray, shown: Sequence[tuple[str, FloatArray]], size: Size, *, x_title: str, y_title: str
+) -> Markup:
+    """Curves over two logarithmic axes.
+
+    Args:
+        x: [m], m > 0, rising and positive.
+        shown: of each its class (``truth``, ``estimate``) and values [m], positive.
+        size: of the drawing.
+        x_title, y_title: with units.
+    """
+    right, bottom = size.width - _RIGHT, size.height - _BOTTOM
+    every = np.concatenate([values for _, values in shown])
+    to_x = Scale(float(x[0]), float(x[-1]), _LEFT, right, True)
+    to_y = Scale(float(every.min()) / 1.5, float(every.max()) * 1.5, bottom, _TOP, True)
+    return join(
+        _y_axis(to_y, _LEFT, right, y_title),
+        *(_curve(x, values, to_x, to_y, class_) for class_, values in shown),
+        _x_axis(to_x, bottom, x_title),
+    )
+
+
 def steps(
     x: FloatArray, y: FloatArray, size: Size, *, x_title: str, y_title: str, markers: Sequence[Marker] = ()
 ) -> Markup:
