@@ -17,7 +17,7 @@ BOARD_STAMPS := $(VENV)/boards/pynq30/.set-up $(VENV)/boards/pynq31/.set-up
 # of the caller's: `make test PYTEST_ARGS="tests/report -x"`
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev setup-timing setup-boards deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
+.PHONY: help setup setup-dev setup-timing setup-boards setup-finn deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,10 @@ setup-dev: $(DEV_STAMP)
 
 # nextpnr, for `ntorc bench timing` alone
 setup-timing: $(TIMING_STAMP)
+
+# FINN's environment, for its backend and the tests that need it: 2.3 GB where pip finds torch built for CPUs alone
+setup-finn: $(RUN_STAMP)
+	$(BIN)/ntorc backend install finn --into $(VENV)/finn
 
 # What the boards' images have, for the tests of the agent alone: pynq 3.0 and 3.1
 setup-boards: $(BOARD_STAMPS)
@@ -111,12 +115,14 @@ lint-firmware:
 
 # The development set is held to the pins of the run set, so that what is tested is what is shipped.
 lock: | $(BIN)/python
-	@uv=$$(command -v uv) || { \
+	@mkdir -p build; uv=$$(command -v uv) || { \
 	  test -x build/uv/bin/uv || { $(BIN)/python -m venv build/uv && build/uv/bin/pip install --quiet uv; } || exit 1; \
 	  uv=build/uv/bin/uv; }; \
 	$$uv $(LOCK) --python-version 3.11 --quiet requirements/run.in -o requirements/run.txt && \
 	$$uv $(LOCK) --python-version 3.11 --quiet requirements/dev.in -c requirements/run.txt -o requirements/dev.txt && \
 	$$uv $(LOCK) --python-version 3.11 --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt && \
+	$$uv $(LOCK) --python-version 3.11 --override requirements/finn-overrides.in --quiet requirements/finn.in -o build/finn-all.txt && \
+	$(BIN)/python requirements/split_finn.py build/finn-all.txt requirements && \
 	for board in board-pynq30 board-pynq31; do \
 	  $$uv $(LOCK) --python-version 3.10 --quiet requirements/$$board.in -o requirements/$$board.txt || exit 1; \
 	done

@@ -283,7 +283,7 @@ module ntorc_mvm #(
     end
   end
 
-  logic [LANES*ACC_BITS-1:0] sums;
+  logic [LANES*ACC_BITS-1:0] hold;
   for (genvar lane = 0; lane < LANES; lane++) begin : lanes
     logic signed [OPERAND_BITS+W_BITS-1:0] product, multiplied;
     logic signed [ACC_BITS-1:0] sum;
@@ -297,16 +297,14 @@ module ntorc_mvm #(
     end
     always_ff @(posedge clk) begin
       weight  <= rom_data[lane*W_BITS+:W_BITS];
-      product <= multiplied;
+      if (valid_pipe[0]) product <= multiplied;
       if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product >>> PRODUCT_SHIFT);
     end
-    assign sums[lane*ACC_BITS+:ACC_BITS] = sum;
+    always_ff @(posedge clk) if (last_pipe[2]) hold[lane*ACC_BITS+:ACC_BITS] <= sum;
   end
 
-  logic [LANES*ACC_BITS-1:0] hold;
   logic [LW-1:0] lane_at, lanes_held;
   always_ff @(posedge clk) begin
-    if (last_pipe[2]) hold <= sums;
     if (rst) begin
       lane_at    <= '0;
       lanes_held <= '0;

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -118,3 +121,21 @@ def test_what_the_backend_cannot_build_is_said_first() -> None:
         allocate(twice, NativeBackend(), NativeCost(load_model()), requirement(1e-3))
     assert "two pools" in told.value.hint
     assert "26 by 12" in told.value.hint
+
+
+def test_ctrl_c_ends_a_waiting_read_after_a_solver_ran() -> None:
+    """CBC takes SIGINT while it solves; given back as it does that, the kernel would go on with the read."""
+    code = (
+        "import os, signal, threading\n"
+        "from ntorc.allocate.solver import _Program\n"
+        "from drawn import sum_problem\n"
+        "assert _Program(sum_problem(1, 4, 5), 'CBC', None, minimise_latency=False).solve()\n"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "try:\n    os.read(os.pipe()[0], 1)\n"
+        "except KeyboardInterrupt:\n    os._exit(7)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntorc.boards import list_boards, load_board
 from ntorc.bundle.hwh import fclk_divisors, fclk_hz, shell_hwh
+from ntorc.bundle.processing_system import processing_system
 from ntorc.errors import BundleError
 from ntorc_board.registers import load_registers
 
@@ -85,7 +87,7 @@ def test_equal_input_gives_equal_text_and_names_are_escaped(tmp_path: Path) -> N
     assert parsed(tmp_path, hwh(name=name)).ip_dict["ntorc_0"]["phys_addr"] == 0x43C00000
 
 
-@pytest.mark.parametrize("part", ["", "xczu3eg-sbva484-1-e", "7z020", "xc7a35tcpg236-1"])
+@pytest.mark.parametrize("part", ["", "xczu3eg", "7z020", "xc7a35tcpg236-1"])
 def test_other_families_are_refused(part: str) -> None:
     with pytest.raises(BundleError, match="not a Zynq-7000 part"):
         hwh(part=part)
@@ -107,3 +109,29 @@ def test_pynq_sees_the_dma_behind_the_shell(tmp_path: Path) -> None:
     assert "axi_dma_0" not in parsed(tmp_path, hwh()).ip_dict
     with pytest.raises(BundleError, match="M_AXI_GP0"):
         shell_hwh("d", PART, 100e6, 0x7FFFF000, 0x1000, load_registers(), dma=True)
+
+
+PLUS = "xczu7ev-ffvc1156-2-e"
+
+
+@pytest.mark.parametrize("part", [PLUS, "xck26-sfvc784-2LV-c"])
+def test_pynq_sees_the_shell_behind_an_ultrascale(tmp_path: Path, part: str) -> None:
+    parser = parsed(tmp_path, hwh(100e6, part, 0xA0000000))
+    shell = parser.ip_dict["ntorc_0"]
+    assert (shell["phys_addr"], shell["addr_range"]) == (0xA0000000, 0x1000)
+    assert parser.family_ps == "zynq_ultra_ps_e"
+    clock = parser.clock_dict[0]
+    assert (clock["enable"], clock["divisor0"] * clock["divisor1"]) == (1, 15)
+    assert clock["frequency"] == pytest.approx(100.0)
+    assert parser.ip_dict[parser.ps_name]["parameters"]["C_MAXIGP0_DATA_WIDTH"] == "128"
+    with pytest.raises(BundleError, match="M_AXI_HPM0_FPD"):
+        hwh(part=part)
+
+
+def test_board_files_have_addresses_on_their_ports_and_clocks_that_can_be() -> None:
+    for name in list_boards():
+        board = load_board(name)
+        ps = processing_system(board.part)
+        assert board.family == ps.family
+        assert ps.first <= board.shell_base <= ps.last
+        assert ps.clock_hz(board.default_clock_hz) == board.default_clock_hz

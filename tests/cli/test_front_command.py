@@ -11,7 +11,9 @@ import pytest
 from cli_program import Program
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
-from ntorc.network.network import random_network
+from ntorc.network.network import Network, random_network
+from ntorc.store.base import Observation
+from ntorc.store.local import LocalStore
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,34 @@ def test_the_fastest_choice_is_the_fronts_first_point(program: Program, network:
     words = ("--deadline", "1ms", "--objective", "latency", "--solver", "HIGHS")
     found = program.json("allocate", network, "--board", "pynq-z2", *words)
     assert found["latency_cycles"] == front["points"][0]["latency_cycles"]
+
+
+def test_narrower_weights_are_chosen_within_what_the_result_may_move(
+    program: Program, network: Path, tmp_path: Path
+) -> None:
+    words = ("allocate", network, "--board", "pynq-z2", "--deadline", "200us", "--weight-bits", "8,5")
+    found = program.json(*words, "--accuracy-budget", "0.1", "--save", tmp_path / "narrow")
+    assert found["predicted_rms"] <= 0.1
+    chosen = Network.load(tmp_path / "narrow")
+    assert found["weight_bits"] == {layer.name: layer.weight_format.bits for layer in chosen.weighted_layers}
+    assert found["allocation"]["network"] == chosen.digest
+    plain = program.json("allocate", network, "--board", "pynq-z2", "--deadline", "200us")
+    assert found["allocation"]["area"] <= plain["area"] * (1 + 1e-9)
+    without = program(*words)
+    assert without.returncode == 2
+    assert "--accuracy-budget" in without.stderr
+
+
+def test_what_was_measured_on_a_board_is_reckoned_with(program: Program, network: Path, tmp_path: Path) -> None:
+    figures = {"share": 1e-5, "is_shown": 1.0, "bound_s": 80e-6, "max_s": 79e-6, "samples": 300000.0}
+    device = "pynq-z2@ssh://xilinx@rack"
+    seen = Observation("measured_io_overhead", "board", device, "io_overhead", "load=none", figures, "t", "r1")
+    LocalStore(tmp_path / "store").observe([seen])
+    own = Program(tmp_path, program.cache)
+    words = ("allocate", network, "--board", "pynq-z2", "--deadline", "200us", "--target", "ssh://xilinx@rack")
+    found = own.json(*words)
+    assert found["io_overhead_s"] == pytest.approx(80e-6)
+    assert found["budget_cycles"] == 12000
 
 
 @pytest.mark.parametrize(

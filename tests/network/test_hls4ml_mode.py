@@ -18,6 +18,7 @@ from ntorc.network.formats import FixedFormat
 from ntorc.network.hls4ml_mode import (
     TABLE_ENTRY,
     Hls4mlMode,
+    address_bits_for,
     hls4ml_format,
     hls4ml_network,
     inferred_result,
@@ -56,6 +57,27 @@ def test_an_index_toward_zero_is_the_quotient_without_its_remainder(value: int, 
     quotient = abs(value) * 2**7 // 2**fraction if fraction >= 0 else abs(value) * 2 ** (7 - fraction)
     expected = min(max(quotient if value >= 0 else -quotient, -512), 511)
     assert reference.table_index(table("tanh"), np.array([value]), fraction).tolist() == [expected]
+
+
+@pytest.mark.parametrize("bits,off", [(11, 0), (12, 1), (14, 2)])
+def test_larger_tables_are_offered_while_single_precision_gives_the_exact_entries(bits: int, off: int) -> None:
+    one, half = np.float32(1), 1 << (bits - 1)
+    index = np.arange(-half, half)
+    sigmoid = one / (one + np.exp(-(index * np.float32(8 / half)).astype(np.float32)))
+    curves = {"sigmoid": sigmoid, "tanh": np.tanh((index * np.float32(4 / half)).astype(np.float32))}
+    differing = 0
+    for name, values in curves.items():
+        exact = reference.table_words(table("tanh" if name == "tanh" else "sigmoid", bits), TABLE_ENTRY)
+        differing += int((np.floor(values.astype(np.float64) * 2.0**TABLE_ENTRY.fraction) != exact).sum())
+    assert differing == off
+
+
+def test_a_tables_size_follows_from_the_error() -> None:
+    assert address_bits_for(None, "tanh") == 10
+    assert address_bits_for(2.0**-8, "sigmoid") == 10
+    assert address_bits_for(2.0**-8, "sigmoid", "tanh") == 11
+    with pytest.raises(DataError, match="up to 2048 entries"):
+        address_bits_for(2.0**-9, "tanh")
 
 
 @pytest.mark.parametrize("fraction", range(4, 14))

@@ -11,6 +11,7 @@ import pytest
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import Resources
 from ntorc.boards import load_board
+from ntorc.deploy.registry import KnownBoard, Registry, write_registry
 from ntorc.errors import UsageError
 from ntorc.lab import lab_of, load_lab
 from ntorc.measure.environment import environment
@@ -130,6 +131,28 @@ def test_drift_warns_until_a_measurement_confirms(store: LocalStore) -> None:
     assert [step.has_drifted for step in steps(store, BOARD, SSH, "", 1e-5) if "overhead" in step.what] == [
         False, True, False,
     ]  # fmt: skip
+
+
+def test_each_board_of_a_kind_has_its_own_and_a_new_one_begins_with_anothers(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NTORC_HOME", str(tmp_path))
+    write_registry(Registry((KnownBoard("rack-1", SSH, "pynq-z2"),)))
+    other = "ssh://xilinx@other"
+    learn(store, measured(90, clock_hz=98e6, cycles=18002), "r1")
+    learn(store, measured(70, target=other), "r2")
+    assert board_key("rack-1", BOARD) == board_key(SSH, BOARD) != board_key(other, BOARD)
+    first, second = (knowledge_of(store, BOARD, target, "", 1e-5) for target in ("rack-1", other))
+    assert first.overhead_s == pytest.approx(90e-6, rel=1e-3)
+    assert (first.clock_ratio, first.offset_cycles) == (pytest.approx(0.98), 2)
+    assert second.overhead_s == pytest.approx(70e-6, rel=1e-3)
+    assert (second.clock_ratio, second.offset_cycles) == (1.0, 0)
+    assert " on " not in first.overhead_source + second.overhead_source
+    for target in ("ssh://xilinx@third", "virtual"):
+        third = knowledge_of(store, BOARD, target, "", 1e-5)
+        assert third.overhead_s == pytest.approx(70e-6, rel=1e-3)
+        assert f"run r2 on {other}" in third.overhead_source
+        assert third.clock_ratio == 1.0, "a clock is the board's own"
 
 
 LAB = """

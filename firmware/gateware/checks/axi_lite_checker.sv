@@ -1,13 +1,15 @@
 // The rules of AXI4-Lite (AMBA AXI protocol, chapters A3 and B1) for the slave that is watched, as assertions,
 // and those for its master, as assumptions.  Verilator checks both with --assert; yosys proves the first
-// under the second.  `broken` tells the slave's rules apart in simulation.
+// under the second.  With MASTER_IS_PROVED the master's rules are assertions too: what drives the bus is then part of
+// the design.  `broken` tells the slave's rules apart in simulation.
 //
 // Stall bound: cycles in which the slave alone keeps a request or a response waiting; cycles in which it
 // waits for its master (the other half of a write, or READY for a response) do not count.
 module axi_lite_checker #(
     parameter int ADDRESS_BITS = 12,
     parameter int MAX_STALL = 2,       // cycles
-    parameter int MAX_OUTSTANDING = 4  // requests of one channel without their response
+    parameter int MAX_OUTSTANDING = 4,  // requests of one channel without their response
+    parameter bit MASTER_IS_PROVED = 1'b0
 ) (
     input logic                    clk,
     input logic                    aresetn,
@@ -120,10 +122,23 @@ module axi_lite_checker #(
   end
 
   // ---- the master's ---------------------------------------------------------------------------------------
-  always @(posedge clk) begin
-    if (!aresetn) master_is_quiet_in_reset: assume (!awvalid && !wvalid && !arvalid);
-    if (checked && aw_waits) aw_stays: assume (awvalid && awaddr == awaddr_was);
-    if (checked && w_waits) w_stays: assume (wvalid && wdata == wdata_was);
-    if (checked && ar_waits) ar_stays: assume (arvalid && araddr == araddr_was);
+  wire quiet = aresetn || (!awvalid && !wvalid && !arvalid);
+  wire aw_kept = !(checked && aw_waits) || (awvalid && awaddr == awaddr_was);
+  wire w_kept = !(checked && w_waits) || (wvalid && wdata == wdata_was);
+  wire ar_kept = !(checked && ar_waits) || (arvalid && araddr == araddr_was);
+  if (MASTER_IS_PROVED) begin : master
+    always @(posedge clk) begin
+      if (running) master_is_quiet_after_reset: assert (!was_reset || quiet);
+      aw_stays: assert (aw_kept);
+      w_stays:  assert (w_kept);
+      ar_stays: assert (ar_kept);
+    end
+  end else begin : master
+    always @(posedge clk) begin
+      master_is_quiet_in_reset: assume (quiet);
+      aw_stays: assume (aw_kept);
+      w_stays:  assume (w_kept);
+      ar_stays: assume (ar_kept);
+    end
   end
 endmodule

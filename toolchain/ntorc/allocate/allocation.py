@@ -12,7 +12,9 @@ from ntorc.allocate.requirement import MERGE, Requirement
 from ntorc.allocate.solution import Solution
 from ntorc.allocate.solver import smallest_area, smallest_latency
 from ntorc.backends.base import Backend, CostModel, Directive, Options, Resources
+from ntorc.backends.versions import chosen_network, offered
 from ntorc.errors import DataError
+from ntorc.network.narrow import Versions
 from ntorc.network.network import Network
 
 
@@ -94,14 +96,50 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
         DataError: the backend cannot build this network.
         InfeasibleError: no choice meets deadline and caps; says which, and what would be reachable.
     """
+    check_supported(backend, network)
+    options = backend.options(network, cost, requirement.hop)
+    return _allocation(options, _solved(options, network, requirement), network, backend, requirement)
+
+
+def allocate_versions(
+    versions: Versions, backend: Backend, cost: CostModel, requirement: Requirement
+) -> tuple[Allocation, Network]:
+    """The exact optimum over directives and widths of weights, and the network of the widths that it chose.
+
+    Raises:
+        DataError, InfeasibleError: see `allocate`; also where the accuracy budget is what cannot be kept.
+    """
+    check_supported(backend, versions.network)
+    options = offered(backend, versions, cost, requirement.hop)
+    solution = _solved(options, versions.network, requirement)
+    names = [row[index].version for row, index in zip(options.layers, solution.choice, strict=True)]
+    network = chosen_network(versions, names)
+    return _allocation(options, solution, network, backend, requirement), network
+
+
+def check_supported(backend: Backend, network: Network) -> None:
+    """Refuse what a backend cannot build.
+
+    Raises:
+        DataError: says what.
+    """
     reasons = backend.unsupported(network)
     if reasons:
         raise DataError(f"the {backend.name} backend cannot build '{network.name}'", "; ".join(reasons))
-    board, options = requirement.board, backend.options(network, cost, requirement.hop)
+
+
+def _solved(options: Options, network: Network, requirement: Requirement) -> Solution:
     problem = problem_of(options, network, requirement)
     solution = optimum(problem, requirement) if problem.budget_cycles > 0 else None
     if solution is None:
         raise explain(problem, requirement, network)
+    return solution
+
+
+def _allocation(
+    options: Options, solution: Solution, network: Network, backend: Backend, requirement: Requirement
+) -> Allocation:
+    board, problem = requirement.board, problem_of(options, network, requirement)
     chosen = [row[index] for row, index in zip(options.layers, solution.choice, strict=True)]
     return Allocation(
         network=network.digest,

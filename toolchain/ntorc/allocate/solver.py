@@ -12,6 +12,8 @@ solved as it is, so that the two exact methods stay independent of each other.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -110,6 +112,18 @@ def _model(solver: str) -> Any:
     return model
 
 
+def _interrupt_reads_again() -> None:
+    """Let Ctrl-C end a read that waits, as Python has it.
+
+    CBC takes SIGINT for the time that it solves and gives it back such that the kernel goes on with a read that was
+    interrupted: whoever then waits for a tool's output could not be ended.
+    """
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGINT)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
 class _Program:
     def __init__(
         self,
@@ -203,7 +217,10 @@ class _Program:
         for preprocess in (self.model.preprocess, 0):
             self.model.preprocess = preprocess
             started_s = time.process_time()
-            status = self.model.optimize()
+            try:
+                status = self.model.optimize()
+            finally:
+                _interrupt_reads_again()
             self.spent.rounds.append(time.process_time() - started_s)
             self.spent.solve_s += self.spent.rounds[-1]
             if status in (mip.OptimizationStatus.INFEASIBLE, mip.OptimizationStatus.INT_INFEASIBLE):

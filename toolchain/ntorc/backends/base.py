@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ import numpy.typing as npt
 from ntorc.network.layers import Layer
 from ntorc.network.network import Network
 from ntorc.progress import Progress
+
+if TYPE_CHECKING:
+    from ntorc.backends.bitstream.project import Project
+    from ntorc.boards import Board
 
 RESOURCES = ("lut", "ff", "dsp", "bram18")
 
@@ -44,6 +48,7 @@ class Directive:
         weight_storage: ``block`` (block RAM) or ``lut`` (logic) or ``none``; ``tool`` where the tool decides.
         multiplier_kind: ``dsp`` or ``logic``.
         table_storage: of activations: ``lut`` (logic), ``block`` (block RAM), or ``auto``, by each table's size.
+        folding: of FINN alone: PE and SIMD of a layer's matrix, as ``pe2.simd6``.
     """
 
     multipliers: int
@@ -51,11 +56,14 @@ class Directive:
     weight_storage: str = "lut"
     multiplier_kind: str = "dsp"
     table_storage: str = "auto"
+    folding: str = ""
 
     def __str__(self) -> str:
         text = f"multipliers={self.multipliers},reuse_factor={self.reuse_factor},weights={self.weight_storage}"
         if self.multiplier_kind != "dsp":
             text += f",kind={self.multiplier_kind}"
+        if self.folding:
+            text += f",folding={self.folding}"
         return text if self.table_storage == "auto" else f"{text},tables={self.table_storage}"
 
     @staticmethod
@@ -63,7 +71,8 @@ class Directive:
         """The directive whose text this is."""
         fields = dict(item.split("=", 1) for item in text.split(","))
         counts = int(fields["multipliers"]), int(fields["reuse_factor"])
-        return Directive(*counts, fields["weights"], fields.get("kind", "dsp"), fields.get("tables", "auto"))
+        rest = fields.get("kind", "dsp"), fields.get("tables", "auto"), fields.get("folding", "")
+        return Directive(*counts, fields["weights"], *rest)
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,13 @@ class LatencyModel(Protocol):
 
     def cut(self, choice: Sequence[int]) -> Cut:
         """The linear bound by this choice's critical path: valid for all choices, equal at this one."""
+
+    def joined(self, others: Sequence[tuple[LatencyModel, Sequence[bool]]]) -> LatencyModel:
+        """The model with the options of others behind its own: those of the same network with other weights.
+
+        Args:
+            others: models of this kind, and which of their layers' options are taken.
+        """
 
 
 @dataclass(frozen=True)
@@ -220,6 +236,13 @@ class Backend(Protocol):
 
     def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
         """Cycles between the samples of a frame after which the earlier ones' work is over; 0: they need no gap."""
+
+    def project(self, network: Network, plan: Plan, board: Board, tool: str) -> Project:
+        """What ``tool`` needs to make a bitstream of a plan: inert, deterministic.
+
+        Raises:
+            UsageError: there is no such way to a bitstream, or not for this board.
+        """
 
     def products(self, plan: Plan, folder: Path, cache: Path, progress: Progress) -> Products:
         """Execute the plan in ``folder``."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.backends.base import Cut
+from ntorc.backends.base import Cut, LatencyModel
 
 _ROUNDING = 1e-6  # cycles: what adding up floats may leave behind
 
@@ -45,3 +45,12 @@ class SumLatency:
     def cut(self, choice: Sequence[int]) -> Cut:
         """See `LatencyModel.cut`: the sum is its own bound, whatever the choice."""
         return Cut(self.constant_cycles, self.cycles)
+
+    def joined(self, others: Sequence[tuple[LatencyModel, Sequence[bool]]]) -> SumLatency:
+        """See `LatencyModel.joined`."""
+        rows = list(self.cycles)
+        for model, taken in others:
+            if not isinstance(model, SumLatency):
+                raise TypeError("only sums join a sum")
+            rows = [row + more if one else row for row, more, one in zip(rows, model.cycles, taken, strict=True)]
+        return SumLatency(tuple(rows), self.constant_cycles)

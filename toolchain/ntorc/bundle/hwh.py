@@ -1,4 +1,4 @@
-"""The hardware description (.hwh) that pynq reads: the shell on M_AXI_GP0 of a Zynq-7000's PS7.
+"""The hardware description (.hwh) that pynq reads: the shell at the first master port of a Zynq's processing system.
 
 Vivado writes this file for a block design; a design made without a block design needs its own.
 It has what unmodified pynq 4.0.0 and 3.x look for, and no more: the processing system with its
@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
+from ntorc.bundle.processing_system import PS7, ProcessingSystem, processing_system
 from ntorc.errors import BundleError
 from ntorc_board.registers import Register
 
@@ -21,10 +22,6 @@ SHELL_INSTANCE = "ntorc_0"
 DMA_INSTANCE = "axi_dma_0"
 DMA_SPAN = 0x1000
 """Bytes of the DMA's registers; they begin behind the shell's."""
-PS_INSTANCE = "processing_system7_0"
-
-_IO_PLL_HZ = 1_000_000_000  # of the supported boards: a crystal of 50 MHz, times 20
-_DIVISORS = range(1, 64)  # FPGAx_CLK_CTRL has two dividers of 6 bits (UG585, SLCR registers)
 _DMA_PARAMETERS = {  # in lower case, as pynq looks for them
     "c_include_sg": "0",
     "c_micro_dma": "0",
@@ -42,27 +39,13 @@ _ACCESS = {"RO": "read-only", "RW": "read-write", "WO": "write-only"}
 
 
 def fclk_divisors(clock_hz: float) -> tuple[int, int]:
-    """The two dividers of FCLK0 that give the highest clock not above ``clock_hz``.
-
-    A design was made for ``clock_hz``; the nearest clock could be above it, so rounding is down.
-
-    Raises:
-        BundleError: no dividers give such a clock.
-    """
-    best = min(
-        ((d0 * d1, d0, d1) for d0 in _DIVISORS for d1 in _DIVISORS if _IO_PLL_HZ / (d0 * d1) <= clock_hz * (1 + 1e-9)),
-        default=None,
-    )
-    if best is None:
-        slowest_hz = _IO_PLL_HZ / max(_DIVISORS) ** 2
-        raise BundleError(f"FCLK0 cannot run at {clock_hz:.0f} Hz", f"ask for at least {slowest_hz / 1e6:.3f} MHz")
-    return best[2], best[1]
+    """`ProcessingSystem.divisors` of a Zynq-7000."""
+    return PS7.divisors(clock_hz)
 
 
 def fclk_hz(clock_hz: float) -> float:
-    """The clock in Hz that FCLK0 really has when ``clock_hz`` is asked for: that or less."""
-    divisor0, divisor1 = fclk_divisors(clock_hz)
-    return _IO_PLL_HZ / (divisor0 * divisor1)
+    """`ProcessingSystem.clock_hz` of a Zynq-7000."""
+    return PS7.clock_hz(clock_hz)
 
 
 def shell_hwh(
@@ -75,33 +58,33 @@ def shell_hwh(
     *,
     dma: bool = False,
 ) -> str:
-    """The .hwh of a design that is the ntorc shell alone behind a PS7.
+    """The .hwh of a design that is the ntorc shell alone behind a processing system.
 
     Args:
         name: the design's name.
         part: the device, as ``xc7z020clg400-1``.
         clock_hz: the clock that the design was made for.
-        shell_base: address of the shell's registers on M_AXI_GP0.
+        shell_base: address of the shell's registers on the master port.
         shell_span: bytes of its address range.
         registers: the shell's registers.
         dma: the design has one, with its registers behind the shell's.
 
     Raises:
-        BundleError: the part is no Zynq-7000, or the clock cannot be made.
+        BundleError: the part is no Zynq, the address is not on its port, or the clock cannot be made.
     """
-    device = re.fullmatch(r"xc(7z\d{3}s?)([a-z]{3}\d+)(-\d[a-z]?)", part)
-    if device is None:
-        raise BundleError(f"{part} is not a Zynq-7000 part", "the shell's hardware description is for PS7 only")
+    ps = processing_system(part)
+    device = ps.part.fullmatch(part)
+    assert device is not None  # by the choice above
     ranges = [(SHELL_INSTANCE, shell_base, shell_span)]
     if dma:
         ranges.append((DMA_INSTANCE, shell_base + shell_span, DMA_SPAN))
-    if not (shell_base >= 0x4000_0000 and sum(ranges[-1][1:]) <= 0x8000_0000):
-        raise BundleError(f"0x{shell_base:X} is not in M_AXI_GP0's range", "correct shell_base in the board's file")
+    if not (shell_base >= ps.first and sum(ranges[-1][1:]) <= ps.last + 1):
+        raise BundleError(f"0x{shell_base:X} is not in {ps.port}'s range", "correct shell_base in the board's file")
     system = Xml.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="")
     Xml.SubElement(
         system,
         "SYSTEMINFO",
-        ARCH="zynq",
+        ARCH=ps.arch,
         DEVICE=device[1],
         NAME=_identifier(name),
         PACKAGE=device[2],
@@ -110,11 +93,11 @@ def shell_hwh(
     Xml.SubElement(system, "EXTERNALPORTS")
     Xml.SubElement(system, "EXTERNALINTERFACES")
     modules = Xml.SubElement(system, "MODULES")
-    clock = f"{fclk_hz(clock_hz):.0f}"
-    _add_shell(modules, clock, shell_span, registers)
+    clock = f"{ps.clock_hz(clock_hz):.0f}"
+    _add_shell(modules, ps, clock, shell_span, registers)
     if dma:
-        _add_dma(modules, clock)
-    _add_processing_system(modules, clock_hz, ranges)
+        _add_dma(modules, ps, clock)
+    _add_processing_system(modules, ps, clock_hz, ranges)
     Xml.indent(system)
     return '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n' + Xml.tostring(system, encoding="unicode") + "\n"
 
@@ -146,7 +129,9 @@ def _parameters(parent: Xml.Element, values: dict[str, str]) -> None:
         Xml.SubElement(group, "PARAMETER", NAME=name, VALUE=value)
 
 
-def _port(ports: Xml.Element, name: str, direction: str, clock: str, other: tuple[str, str]) -> None:
+def _port(
+    ports: Xml.Element, ps: ProcessingSystem, name: str, direction: str, clock: str, other: tuple[str, str]
+) -> None:
     """A clock port and what it is connected to."""
     port = Xml.SubElement(
         ports,
@@ -155,13 +140,15 @@ def _port(ports: Xml.Element, name: str, direction: str, clock: str, other: tupl
         DIR=direction,
         NAME=name,
         SIGIS="clk",
-        SIGNAME=f"{PS_INSTANCE}_FCLK_CLK0",
+        SIGNAME=f"{ps.instance}_{ps.clock_pin}",
     )
     connections = Xml.SubElement(port, "CONNECTIONS")
     Xml.SubElement(connections, "CONNECTION", INSTANCE=other[0], PORT=other[1])
 
 
-def _add_shell(modules: Xml.Element, clock: str, span: int, registers: Sequence[Register]) -> None:
+def _add_shell(
+    modules: Xml.Element, ps: ProcessingSystem, clock: str, span: int, registers: Sequence[Register]
+) -> None:
     module = _module(modules, SHELL_INSTANCE, "ntorc:control:ntorc_shell:1.0", is_peripheral=True)
     blocks = Xml.SubElement(module, "ADDRESSBLOCKS")
     block = Xml.SubElement(
@@ -180,11 +167,11 @@ def _add_shell(modules: Xml.Element, clock: str, span: int, registers: Sequence[
             _add_register(group, name, register.offset + index * register.stride, register)
     _parameters(module, {"C_S_AXI_DATA_WIDTH": "32"})
     ports = Xml.SubElement(module, "PORTS")
-    _port(ports, "s_axi_aclk", "I", clock, (PS_INSTANCE, "FCLK_CLK0"))
-    _bus(module, "S_AXI", "SLAVE")
+    _port(ports, ps, "s_axi_aclk", "I", clock, (ps.instance, ps.clock_pin))
+    _bus(module, ps, "S_AXI", "SLAVE")
 
 
-def _add_dma(modules: Xml.Element, clock: str) -> None:
+def _add_dma(modules: Xml.Element, ps: ProcessingSystem, clock: str) -> None:
     """The core that pynq's driver takes the DMA for: simple mode, words of 32 bits, no realignment."""
     module = _module(modules, DMA_INSTANCE, "xilinx.com:ip:axi_dma:7.1", is_peripheral=True)
     blocks = Xml.SubElement(module, "ADDRESSBLOCKS")
@@ -193,16 +180,16 @@ def _add_dma(modules: Xml.Element, clock: str) -> None:
         USAGE="register",
     )  # fmt: skip
     _parameters(module, _DMA_PARAMETERS)
-    _port(Xml.SubElement(module, "PORTS"), "s_axi_lite_aclk", "I", clock, (PS_INSTANCE, "FCLK_CLK0"))
-    _bus(module, "S_AXI_LITE", "SLAVE")
+    _port(Xml.SubElement(module, "PORTS"), ps, "s_axi_lite_aclk", "I", clock, (ps.instance, ps.clock_pin))
+    _bus(module, ps, "S_AXI_LITE", "SLAVE")
 
 
-def _bus(module: Xml.Element, name: str, kind: str) -> None:
-    """Its interface on M_AXI_GP0."""
+def _bus(module: Xml.Element, ps: ProcessingSystem, name: str, kind: str) -> None:
+    """Its interface on the master port."""
     Xml.SubElement(
         Xml.SubElement(module, "BUSINTERFACES"),
         "BUSINTERFACE",
-        BUSNAME=f"{PS_INSTANCE}_M_AXI_GP0",
+        BUSNAME=f"{ps.instance}_{ps.port}",
         DATAWIDTH="32",
         NAME=name,
         TYPE=kind,
@@ -238,14 +225,16 @@ def _properties(parent: Xml.Element, **values: str) -> None:
         Xml.SubElement(parent, "PROPERTY", NAME=name, VALUE=value)
 
 
-def _add_processing_system(modules: Xml.Element, clock_hz: float, ranges: Sequence[tuple[str, int, int]]) -> None:
-    """The PS7, and who answers where on its master port: instance, base, span."""
-    module = _module(modules, PS_INSTANCE, "xilinx.com:ip:processing_system7:5.5", is_peripheral=False)
-    _parameters(module, _clock_parameters(clock_hz))
+def _add_processing_system(
+    modules: Xml.Element, ps: ProcessingSystem, clock_hz: float, ranges: Sequence[tuple[str, int, int]]
+) -> None:
+    """The processing system, and who answers where on its master port: instance, base, span."""
+    module = _module(modules, ps.instance, ps.vlnv, is_peripheral=False)
+    _parameters(module, ps.clock_parameters(clock_hz))
     ports = Xml.SubElement(module, "PORTS")
-    clock = f"{fclk_hz(clock_hz):.0f}"
-    _port(ports, "FCLK_CLK0", "O", clock, (SHELL_INSTANCE, "s_axi_aclk"))
-    _bus(module, "M_AXI_GP0", "MASTER")
+    clock = f"{ps.clock_hz(clock_hz):.0f}"
+    _port(ports, ps, ps.clock_pin, "O", clock, (SHELL_INSTANCE, "s_axi_aclk"))
+    _bus(module, ps, ps.port, "MASTER")
     memory = Xml.SubElement(module, "MEMORYMAP")
     for instance, base, span in ranges:
         is_dma = instance == DMA_INSTANCE
@@ -260,24 +249,7 @@ def _add_processing_system(modules: Xml.Element, clock_hz: float, ranges: Sequen
             INSTANCE=instance,
             IS_DATA="TRUE",
             IS_INSTRUCTION="FALSE",
-            MASTERBUSINTERFACE="M_AXI_GP0",
+            MASTERBUSINTERFACE=ps.port,
             MEMTYPE="REGISTER",
             SLAVEBUSINTERFACE="S_AXI_LITE" if is_dma else "S_AXI",
         )
-
-
-def _clock_parameters(clock_hz: float) -> dict[str, str]:
-    """The PS7's settings of its four clocks to the logic; only the first is used."""
-    divisor0, divisor1 = fclk_divisors(clock_hz)
-    values = {"PCW_CRYSTAL_PERIPHERAL_FREQMHZ": "50", "PCW_IOPLL_CTRL_FBDIV": str(_IO_PLL_HZ // 50_000_000)}
-    for index in range(4):
-        used = index == 0
-        values[f"PCW_FPGA_FCLK{index}_ENABLE"] = "1" if used else "0"
-        values[f"PCW_FCLK{index}_PERIPHERAL_CLKSRC"] = "IO PLL"
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0"] = str(divisor0 if used else 1)
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1"] = str(divisor1 if used else 1)
-        # pynq 4.0.0 reads the achieved frequency under the name of the UltraScale+ parameter on
-        # Zynq-7000 too, and fails without it; for a disabled clock it is only read
-        achieved_mhz = fclk_hz(clock_hz) / 1e6 if used else _IO_PLL_HZ / 1e6
-        values[f"PSU__CRL_APB__PL{index}_REF_CTRL__ACT_FREQMHZ"] = f"{achieved_mhz:.6f}"
-    return values

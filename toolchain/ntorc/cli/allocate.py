@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ntorc.cli import options
 
+if TYPE_CHECKING:
+    from ntorc.allocate.allocation import Allocation
+
 NetworkArgument = Annotated[
     Path,
-    typer.Argument(help="Folder of an ntorc network, a Keras model (.keras, .h5), or a model's JSON (costs only)."),
+    typer.Argument(
+        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
+    ),
 ]
 Hop = Annotated[
     int | None,
     typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
 ]
 SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
+WeightBits = Annotated[
+    str, typer.Option("--weight-bits", help="Widths of weights to offer besides the network's own: 12,8,6.")
+]
+AccuracyBudget = Annotated[
+    float | None,
+    typer.Option("--accuracy-budget", min=0.0, help="How far narrower weights may move the result: RMS, in its unit."),
+]
+Save = Annotated[Path | None, typer.Option("--save", help="Folder for the network with the chosen widths.")]
 
 
 def allocate(
@@ -31,6 +45,11 @@ def allocate(
     solver: options.Solver = "CBC",
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
+    target: options.MeasuredTarget = "virtual",
+    weight_bits: WeightBits = "",
+    accuracy_budget: AccuracyBudget = None,
+    data: options.Data = None,
+    save: Save = None,
     json: options.Json = False,
 ) -> None:
     """Choose every layer's directive: least resources such that the deadline holds, within the device.
@@ -40,17 +59,36 @@ def allocate(
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us --objective dsp --solver HIGHS
     ntorc allocate model.json --board pynq-z2 --deadline 1ms --objective latency
+    ntorc allocate my_network/ --board pynq-z2 --deadline 200us --weight-bits 8,6 --accuracy-budget 0.005 \\
+        --data my_runs/ --save narrow/
 
     Exit 3 when it is infeasible: says why, the smallest reachable deadline, and the smallest device that would do.
     """
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.standalone import NetworkRequest, allocate_network
+    from ntorc.pipeline.standalone import NetworkRequest, allocate_network, narrow_network
 
     flow = open_flow(options.progress())
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
+        weight_bits, accuracy_budget, data, target,
+    )  # fmt: skip
+    if not weight_bits:
+        result = allocate_network(flow, request)
+        options.show(result, as_json=json, text=_table(result))
+        return
+    narrowed = narrow_network(flow, request)
+    if save is not None:
+        narrowed.network.save(save)
+    text = _table(narrowed.allocation) + (
+        f"\nresult moved by {narrowed.measured_rms:.3g} RMS ({narrowed.predicted_rms:.3g} by adding up layers),"
+        f" on {narrowed.frames} frames {narrowed.source}"
     )
-    result = allocate_network(flow, request)
+    rest = {name: getattr(narrowed, name) for name in ("predicted_rms", "measured_rms", "frames", "source")}
+    rest["weight_bits"] = {layer.name: layer.weight_format.bits for layer in narrowed.network.weighted_layers}
+    options.show({"allocation": asdict(narrowed.allocation), **rest}, as_json=json, text=text)
+
+
+def _table(result: Allocation) -> str:
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
@@ -61,8 +99,10 @@ def allocate(
             f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
             f" {chosen.multiplier_kind if chosen.multipliers else '-':>5}"
             f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
+            + (f", {item.version}" if item.version else "")
         )
     total = result.predicted
-    table.append(f"{'with the shell':58} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    fixed = "with the shell" if result.backend == "native" else "in all"
+    table.append(f"{fixed:58} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
     table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
-    options.show(result, as_json=json, text="\n".join(table))
+    return "\n".join(table)

@@ -1,16 +1,40 @@
-"""``ntorc build``: an allocated network to simulated logic and utilisation."""
+"""``ntorc build``: a network to simulated logic, or to a bitstream."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
+from ntorc.cli.allocate import Hop, SampleRate
 
 
 def build(
-    network: NetworkArgument,
-    board: options.Board,
-    deadline: options.Deadline,
+    network: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of an ntorc network, or a Keras model (.keras, .h5); none with --collect."),
+    ] = None,
+    board: Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")] = "",
+    deadline: Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")] = "",
     backend: options.BackendName = "native",
+    tool: Annotated[
+        str,
+        typer.Option(
+            "--tool", help="virtual (simulated logic), vivado or openxc7 (a bitstream); the backend's own if left out."
+        ),
+    ] = "",
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Write the project for a machine that has the tools; run nothing.")
+    ] = False,
+    project: Annotated[
+        Path | None, typer.Option("--project", help="Where --plan-only writes; below NTORC_HOME if left out.")
+    ] = None,
+    collect: Annotated[
+        Path | None, typer.Option("--collect", help="Take the products of a project that was run elsewhere.")
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")] = "",
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
@@ -19,22 +43,76 @@ def build(
     sample_rate_hz: SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
-    """Allocate, generate the gateware, simulate and synthesise it, and sign a bundle for the virtual board.
+    """Allocate and build: simulated logic for the virtual board, or a bitstream for a real one; signed as a bundle.
 
     \b
     ntorc build my_network/ --board pynq-z2 --deadline 200us
+    ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado
+    ntorc build my_network/ --board zcu104 --deadline 200us --tool vivado --plan-only --project my_project/
+    ntorc build --collect my_project/
+    ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado --host ssh://me@builder
+
+    A project is complete: `sh run.sh` in it, with the tools on PATH, goes on where it ended.  After Ctrl-C, a crash or
+    a missing licence the same command goes on with the step that was not done.  Exit 3 when the clock is not met.
     """
+    from ntorc.errors import UsageError
+    from ntorc.pipeline.bitstreams import build_bitstream, collect_bitstream, plan_bitstream
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest, build_network
 
     flow = open_flow(options.progress())
+    if collect is not None:
+        if network is not None or plan_only or host:
+            raise UsageError("--collect takes a project alone", "ntorc build --collect DIR")
+        options.show(found := collect_bitstream(flow, collect), as_json=json, text=_bitstream(found))
+        return
+    if network is None or not board or not deadline:
+        raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
     )
-    result = build_network(flow, request)
+    tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
+    if tool == "virtual":
+        if plan_only or host or project is not None:
+            raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")
+        options.show(found := build_network(flow, request), as_json=json, text=_virtual(found))
+    elif plan_only:
+        options.show(found := plan_bitstream(flow, request, tool, project), as_json=json, text=_project(found))
+    else:
+        if project is not None:
+            raise UsageError("--project is where --plan-only writes", "add --plan-only, or leave it out")
+        options.show(found := build_bitstream(flow, request, tool, host), as_json=json, text=_bitstream(found))
+
+
+def _virtual(result: dict[str, Any]) -> str:
+    return (
+        f"bundle {result['bundle']} (virtual board; no vendor tool ran)\n"
+        f"gateware {result['gateware']}\n"
+        f"design {result['design_id']}: {result['latency_cycles']} cycles; synthesised {result['synthesised']}"
+    )
+
+
+def _project(result: dict[str, Any]) -> str:
     lines = [
-        f"bundle {result['bundle']} (virtual board; no vendor tool ran)",
-        f"gateware {result['gateware']}",
-        f"design {result['design_id']}: {result['latency_cycles']} cycles; synthesised {result['synthesised']}",
+        f"project {result['project']} ({result['files']} files, digest {result['digest'][:16]}); nothing was run",
+        *(f"  {number}. {what}" for number, what in enumerate(result["steps"], start=1)),
+        *(f"note: {note}" for note in result["notes"]),
+        f"design {result['design_id']} for {result['part']} at {result['clock_hz'] / 1e6:g} MHz:"
+        f" {result['latency_cycles']} cycles; predicted {result['predicted']}",
+        f"run `sh run.sh` there with the tools on PATH, then `ntorc build --collect {result['project']}`",
     ]
-    options.show(result, as_json=json, text="\n".join(lines))
+    return "\n".join(lines)
+
+
+def _bitstream(result: dict[str, Any]) -> str:
+    timing = result["timing"]
+    return "\n".join(
+        [
+            f"bundle {result['bundle']} (bitstream by {result['tool']})",
+            f"project {result['project']} (logs, reports)",
+            f"design {result['design_id']}: {result['latency_cycles']} cycles at {result['clock_hz'] / 1e6:g} MHz, met"
+            f" with {timing['setup_slack_ns']:.3f} ns to spare; routed {result['routed']}",
+            f"worst path {timing['worst_path']}",
+            f"{result['observations']} new measurements for the cost models",
+        ]
+    )

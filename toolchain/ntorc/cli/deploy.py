@@ -26,12 +26,12 @@ def deploy(
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
-    from_search: options.FromSearch = None,
-    pick: options.Pick = "knee",
     model: Annotated[
         Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
     ] = None,
     model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
+    from_search: options.FromSearch = None,
+    pick: options.Pick = "knee",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ntorc.cli import options
 from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
+
+if TYPE_CHECKING:
+    from ntorc.pipeline.flow import Flow
+    from ntorc.pipeline.standalone import NetworkRequest
 
 
 def front(
@@ -23,6 +27,7 @@ def front(
     ceiling: options.Ceiling = 0.8,
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
+    target: options.MeasuredTarget = "virtual",
     svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
@@ -33,19 +38,26 @@ def front(
 
     \b
     ntorc front my_network/ --board pynq-z2
+    ntorc front my_network/ --board pynq-z2 --backend all --deadline 200us
     ntorc front model.json --board pynq-z2 --objective dsp --deadline 200us --svg front.svg
 
-    Each point is the proven optimum of its deadline; exit 3 when none can be met.
+    Each point is the proven optimum of its deadline; exit 3 when none can be met.  With --backend all (or auto) the
+    fronts of all backends are drawn together, each point marked: an estimate, synthesised, or measured.
     """
     from ntorc.pipeline import fronts
+    from ntorc.pipeline.choose import ALL, AUTO
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.front_picture import draw_front
     from ntorc.pipeline.standalone import NetworkRequest
 
     flow = open_flow(options.progress())
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective
-    )
+        network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective,
+        target=target,
+    )  # fmt: skip
+    if backend in (ALL, AUTO):
+        _compare(flow, request, svg, verify=verify, as_json=json)
+        return
     found = fronts.network_front(flow, request)
     result = fronts.as_result(found)
     if verify:
@@ -59,3 +71,15 @@ def front(
             f" {one['largest_relative_difference']:.2g} in {one['seconds']} s"
         )
     options.show(result, as_json=json, text=text)
+
+
+def _compare(flow: Flow, request: NetworkRequest, svg: Path | None, *, verify: bool, as_json: bool) -> None:
+    from ntorc.errors import UsageError
+    from ntorc.pipeline import front_comparison as comparison
+
+    if verify:
+        raise UsageError("--verify holds one backend's front against the solvers", "name that backend")
+    found = comparison.all_fronts(flow, request)
+    drawn = comparison.draw_comparison(flow, found, svg, request.deadline)
+    result = {**comparison.comparison_result(found), "svg": str(drawn)}
+    options.show(result, as_json=as_json, text=comparison.comparison_text(found, drawn))

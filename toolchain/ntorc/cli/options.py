@@ -21,7 +21,7 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 BackendName = Annotated[
-    str, typer.Option("--backend", help="How the network becomes hardware: native; hls4ml (costs only).")
+    str, typer.Option("--backend", help="How it becomes hardware: native, hls4ml, finn; auto takes the best.")
 ]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
@@ -35,6 +35,9 @@ Solver = Annotated[
 Objective = Annotated[
     str,
     typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
+]
+MeasuredTarget = Annotated[
+    str, typer.Option("--target", help="The board that it is for: what was measured on it is reckoned with.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
 Epochs = Annotated[

@@ -118,10 +118,14 @@ def save_model(model: FittedModel, path: Path) -> Path:
     return write_atomically(path, to_json(content).encode())
 
 
+_SOURCES = ("post_synthesis", "post_route")
+"""Observations that count, later ones nearer to the board."""
+
+
 class NativeCost:
     """The cost model of the native backend, calibrated by the observations of a store.
 
-    Basis of a prediction: ``measured`` (this very part and directive were synthesised), ``calibrated``
+    Basis of a prediction: ``measured`` (this very part and directive were synthesised or routed), ``calibrated``
     (another directive of this part was: LUT and FF of the model times the geometric mean of its truth
     over prediction, since most of the model's error is common to a part), else ``model``.
     """
@@ -129,8 +133,13 @@ class NativeCost:
     def __init__(self, model: FittedModel, observations: Iterable[Observation] = ()) -> None:
         self._model = model
         self._measured: dict[str, dict[str, Resources]] = {}
+        nearest: dict[tuple[str, str], int] = {}
         for item in observations:
-            if item.source == "post_synthesis":
+            if item.source not in _SOURCES:
+                continue
+            option, rank = (item.subject, item.directive), _SOURCES.index(item.source)
+            if rank >= nearest.get(option, 0):  # what was routed outweighs what was synthesised, the newest of each
+                nearest[option] = rank
                 resources = Resources(**{name: item.quantities[name] for name in ("lut", "ff", "dsp", "bram18")})
                 self._measured.setdefault(item.subject, {})[item.directive] = resources
 

@@ -262,7 +262,10 @@ class GivenForm:
         return f"{self.file}, {self.frame_samples} samples for an estimate"
 
 
-Form = WindowForm | StreamingForm | GivenForm
+TrainableForm = WindowForm | StreamingForm
+"""Forms that are built and trained here."""
+
+Form = TrainableForm | GivenForm
 
 
 @dataclass(frozen=True)

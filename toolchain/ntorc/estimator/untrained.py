@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ntorc.estimator.forms import BankFront, FilterFront, StreamingForm, WindowForm
+from ntorc.estimator.forms import BankFront, FilterFront, StreamingForm, TrainableForm, WindowForm
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.estimator.windows import ADC_BITS
 from ntorc.network.floating import (
@@ -33,7 +33,7 @@ _WINDOWS = 4
 
 
 def untrained_network(
-    form: WindowForm | StreamingForm,
+    form: TrainableForm,
     seed: int = 1,
     precision: Precision | None = None,
     input_format: FixedFormat = INPUT_FORMAT,
@@ -62,7 +62,7 @@ def untrained_network(
 
 
 def float_network(
-    form: WindowForm | StreamingForm, generator: np.random.Generator, sample_rate_hz: float = SAMPLE_RATE_HZ
+    form: TrainableForm, generator: np.random.Generator, sample_rate_hz: float = SAMPLE_RATE_HZ
 ) -> FloatNetwork:
     """Real weights, drawn as Keras draws them (Glorot, uniform); its layers are those of the trained form."""
     layers: list[FloatLayer | FloatResonatorBank] = []

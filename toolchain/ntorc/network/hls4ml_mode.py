@@ -32,6 +32,9 @@ from ntorc.network.network import Network
 Granularity = Literal["model", "name"]
 
 _ADDRESS_BITS = 10  # 1,024 entries
+_LARGEST_ADDRESS_BITS = 11
+"""hls4ml computes entries in single precision.  Cut to `TABLE_ENTRY` they are the exact function's up to 2,048 entries;
+of 4,096 and more one or two are not, which the tests show, so that they would depend on a compiler's exponential."""
 _RANGE_BITS = {"sigmoid": 3, "tanh": 2}  # nnet_activation.h: over +-8 and +-4
 
 
@@ -51,11 +54,14 @@ class Hls4mlMode:
         precision: its default precision, of the input, weights, biases and results.
         result: with 'name', the stated result precision of convolutions and dense layers without an
             activation; None: the inferred one.
+        table_error: what an activation's table may be off by, which decides its size; None: hls4ml's own 1,024
+            entries.
     """
 
     granularity: Granularity = "model"
     precision: FixedFormat = field(default_factory=lambda: hls4ml_format(16, 6))
     result: FixedFormat | None = None
+    table_error: float | None = None
 
     def __post_init__(self) -> None:
         for word in (self.precision, self.result):
@@ -95,9 +101,23 @@ def hls4ml_network(floating: FloatNetwork, mode: Hls4mlMode) -> Network:
     )
 
 
-def table(function: Literal["sigmoid", "tanh"]) -> Table:
+def table(function: Literal["sigmoid", "tanh"], address_bits: int = _ADDRESS_BITS) -> Table:
     """hls4ml's table of a function."""
-    return Table(function, _RANGE_BITS[function], _ADDRESS_BITS, "toward_zero", TABLE_ENTRY)
+    return Table(function, _RANGE_BITS[function], address_bits, "toward_zero", TABLE_ENTRY)
+
+
+def address_bits_for(error: float | None, *functions: Literal["sigmoid", "tanh"]) -> int:
+    """The size of the smallest tables of all these functions within an error; one size, as an LSTM has one.
+
+    Raises:
+        DataError: none of up to 2,048 entries is.
+    """
+    if error is None:
+        return _ADDRESS_BITS
+    for bits in range(_ADDRESS_BITS, _LARGEST_ADDRESS_BITS + 1):
+        if all(table(function, bits).largest_error <= error for function in functions):
+            return bits
+    raise DataError(f"no table of hls4ml's of up to {1 << bits} entries is within {error:g}", "allow .004 or more")
 
 
 def written_weights(weights: FloatArray, word: FixedFormat) -> IntArray:
@@ -142,7 +162,7 @@ class _Conversion:
 
     def _weighted(self, source: FloatWeighted, length: int, channels: int, before: FixedFormat) -> Layer:
         word = self.mode.precision
-        activation = _activation(source.activation, source.name)
+        activation = _activation(source.activation, source.name, self.mode)
         accumulator, output = word, word
         exact = self.mode.granularity == "name"
         self._put(source.name, source.weights, source.bias, before.fraction if exact else 0)
@@ -179,6 +199,7 @@ class _Conversion:
             raise DataError(f"LSTM '{source.name}' has unusual activations", "use sigmoid gates and tanh")
         if source.stateful:
             raise DataError(f"LSTM '{source.name}' is stateful, which hls4ml does not emulate", "use stateful=False")
+        size = address_bits_for(self.mode.table_error, "sigmoid", "tanh")
         self._put(source.name, np.concatenate([source.kernel, source.recurrent_kernel]), source.bias)
         return LSTM(
             source.name,
@@ -189,16 +210,16 @@ class _Conversion:
             word,
             word,
             word,
-            table("sigmoid"),
-            table("tanh"),
+            table("sigmoid", size),
+            table("tanh", size),
             source.return_sequences,
             accumulator=word,
         )
 
 
-def _activation(activation: FloatActivation, name: str) -> Activation:
+def _activation(activation: FloatActivation, name: str, mode: Hls4mlMode) -> Activation:
     if activation == "sigmoid" or activation == "tanh":
-        return table(activation)
+        return table(activation, address_bits_for(mode.table_error, activation))
     if activation == "linear" or activation == "relu":
         return activation
     raise DataError(f"layer '{name}' has an activation that hls4ml mode does not have", "use relu, tanh or sigmoid")

@@ -15,7 +15,9 @@ from ntorc.boards import Board, load_board
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
+from ntorc.network.network import Network
 from ntorc.pipeline.card import card_in
+from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
@@ -24,6 +26,7 @@ from ntorc.pipeline.make import (
     DEFAULT_HOP,
     Built,
     allocation_stage,
+    backend_for,
     backend_named,
     build_stage,
     bundle_stage,
@@ -43,6 +46,7 @@ from ntorc.pipeline.prove import (
 )
 from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
+from ntorc.progress import Silent
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -128,7 +132,8 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     """
     check_target(request.target)
     board = load_board(request.board)
-    backend_named(request.backend)
+    if request.backend != AUTO:
+        backend_named(request.backend)
     request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
@@ -176,7 +181,7 @@ def _walk(walk: _Walk) -> None:
     data = held_out(learned)
     np.savez_compressed(walk.folder / STIMULUS, counts=data.counts.astype(np.int16))
     _judge_estimator(walk, learned, data)
-    backend = backend_named(request.backend)
+    backend = backend_named(_settle_backend(walk, learned.network))
     deadline = format_seconds(walk.requirement.deadline_s)
     with flow.stage("allocate", f"exact optimum for {deadline} on {walk.board.part}"):
         allocation = allocation_stage(flow, learned.network, backend, walk.requirement)
@@ -191,6 +196,23 @@ def _walk(walk: _Walk) -> None:
     walk.summary["design_id"] = built.plan.design_id
     save(built.products, walk.folder / "products.json")
     _prove(walk, learned, data, allocation, built, bundle)
+
+
+def _settle_backend(walk: _Walk, network: Network) -> str:
+    """The backend: the best that can build for the virtual board where ``auto`` was asked for."""
+    if walk.request.backend != AUTO:
+        return walk.request.backend
+    quiet = replace(walk.flow, progress=Silent())
+
+    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz)
+        return allocation_stage(quiet, network, backend, walk.requirement), walk.requirement
+
+    with walk.flow.stage("choose", "every backend's exact optimum"):
+        found = candidates(walk.flow, allocate_with, "virtual")
+    walk.summary["backend"] = best(found)
+    walk.summary["compared"] = [one.row() for one in found]
+    return best(found)
 
 
 def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:

@@ -8,22 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ntorc.allocate.allocation import problem_of
+from ntorc.allocate.allocation import check_supported, problem_of
 from ntorc.allocate.front import Front, FrontPoint, exact_front
 from ntorc.allocate.infeasible import explain
 from ntorc.allocate.problem import Problem
 from ntorc.allocate.requirement import Requirement
 from ntorc.allocate.solver import is_installed, smallest_area
 from ntorc.backends.base import RESOURCES
-from ntorc.boards import load_board
-from ntorc.errors import DataError, ToolError, UsageError
+from ntorc.errors import ToolError, UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.make import backend_for, costs_for, hop_for, requirement_for
-from ntorc.pipeline.networks import open_network
-from ntorc.pipeline.standalone import NetworkRequest
+from ntorc.pipeline.make import backend_for, costs_for
+from ntorc.pipeline.standalone import NetworkRequest, asked_for, opened
 from ntorc.progress import Progress
-from ntorc.units import parse_duration
 
 _SHOWN_ROWS = 24
 _AGREE = 1e-9
@@ -63,18 +60,12 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     """
     if request.objective == "latency":
         raise UsageError("a front has the latency on one axis already", "take another --objective")
-    network, board = open_network(flow, request.network), load_board(request.board)
-    deadline = parse_duration(request.deadline or "1s")
-    requirement = requirement_for(
-        board, deadline, request.clock_hz, hop_for(network, request.hop), request.ceiling, request.solver,
-        request.sample_rate_hz,
-    )  # fmt: skip
-    requirement = replace(requirement, objective=request.objective)
+    network = opened(flow, request)
+    requirement = asked_for(flow, request, network)
+    board = requirement.board
     backend = backend_for(flow, request.backend, board, requirement.clock_hz)
     with flow.stage("front", f"{network.name} on {board.part}, every deadline"):
-        reasons = backend.unsupported(network)
-        if reasons:
-            raise DataError(f"the {backend.name} backend cannot build '{network.name}'", "; ".join(reasons))
+        check_supported(backend, network)
         options = backend.options(network, costs_for(flow, backend, board), requirement.hop)
         problem = problem_of(options, network, requirement)
         started_s = time.perf_counter()

@@ -1,8 +1,9 @@
 """What measurements say about a board: I/O overhead, true clock, cycles beyond the closed form.
 
-Each is an observation in the store, kept by the board that it was made on (`board_key`): a lab's simulated board is
-another board than the one whose file it uses, and the plain virtual board, whose times are this computer's, says
-nothing about any.  The newest one of its kind replaces the board file's prior in the next allocation.
+Each is an observation in the store, kept by the board that it was made on (`board_key`): every address is a board of
+its own, a lab's simulated board is another one than that whose file it uses, and the plain virtual board, whose times
+are this computer's, says nothing about any.  A board's newest measurement of a figure replaces the file's prior in the
+next allocation; until it has one, overhead and cycles are those of the board of its kind that was measured last.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ntorc.boards import Board
-from ntorc.deploy.target import is_virtual_name
+from ntorc.deploy.registry import read_registry
+from ntorc.deploy.ssh import SCHEME
+from ntorc.deploy.target import is_virtual_name, plain_name
 from ntorc.lab import lab_of
 from ntorc.store.base import Observation, Store
 from ntorc.units import format_seconds
@@ -79,7 +82,10 @@ def board_key(target: str, board: Board) -> str | None:
     lab = lab_of(target)
     if lab is not None:
         return f"{board.name}@{lab.name}"
-    return None if is_virtual_name(target) else board.name
+    if is_virtual_name(target):
+        return None
+    known = read_registry().find(plain_name(target))
+    return f"{board.name}@{known.address if known is not None else plain_name(target)}"
 
 
 def prior_knowledge(board: Board) -> BoardKnowledge:
@@ -97,30 +103,40 @@ def knowledge_of(store: Store, board: Board, target: str, load: str, miss_probab
         load: the interference that is expected, empty for none.
         miss_probability: share of estimates that may miss.
     """
-    history = _history(store, board_key(target, board) or board.name)
     known = prior_knowledge(board)
-    for item in history:
-        known = _after(known, item, load or NO_LOAD, miss_probability)
+    for item, where in _history(store, board, target):
+        known = _after(known, item, where, load or NO_LOAD, miss_probability)
     return known
 
 
-def _history(store: Store, key: str) -> list[Observation]:
-    return [item for item in store.observations(BACKEND, key) if item.device == key]
+def _history(store: Store, board: Board, target: str) -> list[tuple[Observation, str]]:
+    """What bears on a target, the later outdoing the earlier: of others of its kind, then its own; and where it was.
+
+    A clock is a board's own: its crystal and dividers.  A lab's board is like no other.
+    """
+    key, others, own = board_key(target, board), [], []
+    of_kind = f"{board.name}@{SCHEME}"
+    for item in store.observations(BACKEND):
+        if item.device == key:
+            own.append((item, ""))
+        elif lab_of(target) is None and item.subject != CLOCK and item.device.startswith(of_kind):
+            others.append((item, f" on {item.device.removeprefix(board.name + '@')}"))
+    return others + own
 
 
-def _after(known: BoardKnowledge, item: Observation, load: str, share: float) -> BoardKnowledge:
-    """The knowledge once this observation is known too."""
+def _after(known: BoardKnowledge, item: Observation, where: str, load: str, share: float) -> BoardKnowledge:
+    """The knowledge once this observation, made somewhere else or here, is known too."""
     figures, fields = item.quantities, dict(vars(known))
     if item.subject == OVERHEAD and item.directive == f"load={load}":
         overhead_s, why = overhead_at(figures, share)
-        fields |= {"overhead_s": overhead_s, "overhead_source": f"{why}, load {load}, run {item.run}"}
+        fields |= {"overhead_s": overhead_s, "overhead_source": f"{why}, load {load}, run {item.run}{where}"}
     elif item.subject == CLOCK and abs(figures["ratio"] - 1.0) > figures["uncertainty"]:
         fields |= {"clock_ratio": figures["ratio"], "clock_source": f"measured in run {item.run}"}
     elif item.subject == CLOCK:
         fields |= {"clock_ratio": 1.0, "clock_source": f"as requested, confirmed in run {item.run}"}
     elif item.subject == OFFSET:
         offset = round(figures["offset_cycles"])
-        fields |= {"offset_cycles": offset, "offset_source": f"measured in run {item.run}"}
+        fields |= {"offset_cycles": offset, "offset_source": f"measured in run {item.run}{where}"}
     return BoardKnowledge(**fields)
 
 
@@ -134,10 +150,9 @@ def overhead_at(figures: dict[str, float], share: float) -> tuple[float, str]:
 
 def steps(store: Store, board: Board, target: str, load: str, miss_probability: float) -> list[Step]:
     """Every change of what is assumed about a board, oldest first."""
-    history = _history(store, board_key(target, board) or board.name)
     known, found = prior_knowledge(board), []
-    for item in history:
-        after = _after(known, item, load or NO_LOAD, miss_probability)
+    for item, where in _history(store, board, target):
+        after = _after(known, item, where, load or NO_LOAD, miss_probability)
         step = _step(known, after, item)
         if step is not None:
             found.append(step)

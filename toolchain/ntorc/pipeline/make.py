@@ -19,9 +19,10 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
-from ntorc.records import digest_of, load, save
+from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.units import Duration
 
 if TYPE_CHECKING:
@@ -51,19 +52,29 @@ def backend_named(name: str) -> Backend:
     if name == "native":
         return NativeBackend()
     if name == "hls4ml":
-        raise UsageError("this version allocates for hls4ml and does not build", "use ntorc allocate or ntorc front")
-    raise UsageError(f"there is no backend '{name}'", "known backends: native")
+        raise UsageError(
+            "hls4ml's logic comes from the vendor's HLS: there is none for a virtual board",
+            "write its project: ntorc build NETWORK --backend hls4ml --plan-only; or take --backend native",
+        )
+    if name == finn.NAME:
+        raise UsageError(
+            "FINN's hardware needs Vivado and Vitis HLS, which this version does not run",
+            "use ntorc allocate or ntorc front; `ntorc backend plan finn` writes all for a machine that has them",
+        )
+    raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
 def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
-    """A backend to allocate with: also hls4ml's, of which this version knows the costs alone, as measured so far."""
+    """A backend to allocate and plan with, its costs as measured so far."""
     if name == "hls4ml":
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
         from ntorc.cost.hls4ml import load_hls4ml
         from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
-        return Hls4mlBackend(board.part, clock_hz, costs)
+        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache)
+    if name == finn.NAME:
+        return finn.finn_backend(flow, board, clock_hz)
     return backend_named(name)
 
 
@@ -186,6 +197,15 @@ def gap_of(network: Network, backend: Backend, allocation: Allocation) -> int:
     return backend.gap_cycles(network, allocation.directives, allocation.latency_cycles)
 
 
+@dataclass(frozen=True)
+class Logic:
+    """What is programmed: a simulated logic or a bitstream, and the tool that made it or its figures."""
+
+    kind: str
+    path: Path
+    tool: str
+
+
 def bundle_stage(
     flow: Flow,
     network: Network,
@@ -194,22 +214,47 @@ def bundle_stage(
     samples: npt.NDArray[np.int64],
     gap_cycles: int,
 ) -> Bundle:
-    """The signed bundle of a build for a board; ``gap_cycles``: see `Backend.gap_cycles`."""
+    """The signed bundle of a simulated build for a board; ``gap_cycles``: see `Backend.gap_cycles`."""
+    logic = Logic("virtual", built.folder / built.products.logic, built.products.tool)
+    return bundle_of(flow, network, built.plan, logic, board, samples, gap_cycles)
+
+
+def bundle_of(
+    flow: Flow,
+    network: Network,
+    plan: Plan,
+    logic: Logic,
+    board: Board,
+    samples: npt.NDArray[np.int64],
+    gap_cycles: int,
+) -> Bundle:
+    """The signed bundle of a plan's logic for a board.
+
+    Args:
+        flow: the walk.
+        network: what the logic computes.
+        plan: of the logic.
+        logic: what is programmed.
+        board: it is for.
+        samples: raw counts ``[n]`` for the self-test, at least one window.
+        gap_cycles: see `Backend.gap_cycles`.
+    """
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
     from ntorc.bundle.issue import sequence_for
     from ntorc.bundle.keys import signing_key, trusted_keys
 
     key = signing_key()
-    inputs, results = self_test(network, samples, built.plan.hop)
+    inputs, results = self_test(network, samples, plan.hop)
     identity = digest_of(
         {
-            "design": built.plan.design_id,
+            "design": plan.design_id,
             "network": network.digest,
             "board": digest_of(board),
             "key": key.key_id,
             "inputs": inputs.tolist(),
             "gap_cycles": gap_cycles,
+            **({} if logic.kind == "virtual" else {"logic": digest_of_file(logic.path)}),
         }
     )
 
@@ -220,17 +265,17 @@ def bundle_stage(
         parts = BundleParts(
             name=network.name,
             board=board,
-            clock_hz=round(built.plan.clock_hz),
-            design_id=built.plan.design_id,
-            kind="virtual",
+            clock_hz=round(plan.clock_hz),
+            design_id=plan.design_id,
+            kind=logic.kind,
             window=network.input_length,
-            hop=built.plan.hop,
-            logic=built.folder / built.products.logic,
-            vectors=SelfTestVectors(inputs, results, built.plan.hop),
+            hop=plan.hop,
+            logic=logic.path,
+            vectors=SelfTestVectors(inputs, results, plan.hop),
             gap_cycles=gap_cycles,
             sequence=sequence,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
-            versions={"ntorc": __version__, "synthesis": built.products.tool},
+            versions={"ntorc": __version__, "synthesis": logic.tool},
         )
         make_bundle(work / "bundle", parts, key)
 

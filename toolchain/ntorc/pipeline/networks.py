@@ -9,14 +9,19 @@ import numpy as np
 from ntorc.errors import UsageError
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat, IntArray
+from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources
 
 _MODELS = (".keras", ".h5", ".hdf5")
+_QONNX = ".onnx"
 _INPUT = FixedFormat(14, 11)
 """Of samples of unit variance, where nothing is known of the sensor."""
+
+HLS4ML_MODE = Hls4mlMode("name", hls4ml_format(16, 6), hls4ml_format(16, 6), table_error=2.0**-8)
+"""hls4ml's default precision, layers stated by name; tables as large as the error asks for."""
 
 _FRAMES = 32
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -31,41 +36,63 @@ def load_network(path: Path) -> Network:
     if not (path / "network.json").is_file():
         raise UsageError(
             f"{path} holds no network (no network.json)",
-            "make one: ntorc train FOLDER; or give a Keras model (.keras, .h5) or a model's JSON",
+            "make one: ntorc train FOLDER; or give a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON",
         )
     return Network.load(path)
 
 
-def open_network(flow: Flow, path: Path, precision: Precision | None = None) -> Network:
+def open_network(flow: Flow, path: Path, precision: Precision | None = None, backend: str = "") -> Network:
     """The integer network of any of the known forms.
 
+    A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`.
+
     A Keras model brings its weights, a JSON none: those are drawn, and the network's name says so.  Both come without
-    data, so that formats are chosen on drawn samples of unit variance.
+    data, so that formats are chosen on drawn samples of unit variance.  A QONNX model brings its formats too.
 
     Raises:
         UsageError: nothing of these forms is at ``path``.
     """
     if path.name == "network.json" or path.is_dir() or not path.exists():
         return load_network(path.parent if path.name == "network.json" else path)
+    if path.suffix.lower() == _QONNX:
+        return _qonnx_network(flow, path)
     if path.suffix.lower() not in (*_MODELS, ".json"):
         raise UsageError(
             f"{path} is no form of a network that is known",
-            "give an ntorc network (a folder), a Keras model (.keras, .h5) or a model's JSON",
+            "give an ntorc network (a folder), a Keras model (.keras, .h5), a QONNX model (.onnx) or a model's JSON",
         )
     precision = precision or Precision()
-    sources = ("network/importers", "network/quantise.py", "network/formats.py", "pipeline/networks.py")
+    mode = HLS4ML_MODE if backend == "hls4ml" else None
+    sources = ("network/importers", "network/quantise.py", "network/formats.py", "network/hls4ml_mode.py",
+               "pipeline/networks.py")  # fmt: skip
     code = digest_of_sources(*(_PACKAGE / name for name in sources))
-    key = digest_of({"file": digest_of_file(path), "name": path.stem, "precision": digest_of(precision), "code": code})
+    arithmetic = digest_of(precision if mode is None else mode)
+    key = digest_of({"file": digest_of_file(path), "name": path.stem, "precision": arithmetic, "code": code})
 
     def make(work: Path) -> None:
         flow.progress.message(f"  reading {path.name} with Keras")
-        integer_network(float_network(path), precision).save(work / "network")
+        floating = float_network(path)
+        network = integer_network(floating, precision) if mode is None else hls4ml_network(floating, mode)
+        network.save(work / "network")
 
     network = Network.load(flow.once("imported", key, make) / "network")
     if path.suffix.lower() == ".json":
         flow.progress.message(f"  {path.name} has no weights: they are drawn from a seed, so only costs mean anything")
+    if mode is not None:
+        flow.progress.message("  its arithmetic is hls4ml's: fixed<16,6>, truncated and wrapped, sums exact")
+        return network
     flow.progress.message("  formats are chosen on drawn samples of unit variance, as no data comes with the file")
     return network
+
+
+def _qonnx_network(flow: Flow, path: Path) -> Network:
+    """Exact, so that there is nothing to choose; read in a moment."""
+    from ntorc.network.importers.qonnx_model import import_qonnx
+
+    found = import_qonnx(path)
+    for note in found.notes:
+        flow.progress.message(f"  {path.name}: {note}")
+    return found.network
 
 
 def float_network(path: Path) -> FloatNetwork:

@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
+from ntorc.allocate.requirement import Requirement
+from ntorc.backends.base import Backend
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
+from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.hardware import Design
+from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_for,
@@ -25,9 +32,13 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.networks import open_network
+from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, with_budget
+from ntorc.progress import Silent
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
+
+_MISS = 1e-5  # share of estimates that may miss: the default of `deploy` and `measure`
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,10 @@ class NetworkRequest:
         hop: samples from estimate to estimate, or None for the network's own.
         sample_rate_hz: at which samples come.
         objective: what is least.
+        weight_bits: widths of weights to offer besides the network's own, as ``12,8,6``; empty for none.
+        accuracy_budget: what the result may change by with narrower weights, RMS in its unit.
+        data: runs on which that is measured.
+        target: the board that it is for: what was measured on it replaces its file's priors.
     """
 
     network: Path
@@ -56,40 +71,107 @@ class NetworkRequest:
     hop: int | None = None
     sample_rate_hz: float = SAMPLE_RATE_HZ
     objective: str = "weighted"
+    weight_bits: str = ""
+    accuracy_budget: float | None = None
+    data: Path | None = None
+    target: str = "virtual"
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     """The exact allocation of a network."""
-    return _allocate(flow, request, open_network(flow, request.network))
+    request, _ = settled(flow, request)
+    return allocate_opened(flow, request, opened(flow, request))
 
 
-def _allocate(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[NetworkRequest, list[dict[str, Any]]]:
+    """The request with a backend: the best where ``auto`` was asked for; and what was compared.
+
+    Raises:
+        NtorcError: no backend can build the network here with ``tool``.
+    """
+    if request.backend != AUTO:
+        return request, []
+
+    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+        one = replace(request, backend=name)
+        network = opened(quiet, one)
+        return allocate_opened(quiet, one, network), asked_for(quiet, one, network)
+
+    quiet = replace(flow, progress=Silent())
+    with flow.stage("choose", "every backend's exact optimum"):
+        found = candidates(flow, allocate_with, tool)
+    return replace(request, backend=best(found)), [one.row() for one in found]
+
+
+def opened(flow: Flow, request: NetworkRequest) -> Network:
+    """The network of a request, as its backend has it."""
+    network = open_network(flow, request.network, finn.precision_for(request.backend), request.backend)
+    return finn.network_for(request.backend, network)
+
+
+def narrow_network(flow: Flow, request: NetworkRequest) -> Narrowed:
+    """The exact allocation of directives and widths of weights; the chosen network goes where it is asked to.
+
+    Raises:
+        UsageError: no budget for what the result may change by.
+    """
+    if request.accuracy_budget is None:
+        raise UsageError(
+            "narrower weights change the result: say by how much they may",
+            "add --accuracy-budget 0.005 (RMS, in the result's unit)",
+        )
+    request, _ = settled(flow, request)
+    network = opened(flow, request)
+    backend, requirement = _asked(flow, request, network)
+    with flow.stage("allocate", f"{network.name} on {requirement.board.part}, widths of weights included"):
+        bits, needed = parse_bits(request.weight_bits), with_budget(requirement, request.accuracy_budget)
+        return allocate_narrowed(flow, network, backend, needed, bits, request.data)
+
+
+def allocate_opened(flow: Flow, request: NetworkRequest, network: Network) -> Allocation:
+    """The exact allocation of a network that was opened."""
+    backend, requirement = _asked(flow, request, network)
+    with flow.stage("allocate", f"{network.name} on {requirement.board.part}"):
+        return allocation_stage(flow, network, backend, requirement)
+
+
+def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backend, Requirement]:
+    requirement = asked_for(flow, request, network)
+    board = requirement.board
+    return backend_for(flow, request.backend, board, requirement.clock_hz), requirement
+
+
+def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
+    """The requirement of a request, with what was measured on its board; without a deadline, of any."""
     board = load_board(request.board)
+    known = knowledge_of(flow.store, board, request.target, NO_LOAD, _MISS)
     requirement = requirement_for(
         board,
-        parse_duration(request.deadline),
+        parse_duration(request.deadline or "1s"),
         request.clock_hz,
         hop_for(network, request.hop),
         request.ceiling,
         request.solver,
         request.sample_rate_hz,
+        known,
     )
-    requirement = replace(requirement, objective=request.objective)
-    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
-    with flow.stage("allocate", f"{network.name} on {board.part}"):
-        return allocation_stage(flow, network, backend, requirement)
+    return replace(requirement, objective=request.objective)
 
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
-    network, board = open_network(flow, request.network), load_board(request.board)
+    request, compared = settled(flow, request, "virtual")
+    network, board = opened(flow, request), load_board(request.board)
+    if board.family != "zynq7":
+        raise UsageError(
+            f"the virtual board is a Zynq-7000, and {board.name} is not",
+            "build a bitstream: --tool vivado; or write its project: --tool vivado --plan-only",
+        )
     backend = backend_named(request.backend)
-    allocation = _allocate(flow, request, network)
+    allocation = allocate_opened(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
-        word = network.input_format
-        generator = np.random.default_rng(1)
-        samples = generator.integers(word.minimum, word.maximum + 1, network.input_length + 64 * allocation.hop)
+        samples = _drawn_samples(network, allocation)
         gap = gap_of(network, backend, allocation)
         bundle = bundle_stage(flow, network, built, board, samples, gap)
     return {
@@ -100,7 +182,23 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         "synthesised": built.products.total.as_dict(),
         "tool": built.products.tool,
         "target": "virtual",
+        "backend": request.backend,
+        **({"compared": compared} if compared else {}),
     }
+
+
+def design_of(flow: Flow, request: NetworkRequest) -> Design:
+    """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
+    network, board = opened(flow, request), load_board(request.board)
+    allocation = allocate_opened(flow, request, network)
+    backend = backend_for(flow, request.backend, board, allocation.clock_hz)
+    return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
+
+
+def _drawn_samples(network: Network, allocation: Allocation) -> npt.NDArray[np.int64]:
+    word = network.input_format
+    count = network.input_length + 64 * allocation.hop
+    return np.random.default_rng(1).integers(word.minimum, word.maximum + 1, count)
 
 
 def find_run(store: Store, name: str, holding: str) -> RunRecord:

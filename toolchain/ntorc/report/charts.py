@@ -331,3 +331,60 @@ def scatter(
             parts.append(element("path", d=path, style=style))
         parts += [mark.at(a, b) for a, b in points]
     return join(_y_axis(to_y, _LEFT, right, y_title), *parts, _x_axis(to_x, bottom, x_title))
+
+
+@dataclass(frozen=True)
+class Stairs:
+    """One of several staircases: its name, its points ``[m]``, and what each point's figures rest on."""
+
+    name: str
+    x: FloatArray
+    y: FloatArray
+    bases: Sequence[str]
+
+
+_DASHES = ("", "7 4", "2 3", "9 3 2 3")
+_COLOURS = ("var(--accent)", "var(--over)", "var(--io)", "var(--ink)")
+
+
+def several_steps(
+    stairs: Sequence[Stairs], size: Size, *, x_title: str, y_title: str, markers: Sequence[Marker] = ()
+) -> Markup:
+    """Staircases as `steps` over common axes, told apart by dash and colour, each with a key.
+
+    A point is hollow where its figures are estimates, full where they were synthesised, a diamond where measured.
+    """
+    right, bottom = size.width - _RIGHT, size.height - _BOTTOM
+    ends = [float(end) for one in stairs for end in (one.x[0], one.x[-1])] + [marker.value for marker in markers]
+    to_x = Scale(min(ends) / 1.1, max(ends) * 1.1, _LEFT, right, True)
+    rows = _rows([(to_x(marker.value), marker) for marker in markers], right)
+    top = _TOP + _ROW * (2 + max((row for _, _, row in rows), default=-1))
+    lowest, highest = min(float(one.y.min()) for one in stairs), max(float(one.y.max()) for one in stairs)
+    to_y = Scale(lowest / 1.1, highest * 1.1, bottom, top, True)
+    drawn = []
+    for number, one in enumerate(stairs):
+        colour = _COLOURS[number % len(_COLOURS)]
+        line = f"fill:none;stroke:{colour};stroke-width:1.6;stroke-dasharray:{_DASHES[number % len(_DASHES)] or 'none'}"
+        path = [f"M{to_x(float(one.x[0])):.1f} {to_y(float(one.y[0])):.1f}"]
+        path += [f"H{to_x(float(a)):.1f}V{to_y(float(b)):.1f}" for a, b in zip(one.x[1:], one.y[1:], strict=True)]
+        drawn.append(element("path", d="".join([*path, f"H{right:.1f}"]), style=line))
+        drawn += [
+            _point(to_x(float(a)), to_y(float(b)), basis, colour)
+            for a, b, basis in zip(one.x, one.y, one.bases, strict=True)
+        ]
+        at = _LEFT + 12 + 190 * number
+        drawn.append(element("path", d=f"M{at:.0f} {top - 8:.0f}h26", style=line))
+        drawn.append(element("text", one.name, x=f"{at + 32:.0f}", y=f"{top - 4:.0f}", style="fill:var(--ink)"))
+    return join(
+        _y_axis(to_y, _LEFT, right, y_title),
+        *(_marker(place, marker, row, bottom, right) for place, marker, row in rows),
+        *drawn,
+        _x_axis(to_x, bottom, x_title),
+    )
+
+
+def _point(x: float, y: float, basis: str, colour: str) -> Markup:
+    if basis == "measured":
+        return element("path", d=f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z", style=f"fill:{colour}")
+    fill = colour if basis == "synthesised" else "var(--paper)"
+    return element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="2.4", style=f"fill:{fill};stroke:{colour}")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.estimator.forms import StreamingForm, WindowForm
+from ntorc.estimator.forms import StreamingForm, TrainableForm, WindowForm
 from ntorc.network.floating import FloatNetwork
 from ntorc.search.budget import Budget
 from ntorc.search.material import Material
-from ntorc.search.space import WINDOW_HOP, TrainedForm
+from ntorc.search.space import WINDOW_HOP
 
 if TYPE_CHECKING:
     from ntorc.estimator.streaming_training import Fitting
@@ -78,7 +78,7 @@ class Fit(Protocol):
         """Such a model with its front end, as layers on samples."""
 
 
-def fit_of(material: Material, form: TrainedForm, budget: Budget, seed: int) -> Fit:
+def fit_of(material: Material, form: TrainableForm, budget: Budget, seed: int) -> Fit:
     """The training of a form; a process keeps the last ones for their next look."""
     return _kept(_Identity(material), form, budget, seed)
 
@@ -97,7 +97,7 @@ class _Identity:
 
 
 @lru_cache(maxsize=3)
-def _kept(identity: _Identity, form: TrainedForm, budget: Budget, seed: int) -> Fit:
+def _kept(identity: _Identity, form: TrainableForm, budget: Budget, seed: int) -> Fit:
     if isinstance(form, StreamingForm):
         return StreamingFit(identity.material, form, budget, seed)
     return WindowFit(identity.material, form, budget, seed)

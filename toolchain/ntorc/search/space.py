@@ -12,6 +12,7 @@ from ntorc.estimator.forms import (
     ConvLayer,
     FilterFront,
     StreamingForm,
+    TrainableForm,
     WindowForm,
     bank_of,
 )
@@ -20,9 +21,6 @@ from ntorc.network.quantise import Precision
 FORMS = ("streaming", "window")
 WINDOW_HOP = 16
 """Samples from estimate to estimate of a window candidate: a streaming one's frame, so that errors compare."""
-
-TrainedForm = StreamingForm | WindowForm
-"""What a search trains: every form of ours."""
 
 Values = Mapping[str, Any]
 
@@ -36,7 +34,7 @@ class Candidate:
         activation_bits, weight_bits: widths of the words between layers and of the weights.
     """
 
-    form: TrainedForm
+    form: TrainableForm
     activation_bits: int
     weight_bits: int
 

@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
         if not (project / _BUILT).is_file():
             save(_build(request, project), project / _BUILT)
         built = load(Built, project / _BUILT)
-    outputs = _predict(project / built.library, windows, built.outputs)
+    outputs = predict(project / built.library, windows, built.outputs)
     integers = outputs * 2.0**built.output_format.fraction
     if (integers != np.floor(integers)).any():
         raise ToolError(f"hls4ml's outputs are not of {built.output_format}")
@@ -40,9 +40,11 @@ def main(folder: Path) -> None:
     save(built, folder / "emulation.json")
 
 
-def _predict(library: Path, windows: npt.NDArray[np.float64], outputs: int) -> npt.NDArray[np.float64]:
+def predict(
+    library: Path, windows: npt.NDArray[np.float64], outputs: int, name: str = _NAME
+) -> npt.NDArray[np.float64]:
     """One call a window through the generated bridge; doubles, since wide sums do not fit a float."""
-    top = getattr(ctypes.CDLL(str(library)), f"{_NAME}_double")
+    top = getattr(ctypes.CDLL(str(library)), f"{name}_double")
     pointer = np.ctypeslib.ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")
     top.restype, top.argtypes = None, [pointer, pointer]
     results = np.zeros((len(windows), outputs))

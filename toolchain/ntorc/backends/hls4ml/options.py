@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ntorc.backends.base import Directive, Option, Options, Resources
-from ntorc.backends.hls4ml.reuse import BLOCK_FACTOR_LIMIT, block_factor, legal_reuse_factors
+from ntorc.backends.hls4ml.reuse import BLOCK_FACTOR_LIMIT, block_factor, is_legal, legal_reuse_factors
 from ntorc.backends.sum_latency import SumLatency
 from ntorc.cost.base import BatchCosts, Estimates, OptionTable
 from ntorc.network.layers import LSTM, Conv1D, Dense, Layer, Pool
@@ -54,6 +54,17 @@ class HlsLayer:
         """The legal ones whose block factor HLS finishes on, smallest first."""
         return legal_reuse_factors(*self.matrix, BLOCK_FACTOR_LIMIT)
 
+    @property
+    def buildable_reuse_factors(self) -> tuple[int, ...]:
+        """Those that hls4ml also builds right: an LSTM's must be legal for its recurrent product too.
+
+        hls4ml 1.3 takes the nearest legal one for that product, and still chooses its loop by the layer's own
+        (``recurrent_templates.py``): the emulation then aborts, and HLS ignores the assertion.
+        """
+        if self.kind != "lstm":
+            return self.reuse_factors
+        return tuple(one for one in self.reuse_factors if is_legal(self.size, 4 * self.size, one))
+
     def table(self, reuse_factors: tuple[int, ...] | None = None) -> OptionTable:
         """What a cost model is asked, for all reuse factors or some."""
         reuse = np.array(self.reuse_factors if reuse_factors is None else reuse_factors, float)
@@ -87,7 +98,15 @@ NO_DIRECTIVE = Directive(0, 0, "none")
 """Of a pool, which has nothing to choose."""
 
 
-def hls_options(network: Network, costs: BatchCosts, part: str, clock_hz: float, *, bound: bool = True) -> Options:
+def hls_options(
+    network: Network,
+    costs: BatchCosts,
+    part: str,
+    clock_hz: float,
+    *,
+    bound: bool = True,
+    buildable: bool = False,
+) -> Options:
     """Options of every layer of a network; pools have one that costs nothing.
 
     Args:
@@ -96,6 +115,7 @@ def hls_options(network: Network, costs: BatchCosts, part: str, clock_hz: float,
         part: the device.
         clock_hz: that HLS is asked for.
         bound: take the latency's upper bound, not its mean.
+        buildable: only what hls4ml builds right; else all that the published optimiser chooses from.
     """
     rows: list[tuple[Option, ...]] = []
     cycles: list[tuple[float, ...]] = []
@@ -105,8 +125,9 @@ def hls_options(network: Network, costs: BatchCosts, part: str, clock_hz: float,
             rows.append((Option(NO_DIRECTIVE, Resources(), Resources(), "model"),))
             cycles.append((0.0,))
             continue
-        found = costs.estimate(known.table(), part, clock_hz)
-        order = known.reuse_factors[::-1]  # from fewest multipliers to most, as in every backend
+        factors = known.buildable_reuse_factors if buildable else known.reuse_factors
+        found = costs.estimate(known.table(factors), part, clock_hz)
+        order = factors[::-1]  # from fewest multipliers to most, as in every backend
         rows.append(tuple(_option(known, found, reuse, len(order) - 1 - i) for i, reuse in enumerate(order)))
         latency = (found.bound if bound else found.mean)["latency_cycles"]
         cycles.append(tuple(float(value) for value in latency[::-1]))

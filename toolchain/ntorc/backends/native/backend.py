@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from os import cpu_count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,10 @@ from ntorc.network.reference import run
 from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.progress import Progress
 from ntorc.records import write_atomically, write_if_changed
+
+if TYPE_CHECKING:
+    from ntorc.backends.bitstream.project import Project
+    from ntorc.boards import Board
 
 _WIDE, _NARROW = 25, 18  # DSP48E1 multiplies 25 by 18 bits, signed
 _GAP_MARGIN = 8  # from a sample's acceptance to its start, and the buffers between
@@ -104,6 +108,12 @@ class NativeBackend:
         if isinstance(first, ResonatorBank):
             return bank_engine(first, directives[0].multipliers).update_cycles + _GAP_MARGIN
         return latency_cycles
+
+    def project(self, network: Network, plan: Plan, board: Board, tool: str) -> Project:
+        """See `Backend.project`."""
+        from ntorc.backends.bitstream.native import native_project
+
+        return native_project(network.name, plan, board, tool)
 
     def emulate(self, network: Network, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """See `Backend.emulate`: this backend's arithmetic is the reference itself."""

@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.backends.base import Cut
+from ntorc.backends.base import Cut, LatencyModel
 from ntorc.backends.native.finish import Quotient
 from ntorc.backends.native.geometry import Engine, engine_of
 from ntorc.backends.native.resonator_engine import BankEngine, bank_engine
@@ -290,6 +290,16 @@ class StreamingLatency:
             for row, uses in zip(self._weights, counts, strict=True)
         )
         return Cut(float(constant), rows)
+
+    def joined(self, others: Sequence[tuple[LatencyModel, Sequence[bool]]]) -> StreamingLatency:
+        """See `LatencyModel.joined`."""
+        rows = [list(row) for row in self._choices]
+        for model, taken in others:
+            if not isinstance(model, StreamingLatency):
+                raise TypeError("only models of the streaming overlap join one")
+            for row, more, one in zip(rows, model._choices, taken, strict=True):
+                row += more if one else []
+        return StreamingLatency(self._network, rows)
 
 
 def latency_cycles(network: Network, lanes: Sequence[int]) -> int:

@@ -1,0 +1,177 @@
+"""Running a project's script here, following it, and saying what went wrong from what the tools said."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ntorc.backends.bitstream.project import LOGS, RUN, Step
+from ntorc.backends.bitstream.script import TIMED_OUT
+from ntorc.errors import ToolError
+from ntorc.progress import Progress
+
+_KILLED = (TIMED_OUT, 137)
+_NO_PRODUCT = 90  # of run.sh
+_SHOWN_ERRORS = 3
+_STOP_S = 45.0  # until a step that was told to end is killed: a little more than run.sh waits
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the script: what happened (``start``, ``done``, ``kept``, ``failed``, ...), to what, and the rest."""
+
+    what: str
+    words: tuple[str, ...]
+
+
+def event_of(line: str) -> Event | None:
+    """The event that a line of `run.sh` states, or None."""
+    words = line.strip().split()
+    if len(words) < 2 or words[0] != "ntorc:":
+        return None
+    return Event(words[1], tuple(words[2:]))
+
+
+@dataclass
+class Follower:
+    """Tells progress what a script's lines say, and keeps what ended it."""
+
+    progress: Progress
+    steps: Sequence[Step]
+    end: Event | None = None
+    seconds: dict[str, int] | None = None
+
+    def line(self, text: str) -> None:
+        """Take one line."""
+        event = event_of(text)
+        if event is None:
+            return
+        titles = {step.name: step.what for step in self.steps}
+        names = [step.name for step in self.steps]
+        name = event.words[0] if event.words else ""
+        if event.what in ("start", "done", "kept") and name in titles:
+            place = names.index(name)
+            if event.what == "start":
+                self.progress.message(f"  {titles[name]} (step {place + 1} of {len(names)})")
+            self.progress.step("steps of the tools", place + (event.what != "start"), len(names))
+            if event.what == "done":
+                self.seconds = {**(self.seconds or {}), name: int(event.words[1])}
+        elif event.what in ("failed", "missing", "busy"):
+            self.end = event
+
+
+def run_here(folder: Path, steps: Sequence[Step], progress: Progress) -> None:
+    """Do a project's steps that are not done yet, on this machine.
+
+    On Ctrl-C the step that runs is ended with all that it started; those before it stay done.
+
+    Raises:
+        ToolError: a tool is missing, failed, had no licence, or took too long; names the log.
+    """
+    follower = Follower(progress, steps)
+    process = subprocess.Popen(
+        ["sh", RUN], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            follower.line(line)
+        process.wait()
+    except BaseException:
+        _stop(process)
+        raise
+    if process.returncode != 0 or follower.end is not None:
+        raise failure(folder, steps, follower.end)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End the script, which ends its step; a second Ctrl-C does not leave a tool behind."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def newest_log(folder: Path, step: str) -> Path | None:
+    """The log of a step's last attempt."""
+    found: list[tuple[int, Path]] = []
+    for path in (folder / LOGS).glob(f"{step}.*.log"):
+        number = re.fullmatch(re.escape(step) + r"\.(\d+)\.log", path.name)
+        if number is not None:
+            found.append((int(number[1]), path))
+    return max(found)[1] if found else None
+
+
+def failure(folder: Path, steps: Sequence[Step], end: Event | None) -> ToolError:
+    """What ended a script, with what to do; everything that was done before is kept."""
+    again = "the same command goes on with this step"
+    if end is None:
+        return ToolError("the project's script ended without saying why", f"run `sh {folder / RUN}` by hand")
+    if end.what == "missing":
+        programs = " ".join(end.words)
+        return ToolError(
+            f"not found: {programs}",
+            "`ntorc backend check` says what is there; --plan-only writes the project for a machine that has it, "
+            "--host ssh://builder runs it there",
+        )
+    if end.what == "busy":
+        return ToolError(f"another run works in {folder} (process {end.words[0]})", "wait for it, or end it")
+    name, status = end.words[0], int(end.words[1])
+    log = newest_log(folder, name)
+    limit_s = next((step.limit_s for step in steps if step.name == name), 0)
+    said = log.read_text(encoding="utf-8", errors="replace") if log is not None else ""
+    where = f"full log: {log}"
+    lacking = re.search(r"^ntorc: missing (.+)$", said, re.MULTILINE)
+    if lacking is not None:
+        return failure(folder, steps, Event("missing", tuple(lacking[1].split())))
+    licence = _first(said, _LICENCE)
+    if licence:
+        return ToolError(f"{name}: no licence: {licence}", f"free one or see LM_LICENSE_FILE; then {again}\n{where}")
+    if status in _KILLED:
+        return ToolError(f"{name} took more than its {limit_s} s and was ended", f"{again}\n{where}")
+    for sign, message, hint in _KNOWN:
+        if re.search(sign, said):
+            return ToolError(f"{name}: {message}", f"{hint}; then {again}\n{where}")
+    if status == _NO_PRODUCT:
+        return ToolError(f"{name} ended well and left not all of its products", f"{_tail(said)}\n{where}")
+    errors = [line.strip() for line in said.splitlines() if re.match(r"\s*(ERROR|CRITICAL ERROR|FATAL)\b", line)]
+    text = "\n".join(errors[:_SHOWN_ERRORS]) or _tail(said)
+    return ToolError(f"{name} failed with status {status}", f"{text}\n{where}\n{again}")
+
+
+_LICENCE = re.compile(
+    r"^.*(?:valid license was not found|license checkout (?:failed|not)|failed to check ?out|"
+    r"no such feature exists|licensed number of users already reached|Common 17-345).*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_KNOWN = (
+    (
+        r"(?i)timing is not met",
+        "the clock is not met",
+        "see the worst path in reports/worst_path.rpt",
+    ),
+    (r"(?i)no space left on device", "the disk is full", "free some space"),
+    (r"(?i)\bpart\b.*(?:not (?:found|installed)|is not valid|invalid)|Invalid option value specified for '-part'",
+     "the tool does not know the part", "install its device family with the vendor's installer"),
+    (r"(?i)cannot allocate memory|bad_alloc|out of memory", "the machine ran out of memory", "close other programs"),
+)  # fmt: skip
+
+
+def _first(text: str, pattern: re.Pattern[str]) -> str:
+    found = pattern.search(text)
+    return found[0].strip()[:300] if found else ""
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-8:])
