@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
             }
             for one in paper
         ],
+        "area_before_training_off_percent": _off_percent(found.records),
         "failures": [f"trial {one.number}: {one.reason}" for one in found.records if one.outcome == "failed"],
         "svg": str(found.folder / "front.svg"),
         "json": str(found.folder / "front.json"),
@@ -156,6 +158,18 @@ def volume(front: list[TrialRecord], *, test: bool = False) -> float:
     """Hypervolume of a front in volts by area, of what can be allocated; by the error on the test trajectories."""
     points = [((one.test_v if test else one.error_v) or 0.0, one.cost.area) for one in front if one.cost.feasible]
     return round(hypervolume(points, REFERENCE), 6)
+
+
+def _off_percent(records: Sequence[TrialRecord]) -> dict[str, float] | None:
+    """By how much the area of drawn weights differs from that of the trained ones: median, least and most."""
+    off = [
+        100.0 * (one.hardware.area / one.trained_hardware.area - 1.0)
+        for one in records
+        if one.hardware is not None and one.hardware.area and one.trained_hardware is not None and one.error_v
+    ]
+    if not off:
+        return None
+    return {"median": round(float(np.median(off)), 2), "least": round(min(off), 2), "most": round(max(off), 2)}
 
 
 def _as_row(place: int, one: TrialRecord) -> dict[str, Any]:
@@ -202,6 +216,11 @@ def as_text(result: dict[str, Any]) -> str:
         lines.append(f"failed: {result['failures'][0]}")
     counts = ", ".join(f"{count} {name}" for name, count in result["outcomes"].items())
     lines.append(f"{result['search']}: {counts}; {result['cpu_s']} s of processor time in training")
+    off = result["area_before_training_off_percent"]
+    if off is not None:
+        lines.append(
+            f"area known before training: {off['median']} % off in the median, {off['least']} to {off['most']} %"
+        )
     lines.append(f"area is the sum over LUT, FF, DSP and BRAM18 of the share of {result['board']}, shell included")
     lines.append(f"drawn in {result['svg']}")
     if result["front"]:
