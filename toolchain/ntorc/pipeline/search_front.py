@@ -21,6 +21,9 @@ from ntorc.search.record import TrialRecord
 from ntorc.search.space import WINDOW_HOP
 
 KNEE = "knee"
+REFERENCE = (0.25, 0.25)
+"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
+_NEVER = 4.0  # all of the device
 _THOUSAND = 1e-3
 _AXES = (
     ("area", "area at the deadline, % of the device (sum of shares)"),
@@ -146,12 +149,6 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
     write_atomically(found.folder / "front.json", to_json(result).encode())
     write_atomically(found.folder / "front.svg", _drawn(found, front, paper).encode())
     return result
-
-
-REFERENCE = (0.25, 0.25)
-"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
-
-_NEVER = 4.0  # all of the device
 
 
 def volume(front: list[TrialRecord], *, test: bool = False) -> float:

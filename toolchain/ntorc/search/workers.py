@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import queue
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -70,10 +69,6 @@ class Pool:
             return number, error
         self._places[number], result = future.result()
         return number, result
-
-    def pids(self) -> list[int]:
-        """Processes of the workers."""
-        return sorted({int(pid) for pid in self._client.run(os.getpid).values()})
 
 
 @contextmanager
