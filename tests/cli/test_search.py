@@ -137,6 +137,8 @@ def test_a_point_goes_on_as_a_ready_estimator(
         ((*WHERE, "--storage", "paper"), 2, "journal or sqlite"),
         ((*WHERE, "--form", "tree"), 2, "tree"),
         (("--resume", "no-such"), 1, "no search 'no-such'"),
+        (("--resume", "../mine"), 2, "cannot be the name"),
+        ((*WHERE, "--name", "../../x"), 2, "cannot be the name"),
         (("--resume", "mine", "--board", "pynq-z2"), 2, "--board cannot be changed"),
         ((*WHERE, "--looks", "0"), 2, "looks"),
     ],
@@ -155,3 +157,4 @@ def test_deploy_says_what_is_wrong_with_a_search(program: Program) -> None:
     done = program("deploy", *WHERE, "--from-search", "x", "--estimator", "window")
     assert done.returncode == 2, done.stderr
     assert "--from-search" in done.stderr
+    assert "give one of them" in done.stderr

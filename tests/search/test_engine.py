@@ -69,9 +69,7 @@ class StopAfter(Silent):
 
 
 @pytest.fixture(scope="module")
-def done(
-    material: Material, pool: Pool, tmp_path_factory: pytest.TempPathFactory
-) -> Done:
+def done(material: Material, pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A whole search, its space such that much is infeasible."""
     from small import SMALL
 
@@ -115,9 +113,7 @@ def test_what_is_infeasible_or_dominated_is_never_trained(done: Done) -> None:
             assert one.reason
 
 
-def test_costs_are_those_of_the_trained_network_under_the_requirement(
-    done: Done, material: Material
-) -> None:
+def test_costs_are_those_of_the_trained_network_under_the_requirement(done: Done, material: Material) -> None:
     found, _ = done
     costing = costing_for("120us", 0.04)
     for one in found.records:

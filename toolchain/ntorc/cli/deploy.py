@@ -54,7 +54,9 @@ def deploy(
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
-    ready, form, data = options.ready(estimator, data, from_search, pick)
+    if from_search is not None:
+        estimator, data = options.searched(from_search, pick, estimator or model, data)
+    ready, form = options.ready(estimator, data)
     given = options.given(model, model_input, estimator)
     request = DeployRequest(
         board,

@@ -92,31 +92,30 @@ def training(
     return replace(config, **{name: value for name, value in changes.items() if value is not None})
 
 
-def ready(
-    estimator: str | None, data: Path | None, from_search: str | None = None, pick: str = "knee"
-) -> tuple[Path | None, str, Path | None]:
-    """Folder of a trained estimator, or None; the form to train; the data, which a search brings with it.
-
-    The shipped estimator is taken where neither data nor form is given.
-
-    Raises:
-        UsageError: both an estimator and a search.
-    """
-    from ntorc.errors import UsageError
+def ready(estimator: str | None, data: Path | None) -> tuple[Path | None, str]:
+    """Folder of a trained estimator, or None, and the form to train; the shipped one where neither data nor form is."""
     from ntorc.pipeline.shipped import shipped_folder
 
-    if from_search is not None:
-        from ntorc.pipeline.flow import open_flow
-        from ntorc.pipeline.search_pick import estimator_from_search
-
-        if estimator is not None:
-            raise UsageError("both --estimator and --from-search say what to deploy", "give one of them")
-        folder, searched = estimator_from_search(open_flow(progress()), from_search, pick)
-        return folder, "streaming", data or searched
     chosen = estimator or ("streaming" if data else "shipped")
     if chosen in ("streaming", "window"):
-        return None, chosen, data
-    return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming", data
+        return None, chosen
+    return (shipped_folder() if chosen == "shipped" else Path(chosen)), "streaming"
+
+
+def searched(name: str, pick: str, other: str | Path | None, data: Path | None) -> tuple[str, Path | None]:
+    """Folder of a point of a search's front, as an estimator, and the data, which the search brings with it.
+
+    Raises:
+        UsageError: ``other`` says what to deploy besides.
+    """
+    from ntorc.errors import UsageError
+    from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.search_pick import estimator_from_search
+
+    if other is not None:
+        raise UsageError(f"both --from-search and {other} say what to deploy", "give one of them")
+    folder, searched_on = estimator_from_search(open_flow(progress()), name, pick)
+    return str(folder), data or searched_on
 
 
 def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:

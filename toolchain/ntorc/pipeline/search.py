@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from ntorc.search.space import FORMS, WINDOW_HOP, Goal, Space
 from ntorc.search.study import Study, load_config, load_records, new_search
 from ntorc.search.workers import opened_pool
 from ntorc.units import parse_duration
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ def searches_folder(flow: Flow) -> Path:
     return flow.root / "searches"
 
 
+def _folder_of(flow: Flow, name: str) -> Path:
+    if _SAFE_NAME.fullmatch(name) is None:
+        raise UsageError(f"'{name[:60]}' cannot be the name of a search", "use letters, digits and . _ -")
+    return searches_folder(flow) / name
+
+
 def search(flow: Flow, request: SearchRequest) -> Searched:
     """Begin a search, or go on with one.
 
@@ -88,7 +97,9 @@ def search(flow: Flow, request: SearchRequest) -> Searched:
         DataError: the runs are no longer those that the search began with.
     """
     began_s = time.monotonic()
-    folder = None if request.resume is None else searches_folder(flow) / request.resume
+    folder = None if request.resume is None else _folder_of(flow, request.resume)
+    if request.name:
+        _folder_of(flow, request.name)
     config = _config(request) if folder is None else load_config(folder)
     with flow.stage("runs", f"reading {config.data}" if config.data else "simulated DROPBEAR runs (no --data given)"):
         material = material_of(runs_stage(flow, Path(config.data) if config.data else None), config.budget.replicas)
@@ -116,7 +127,7 @@ def read_search(flow: Flow, name: str) -> Searched:
     Raises:
         StorageError: there is none of that name.
     """
-    folder = searches_folder(flow) / name
+    folder = _folder_of(flow, name)
     return Searched(load_config(folder), folder, tuple(load_records(folder)), 0.0)
 
 

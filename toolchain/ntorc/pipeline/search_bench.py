@@ -155,8 +155,11 @@ def worker_scaling(
     The first feasible candidates that the seed draws, each trained to the end and judged, so that both have the same
     work whatever order it comes back in.  Workers have loaded what they need before the time begins.
     """
+    from optuna.logging import ERROR, set_verbosity
     from optuna.samplers import RandomSampler
     from optuna.study import create_study
+
+    set_verbosity(ERROR)
 
     budget = budget or _BUDGET
     material = material_of(runs_stage(flow, data), budget.replicas)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from ntorc.search.record import TrialRecord
 from ntorc.search.space import WINDOW_HOP
 
 KNEE = "knee"
+REFERENCE = (0.25, 0.25)
+"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
+_NEVER = 4.0  # all of the device
 _THOUSAND = 1e-3
 _AXES = (
     ("area", "area at the deadline, % of the device (sum of shares)"),
@@ -137,6 +141,7 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
             }
             for one in paper
         ],
+        "area_before_training_off_percent": _off_percent(found.records),
         "failures": [f"trial {one.number}: {one.reason}" for one in found.records if one.outcome == "failed"],
         "svg": str(found.folder / "front.svg"),
         "json": str(found.folder / "front.json"),
@@ -146,16 +151,22 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
     return result
 
 
-REFERENCE = (0.25, 0.25)
-"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
-
-_NEVER = 4.0  # all of the device
-
-
 def volume(front: list[TrialRecord], *, test: bool = False) -> float:
     """Hypervolume of a front in volts by area, of what can be allocated; by the error on the test trajectories."""
     points = [((one.test_v if test else one.error_v) or 0.0, one.cost.area) for one in front if one.cost.feasible]
     return round(hypervolume(points, REFERENCE), 6)
+
+
+def _off_percent(records: Sequence[TrialRecord]) -> dict[str, float] | None:
+    """By how much the area of drawn weights differs from that of the trained ones: median, least and most."""
+    off = [
+        100.0 * (one.hardware.area / one.trained_hardware.area - 1.0)
+        for one in records
+        if one.hardware is not None and one.hardware.area and one.trained_hardware is not None and one.error_v
+    ]
+    if not off:
+        return None
+    return {"median": round(float(np.median(off)), 2), "least": round(min(off), 2), "most": round(max(off), 2)}
 
 
 def _as_row(place: int, one: TrialRecord) -> dict[str, Any]:
@@ -202,6 +213,11 @@ def as_text(result: dict[str, Any]) -> str:
         lines.append(f"failed: {result['failures'][0]}")
     counts = ", ".join(f"{count} {name}" for name, count in result["outcomes"].items())
     lines.append(f"{result['search']}: {counts}; {result['cpu_s']} s of processor time in training")
+    off = result["area_before_training_off_percent"]
+    if off is not None:
+        lines.append(
+            f"area known before training: {off['median']} % off in the median, {off['least']} to {off['most']} %"
+        )
     lines.append(f"area is the sum over LUT, FF, DSP and BRAM18 of the share of {result['board']}, shell included")
     lines.append(f"drawn in {result['svg']}")
     if result["front"]:
@@ -223,7 +239,7 @@ def _drawn(found: Searched, front: list[TrialRecord], paper: tuple[PaperPoint, .
         x = [100 * one.area if by == "area" else one.multiplies * _THOUSAND for one in allocated]
         clouds = [
             cloud("searched", "other", others, by),
-            cloud("front of the search", "front", front, by),
+            cloud("front of the search", "front" if by == "area" else "point", front, by),
             Cloud("Table III, published RMSE", "paper", np.array(x), np.array([one.rmse_v for one in allocated])),
         ]
         panels.append((title, clouds))

@@ -13,6 +13,7 @@ from ntorc.report.style import CSS
 _WIDTH, _HEIGHT, _HEAD = 1180.0, 520.0, 58.0
 _MARKS = {
     "front": Mark("circle", "var(--accent)", 5.0, joined=True),
+    "point": Mark("circle", "var(--accent)", 5.0),
     "other": Mark("circle", "var(--io)", 3.0),
     "paper": Mark("square", "var(--marker)", 4.0),
 }
@@ -24,7 +25,7 @@ class Cloud:
 
     Attributes:
         name: for the legend.
-        kind: ``front``, ``other`` or ``paper``.
+        kind: ``front``, whose points a staircase joins, ``point``, ``other`` or ``paper``.
         x, y: shape [m], positive.
     """
 
@@ -43,7 +44,7 @@ def search_svg(title: str, y_title: str, panels: Sequence[tuple[str, Sequence[Cl
         panels: title of the other axis and clouds of each; clouds may be empty, not all of them.
     """
     width = _WIDTH / len(panels)
-    named = {cloud.name: cloud.kind for _, clouds in panels for cloud in clouds if len(cloud.x)}
+    named = {cloud.name: cloud.kind for cloud in panels[0][1] if len(cloud.x)}
     counts = ", ".join(f"{len(cloud.x)} of {cloud.name}" for cloud in panels[0][1])
     below = Size("panel", width, _HEIGHT - _HEAD)
 

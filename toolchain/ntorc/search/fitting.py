@@ -145,6 +145,11 @@ class StreamingFit:
                 best, every = state.curve_v.index(state.best_v) + 1, self._config.check_every
                 earlier = FitState(len(state.curve_v) * every, best * every, state.best_v, 0.0, dict(state.variables))
             self._fitting = Fitting(self._data, self._config, earlier)
+            if earlier is None:
+                weights = initial_weights(self._fitting.model, self._config.seed)
+                self._fitting.model.set_weights(weights)
+                for mean, value in zip(self._fitting.average, weights, strict=True):
+                    mean.assign(value)
         found = self._fitting.advance()
         self._curve_v = (*state.curve_v, found.best_rmse_v)
         return State(self._curve_v, state.cpu_s, dict(found.variables))
@@ -238,12 +243,41 @@ class WindowFit:
 
         model = build_model(self._form, self._config.seed)
         compile_model(model, self._config.learning_rate)
-        if variables:
+        if not variables:
+            model.set_weights(initial_weights(model, self._config.seed))
+        else:
             model.set_weights(variables["model"])
             model.optimizer.build(model.trainable_variables)
             for variable, value in zip(model.optimizer.variables, variables["optimizer"], strict=True):
                 variable.assign(value)
         return model
+
+
+def initial_weights(model: Any, seed: int) -> Arrays:
+    """Weights drawn as Keras draws them (Glorot uniform, recurrent kernels orthogonal), by a generator of their own.
+
+    Keras takes its seeds from Python's global generator, which the threads of a worker draw from too, so that its own
+    weights are not always the same for the same seed.  Biases are constants and stay as they are.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for variable, value in zip(model.weights, model.get_weights(), strict=True):
+        if value.ndim == 1 or variable.name == "bias":
+            drawn.append(value)
+        elif variable.name == "recurrent_kernel":
+            drawn.append(_orthogonal(generator, value.shape))
+        else:
+            taps = int(np.prod(value.shape[:-2]))
+            limit = math.sqrt(6.0 / (taps * (value.shape[-2] + value.shape[-1])))
+            drawn.append(generator.uniform(-limit, limit, value.shape).astype(np.float32))
+    return drawn
+
+
+def _orthogonal(generator: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Rows or columns, whichever are fewer, orthonormal (Saxe et al., ICLR 2014)."""
+    square, triangle = np.linalg.qr(generator.normal(size=(max(shape), min(shape))))
+    square = square * np.sign(np.diagonal(triangle))
+    return np.asarray(square if shape[0] >= shape[1] else square.T, np.float32)
 
 
 def _parts(inputs: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:

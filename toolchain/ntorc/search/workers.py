@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import queue
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -71,14 +70,15 @@ class Pool:
         self._places[number], result = future.result()
         return number, result
 
-    def pids(self) -> list[int]:
-        """Processes of the workers."""
-        return sorted({int(pid) for pid in self._client.run(os.getpid).values()})
-
 
 @contextmanager
 def opened_pool(
-    material: Material, workers: int, scheduler: str | None = None, *, processes: bool = True
+    material: Material,
+    workers: int,
+    scheduler: str | None = None,
+    *,
+    processes: bool = True,
+    patience_s: float = 20.0,
 ) -> Iterator[Pool]:
     """Workers for the time of a search.
 
@@ -88,6 +88,7 @@ def opened_pool(
         scheduler: address of a running Dask scheduler whose workers have ntorc installed; ``slurm`` asks the batch
             system for workers, by dask-jobqueue and its configuration; None for this machine.
         processes: False trains in this process, for tests.
+        patience_s: how long to wait for a scheduler's answer.
 
     Raises:
         ToolError: no scheduler or no worker answers, or dask-jobqueue is not installed.
@@ -114,8 +115,8 @@ def opened_pool(
         else:
             where = scheduler
         try:
-            client = opened.enter_context(Client(where, timeout="20s"))
-            client.wait_for_workers(1, timeout=_WAIT_S)
+            client = opened.enter_context(Client(where, timeout=patience_s))
+            client.wait_for_workers(1, timeout=None if scheduler == _SLURM else _WAIT_S)  # a queue may be long
         except (OSError, ValueError, TimeoutError) as error:
             raise ToolError(
                 f"no Dask worker answers at {scheduler or 'this machine'}: {error}",
