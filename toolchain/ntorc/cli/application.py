@@ -6,6 +6,7 @@ import typer
 
 from ntorc.cli import (
     allocate,
+    backend,
     bench,
     board,
     build,
@@ -46,6 +47,7 @@ application.command("runs")(runs.runs)
 application.command("doctor")(doctor.doctor)
 application.command("characterize")(characterize.characterize)
 application.command("bench")(bench.bench)
+application.add_typer(backend.app, name="backend")
 application.add_typer(board.app, name="board")
 application.add_typer(data.app, name="data")
 application.add_typer(keys.app, name="keys")
