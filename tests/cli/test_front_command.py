@@ -71,6 +71,9 @@ def test_auto_takes_the_best_and_shows_the_table(program: Program, network: Path
     table = [line.split() for line in done.stderr.splitlines() if line.strip().startswith(("native", "hls4ml"))]
     assert [row[0] for row in table] == ["native", "hls4ml"]
     assert int(table[0][1]) == native["latency_cycles"]
+    none = program("allocate", network, "--board", "pynq-z2", "--deadline", "3us", "--backend", "auto")
+    assert none.returncode == 3
+    assert "smallest reachable deadline" in none.stderr
     plan = program.json("build", network, *words, "--backend", "auto", "--tool", "vivado", "--plan-only")
     assert plan["backend"] == "native"
     assert [row["backend"] for row in plan["compared"]] == ["native", "hls4ml"]
