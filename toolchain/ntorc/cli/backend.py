@@ -1,21 +1,21 @@
-"""``ntorc backend``: what backends need beside ntorc."""
+"""``ntorc backend``: what backends need beside ntorc, and what this machine has of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ntorc.cli import options
 from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
 
-app = typer.Typer(help="Backends: what they need beside ntorc.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Backends: what they need beside ntorc, and what is here.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def backend() -> None:
-    """Backends: what they need beside ntorc."""
+    """Backends: what they need beside ntorc, and what is here."""
 
 
 @app.command("install")
@@ -78,3 +78,24 @@ def plan_command(
     )  # fmt: skip
     result = write_plan(open_flow(options.progress()), request, out, instrumented=instrumented)
     options.show(result, as_json=json, text=as_text(result))
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="native or hls4ml; all if left out.")] = "",
+    json: options.Json = False,
+) -> None:
+    """Find the tools and their versions, and say what will and won't work.
+
+    \b
+    ntorc backend check
+    ntorc backend check hls4ml --json
+
+    Exit 3 when the backend that was asked for has no way to a bitstream here.
+    """
+    from ntorc.pipeline.backends import as_text, check_backends
+
+    result: dict[str, Any] = check_backends(name)
+    options.show(result, as_json=json, text=as_text(result))
+    if name and not any(way["works"] for way in result["backends"][name]["bitstream"]):
+        raise typer.Exit(3)

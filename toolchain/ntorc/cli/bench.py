@@ -44,6 +44,7 @@ def bench(
 
     \b
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
+    ntorc bench backends               predicted costs of every backend side by side, outputs gated (half an hour)
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
     ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench day --count 432        a day's records (millions) through harness, pipe and Parquet: memory
@@ -81,6 +82,13 @@ def _mismatches(value: Any) -> int:
     if isinstance(value, dict):
         return sum(int(item) if key.endswith("mismatches") else _mismatches(item) for key, item in value.items())
     return sum(map(_mismatches, value)) if isinstance(value, list) else 0
+
+
+def _backends(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.backends_bench import side_by_side
+
+    result = side_by_side(flow, asked.only, asked.seed)
+    return result, result.pop("text")
 
 
 def _gateware(flow: Flow, asked: Asked) -> Outcome:
@@ -293,6 +301,7 @@ def _board(flow: Flow, asked: Asked, name: str) -> Outcome:
 
 _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "allocate": _allocate,
+    "backends": _backends,
     "calibration": _calibration,
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
     "cost": _cost,

@@ -35,6 +35,9 @@ def build(
         Path | None, typer.Option("--collect", help="Take the products of a project that was run elsewhere.")
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")] = "",
+    ssh_config: Annotated[
+        Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
+    ] = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
@@ -81,7 +84,8 @@ def build(
     else:
         if project is not None:
             raise UsageError("--project is where --plan-only writes", "add --plan-only, or leave it out")
-        options.show(found := build_bitstream(flow, request, tool, host), as_json=json, text=_bitstream(found))
+        found = build_bitstream(flow, request, tool, host, ssh_config)
+        options.show(found, as_json=json, text=_bitstream(found))
 
 
 def _virtual(result: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from ntorc.backends.base import Backend
 from ntorc.backends.bitstream.execute import run_here
 from ntorc.backends.bitstream.project import Written
 from ntorc.boards import Board
+from ntorc.pipeline.builder import builder_at
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Runner, as_result, build_hardware, collect, project_of, write_design
 from ntorc.pipeline.make import backend_for
@@ -49,12 +50,15 @@ def plan_bitstream(flow: Flow, request: NetworkRequest, tool: str, folder: Path 
     }
 
 
-def build_bitstream(flow: Flow, request: NetworkRequest, tool: str, host: str = "") -> dict[str, Any]:
+def build_bitstream(
+    flow: Flow, request: NetworkRequest, tool: str, host: str = "", config: Path | None = None
+) -> dict[str, Any]:
     """Run a project's steps here, or on a builder behind SSH, and sign a bundle of what they give."""
+    runner = _runner(flow, host, config)
     request, compared = settled(flow, request, "" if host else tool)
     design = design_of(flow, request)
     with flow.stage("build", f"bitstream by {tool}{f' on {host}' if host else ''}: synthesis, place and route"):
-        found = as_result(build_hardware(flow, design, tool, _runner(flow, host)))
+        found = as_result(build_hardware(flow, design, tool, runner))
     return {**found, "backend": request.backend, **({"compared": compared} if compared else {})}
 
 
@@ -68,7 +72,10 @@ def collect_bitstream(flow: Flow, folder: Path) -> dict[str, Any]:
         return as_result(collect(flow, folder, backend_of))
 
 
-def _runner(flow: Flow, host: str) -> Runner:
+def _runner(flow: Flow, host: str, config: Path | None) -> Runner:
+    if host:
+        return builder_at(host, config, flow.progress).run
+
     def here(folder: Path, written: Written) -> None:
         run_here(folder, written.steps, flow.progress)
 

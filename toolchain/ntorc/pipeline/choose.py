@@ -30,6 +30,7 @@ class Candidate:
         cost: what is least, shell included; infinite without an allocation.
         reason: why it cannot be taken; empty when it can.
         basis: what its figures rest on: ``measured`` layers of all, for people.
+        verdict: of an infeasible one.
     """
 
     backend: str
@@ -37,6 +38,7 @@ class Candidate:
     cost: float
     reason: str
     basis: str = ""
+    verdict: InfeasibleError | None = None
 
     def row(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -94,7 +96,8 @@ def candidates(
             allocation, requirement = allocate(name)
         except (DataError, InfeasibleError) as error:
             text = f"{error.message}: {error.hint}" if isinstance(error, DataError) else error.message
-            found.append(Candidate(name, None, float("inf"), text.replace("\n", "; ")))
+            verdict = error if isinstance(error, InfeasibleError) else None
+            found.append(Candidate(name, None, float("inf"), text.replace("\n", "; "), verdict=verdict))
             continue
         layers = [item for item in allocation.layers if item.directive.multipliers]
         known = sum(item.basis == "measured" for item in layers)
@@ -110,9 +113,13 @@ def best(found: Sequence[Candidate]) -> str:
     """The name of the one that is taken.
 
     Raises:
-        NtorcError: none can be; says why of each.
+        InfeasibleError: none meets the deadline.
+        NtorcError: none can be built; says why of each.
     """
     if found[0].reason:
+        verdicts = [one.verdict for one in found if one.verdict is not None]
+        if verdicts and all(one.allocation is None for one in found):
+            raise verdicts[0]
         reasons = "; ".join(f"{one.backend}: {one.reason}" for one in found)
         raise NtorcError("no backend can build this network here", reasons)
     return found[0].backend

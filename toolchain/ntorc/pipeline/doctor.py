@@ -41,7 +41,7 @@ def check() -> list[Tool]:
     found.append(_free_space())
     for program, what in (("vivado", "bitstreams by Vivado"), ("nextpnr-xilinx", "bitstreams by openXC7")):
         path = shutil.which(program)
-        detail = path or f"not found: no {what} (not used by this version; the virtual board needs neither)"
+        detail = path or f"not found: no {what} (the virtual board needs neither; see `ntorc backend check`)"
         found.append(Tool(program, path is not None, False, detail))
     return found
 

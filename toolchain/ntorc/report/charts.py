@@ -375,6 +375,8 @@ def several_steps(
         at = _LEFT + 12 + 190 * number
         drawn.append(element("path", d=f"M{at:.0f} {top - 8:.0f}h26", style=line))
         drawn.append(element("text", one.name, x=f"{at + 32:.0f}", y=f"{top - 4:.0f}", style="fill:var(--ink)"))
+    key = "hollow: estimate; full: synthesised; diamond: measured"
+    drawn.append(element("text", key, x=f"{_LEFT + 24 + 190 * len(stairs):.0f}", y=f"{top - 4:.0f}"))
     return join(
         _y_axis(to_y, _LEFT, right, y_title),
         *(_marker(place, marker, row, bottom, right) for place, marker, row in rows),

@@ -1,0 +1,49 @@
+"""``ntorc backend check``: each backend with its ways to simulated logic and to a bitstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ntorc.backends.bitstream.detect import Way, hls_way, open_way, vivado_way
+from ntorc.errors import UsageError
+
+_WAYS: dict[str, tuple[Callable[[], Way], ...]] = {"native": (vivado_way, open_way), "hls4ml": (hls_way,)}
+_VIRTUAL = {
+    "native": "simulated logic for the virtual board, with exact cycles; no vendor tool needed",
+    "hls4ml": "none: its logic comes from the vendor's HLS; allocation, project and gated emulation work without",
+}
+
+
+def check_backends(name: str = "") -> dict[str, Any]:
+    """What there is for one backend or all.
+
+    Raises:
+        UsageError: there is no such backend.
+    """
+    if name and name not in _WAYS:
+        raise UsageError(f"there is no backend '{name}'", f"known backends: {', '.join(_WAYS)}")
+    return {
+        "backends": {
+            one: {"virtual": _VIRTUAL[one], "bitstream": [asdict(way()) for way in ways]}
+            for one, ways in _WAYS.items()
+            if name in ("", one)
+        }
+    }
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """For people."""
+    lines = []
+    for name, found in result["backends"].items():
+        lines += [f"{name}", f"  virtual board: {found['virtual']}"]
+        for way in found["bitstream"]:
+            lacks = "" if way["works"] else f": lacks {'; '.join(way['lacks']) or 'a version that is known'}"
+            lines.append(f"  bitstream by {way['name']}: {'yes' if way['works'] else 'no'}{lacks}")
+            for tool in way["tools"]:
+                if tool["path"]:
+                    lines.append(f"    {tool['name']} {tool['version']} ({tool['path']})".replace("  ", " "))
+            lines += [f"    note: {note}" for note in way["notes"]]
+    lines.append("without the tools: ntorc build ... --tool vivado --plan-only, or --host ssh://builder")
+    return "\n".join(lines)
