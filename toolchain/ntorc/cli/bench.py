@@ -50,6 +50,7 @@ def bench(
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
+    ntorc bench few-bits --data DIR    the default estimator with 2 to 8 bits, rounded and trained on
     ntorc bench finn --data DIR        published networks by FINN, hls4ml and native gateware, side by side
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
@@ -97,6 +98,13 @@ def _faults(flow: Flow, asked: Asked) -> Outcome:
         for name, one in result["kinds"].items()
     )
     return result, f"{result['points']} faults, {result['mismatches']} with a board that is not as it must be. {kinds}"
+
+
+def _few_bits(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.few_bits import as_text, table_of_widths
+
+    result = table_of_widths(flow, asked.data, asked.seed)
+    return result, as_text(result)
 
 
 def _finn(flow: Flow, asked: Asked) -> Outcome:
@@ -254,6 +262,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "cost": _cost,
     "cost-speed": _cost_speed,
     "faults": _faults,
+    "few-bits": _few_bits,
     "finn": _finn,
     "finn-fill": _finn_fill,
     "gateware": _gateware,

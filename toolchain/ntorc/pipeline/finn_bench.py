@@ -67,7 +67,7 @@ def _row(flow: Flow, request: NetworkRequest, network: Network) -> dict[str, Any
 
 def as_text(result: dict[str, Any]) -> str:
     """For people."""
-    lines = [f"{'network':20} {'deadline':>8} {'backend':8} {'us':>6} {'LUT':>6} {'FF':>6} {'DSP':>4} {'BRAM18':>6}  basis"]
+    lines = [f"{'network':20} deadline {'backend':8} {'us':>6} {'LUT':>6} {'FF':>6} {'DSP':>4} BRAM18  basis"]
     for row in result["rows"]:
         start = f"{row['network']:20} {row['deadline']:>8} {row['backend']:8}"
         if "infeasible" in row:
