@@ -92,9 +92,9 @@ def _unscaled(floating: FloatNetwork, data: Prepared) -> list[FloatLayer]:
     """The layers, the last one giving (V - mean) / std: what training works on."""
     inner, last = list[FloatLayer](), floating.layers[-1]
     for layer in floating.layers:
-        if isinstance(layer, FloatMaxPool1D):
-            inner.append(layer)
-        elif isinstance(layer, FloatConv1D | FloatDense) and layer.activation in ("relu", "linear"):
+        if isinstance(layer, FloatMaxPool1D) or (
+            isinstance(layer, FloatConv1D | FloatDense) and layer.activation in ("relu", "linear")
+        ):
             inner.append(layer)
         else:
             raise DataError(f"layer '{layer.name}' is not trained with few bits", "use Conv1D, max pools, Dense, relu")
