@@ -9,8 +9,8 @@ that what is learnt is what will be computed.  The last layer's sums stay whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from ntorc.network.network import Network
 from ntorc.progress import Progress
 
 _FINAL_RATE = 0.05
+Formats = Mapping[str, tuple[FixedFormat, FixedFormat]]
+"""Of weights and of words, by layer."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def train_on(
     for epoch in range(config.epochs):
         falling = 0.5 * (1.0 + math.cos(math.pi * epoch / config.epochs))
         optimizer.learning_rate = config.learning_rate * (_FINAL_RATE + (1.0 - _FINAL_RATE) * falling)
-        formats = _formats(quantised(_in_volts(floating, layers, variables, data)))
+        formats = formats_of(quantised(_in_volts(floating, layers, variables, data)))
         step = _step(layers, variables, formats, data.std_v, optimizer)
         for inputs, targets in epoch_batches(data, config.training, epoch):
             step(inputs, targets)
@@ -107,8 +109,6 @@ def _in_volts(
     floating: FloatNetwork, layers: Sequence[FloatLayer], variables: Sequence[Any], data: Prepared
 ) -> FloatNetwork:
     """The network with the weights as they are now."""
-    from dataclasses import replace
-
     values, made = [np.asarray(variable.numpy(), np.float64) for variable in variables], list[FloatLayer]()
     for layer in layers:
         if isinstance(layer, FloatConv1D | FloatDense):
@@ -122,13 +122,20 @@ def _in_volts(
     return replace(floating, layers=tuple(made))
 
 
-def _formats(network: Network) -> dict[str, tuple[FixedFormat, FixedFormat]]:
+def formats_of(network: Network) -> Formats:
     """Formats of weights and words by layer."""
     return {layer.name: (layer.weight_format, layer.output_format) for layer in network.weighted_layers}
 
 
-def _step(layers: Sequence[FloatLayer], variables: Sequence[Any], formats: Any, std_v: float, optimizer: Any) -> Any:
-    """One step of training with these formats."""
+def forward_of(layers: Sequence[FloatLayer], variables: Sequence[Any], formats: Formats, std_v: float) -> Any:
+    """The network as it is trained: a function of inputs ``[n, length, channels]``, exact as the integer one is.
+
+    Args:
+        layers: the last one giving (V - mean) / std.
+        variables: TensorFlow's, weights and bias of each layer in turn.
+        formats: of weights and words by layer.
+        std_v: of the targets.
+    """
     import tensorflow as tf
 
     pools = {layer.name: layer.pool for layer in layers if isinstance(layer, FloatMaxPool1D)}
@@ -158,6 +165,17 @@ def _step(layers: Sequence[FloatLayer], variables: Sequence[Any], formats: Any, 
             x = tf.nn.relu(x) if layer.activation == "relu" else x
             x = x if last else rounded(x, word)
         return x
+
+    return forward
+
+
+def _step(
+    layers: Sequence[FloatLayer], variables: Sequence[Any], formats: Formats, std_v: float, optimizer: Any
+) -> Any:
+    """One step of training with these formats."""
+    import tensorflow as tf
+
+    forward = forward_of(layers, variables, formats, std_v)
 
     @tf.function(jit_compile=False)  # type: ignore[untyped-decorator]
     def step(inputs: Any, targets: Any) -> None:
