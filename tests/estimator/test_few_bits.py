@@ -7,18 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ntorc.backends.finn.limits import unsupported, with_whole_result
+from ntorc.backends.finn.limits import unsupported
 from ntorc.errors import DataError
 from ntorc.estimator.few_bits import FewBitsConfig, formats_of, forward_of, train_on
 from ntorc.estimator.models import ConvLayer, WindowForm
 from ntorc.estimator.training import Prepared, TrainingConfig
 from ntorc.estimator.windows import Windows
 from ntorc.network import reference
+from ntorc.network.few_bits import few_bits_network, with_weights
 from ntorc.network.floating import FloatConv1D, FloatDense, FloatMaxPool1D, FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
-from ntorc.network.quantise import quantise
-from ntorc.pipeline.few_bits import precision_of, rmse_of
+from ntorc.pipeline.few_bits import rmse_of
 from ntorc.progress import Silent
 
 LENGTH, WORD = 24, FixedFormat(14, 6)
@@ -47,7 +47,8 @@ def windows(seed: int = 2, samples: int = 4000) -> Windows:
 
 def quantised(network: FloatNetwork, bits: int) -> Network:
     frames = windows().inputs(0, slice(0, 300)).astype(np.int64)
-    return with_whole_result(quantise(network, WORD, frames, precision_of(bits)))
+    first = few_bits_network(floating(), WORD, frames, bits)
+    return with_weights(first, first.layers, network)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])

@@ -2,8 +2,8 @@
 
 Forward, every weight and every word behind a relu is rounded half up to its format, as the integer network does it;
 backward, rounding is taken for the identity inside the range (the straight-through estimator: Bengio, Leonard and
-Courville, 2013).  The formats are those that quantisation chooses for the weights as they are at an epoch's start, so
-that what is learnt is what will be computed.  The last layer's sums stay whole.
+Courville, 2013).  Formats are chosen before and held, so that what is learnt is what will be computed.  The last
+layer's sums stay whole.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def train_on(
         floating: trained, gives volts; convolutions, max pools and dense layers alone.
         data: see `ntorc.estimator.training.prepare`.
         config: how.
-        quantised: the integer network of real weights.
+        quantised: the integer network of real weights, its formats always the same.
         error_v: RMSE of an integer network on validation.
         progress: for people.
 
@@ -70,12 +70,11 @@ def train_on(
     optimizer = tf.keras.optimizers.Adam(config.learning_rate)
     optimizer.build(variables)
     best = quantised(floating)
+    step = _step(layers, variables, formats_of(best), data.std_v, optimizer)
     best_v, best_epoch = error_v(best), 0
     for epoch in range(config.epochs):
         falling = 0.5 * (1.0 + math.cos(math.pi * epoch / config.epochs))
         optimizer.learning_rate = config.learning_rate * (_FINAL_RATE + (1.0 - _FINAL_RATE) * falling)
-        formats = formats_of(quantised(_in_volts(floating, layers, variables, data)))
-        step = _step(layers, variables, formats, data.std_v, optimizer)
         for inputs, targets in epoch_batches(data, config.training, epoch):
             step(inputs, targets)
         network = quantised(_in_volts(floating, layers, variables, data))

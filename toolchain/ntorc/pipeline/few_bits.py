@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ntorc.backends.finn.limits import unsupported, with_whole_result
+from ntorc.backends.finn.limits import unsupported
 from ntorc.errors import UsageError
 from ntorc.estimator.few_bits import FewBitsConfig, train_on
 from ntorc.estimator.training import TrainingConfig, prepare
 from ntorc.estimator.windows import ADC_BITS, Windows, cut
 from ntorc.network import reference
+from ntorc.network.few_bits import few_bits_network, with_weights
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
-from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
@@ -27,11 +27,6 @@ WIDTHS = (8, 6, 4, 3, 2)
 _EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
 _PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def precision_of(bits: int) -> Precision:
-    """``bits`` for weights and for words behind a relu, whose sign costs none."""
-    return Precision(activation_bits=bits + 1, weight_bits=bits, headroom=1.0)
 
 
 def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: int) -> tuple[Network, dict[str, Any]]:
@@ -43,7 +38,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
     if not 2 <= bits <= 8:
         raise UsageError(f"{bits} bits are not offered", "give 2 to 8")
     model = learned.folder / "model.keras"
-    sources = ("estimator/few_bits.py", "network/quantise.py", "network/formats.py", "pipeline/few_bits.py")
+    sources = ("estimator/few_bits.py", "network/few_bits.py", "network/quantise.py", "network/formats.py", "pipeline/few_bits.py")
     key = digest_of(
         {
             "model": digest_of_file(model),
@@ -72,14 +67,15 @@ def _trained(
     step = max(1, len(data.train.ends) // _CALIBRATION_FRAMES)
     frames = data.train.inputs(0, np.arange(0, len(data.train.ends), step)).astype(np.int64)
 
+    rounded = few_bits_network(floating, word, frames, bits)
+
     def quantised(current: FloatNetwork) -> Network:
-        return with_whole_result(quantise(current, word, frames, precision_of(bits)))
+        return with_weights(rounded, rounded.layers, current)
 
     def error_v(network: Network) -> float:
         return rmse_of(network, data.validation)
 
     few = FewBitsConfig(_EPOCHS, _RATE, replace(config, steps_per_epoch=_STEPS))
-    rounded = quantised(floating)
     best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress)
     test = cut([learned.runs[name] for name in learned.split.test], data.train.window_samples, config.hop_samples)
     return best, {
