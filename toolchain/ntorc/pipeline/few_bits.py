@@ -38,14 +38,14 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
     if not 2 <= bits <= 8:
         raise UsageError(f"{bits} bits are not offered", "give 2 to 8")
     model = learned.folder / "model.keras"
-    sources = ("estimator/few_bits.py", "network/few_bits.py", "network/quantise.py", "network/formats.py", "pipeline/few_bits.py")
+    names = ("estimator/few_bits", "network/few_bits", "network/quantise", "network/formats", "pipeline/few_bits")
     key = digest_of(
         {
             "model": digest_of_file(model),
             "runs": learned.runs.digest,
             "config": digest_of(config),
             "bits": bits,
-            "code": digest_of_sources(*(_PACKAGE / name for name in sources)),
+            "code": digest_of_sources(*(_PACKAGE / f"{name}.py" for name in names)),
         }
     )
 
