@@ -35,6 +35,7 @@ BOARDS = {
     "pynq 3.0": "pynq30",
     "pynq 3.1": "pynq31",
 }
+FINN = "finn"  # its environment, as `make setup-finn` or `ntorc backend install finn` makes it
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # where sshd lies, often not on PATH
 
 
@@ -66,6 +67,10 @@ def find(name: str) -> Path | None:
     if name in BOARDS:
         program = Path(__file__).resolve().parents[1] / ".venv" / "boards" / BOARDS[name] / "bin" / "python"
         return program if (program.parents[1] / ".set-up").exists() else None
+    if name == FINN:
+        from ntorc.backends.finn import environment
+
+        return environment.find(Path(__file__).resolve().parents[1] / ".venv" / "finn") or environment.find()
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
     found = (shutil.which(program, path=path) for program in PROGRAMS[name][0])
     return next((Path(program) for program in found if program), None)
@@ -83,6 +88,9 @@ def _do_without(name: str) -> NoReturn:
     if name == DATA:
         LEFT_OUT.parts[name] = ()
         reason, strict = f"no recorded data in {data_folder()}: point NTORC_DATA at it", ("all",)
+    elif name == FINN:
+        LEFT_OUT.parts[name] = ()
+        reason, strict = "no FINN, or not the version that is needed: make setup-finn", ("all", "packages")
     elif name in BOARDS:
         LEFT_OUT.parts[name] = ()
         reason, strict = f"no Python with {name}: make setup-boards", ("all", "packages")

@@ -10,7 +10,9 @@ import typer
 from ntorc.cli import options
 from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
 
-app = typer.Typer(help="Backends: what they need beside ntorc, and what is here.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Backends: what they need beside ntorc, and what is here.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()

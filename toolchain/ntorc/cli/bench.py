@@ -55,6 +55,9 @@ def bench(
     ntorc bench estimator --data DIR   errors by split and seed, in integer arithmetic (an hour; goes on where it was)
     ntorc bench excitation --data DIR  the simulator's excitation fitted to recorded runs, --count simulations
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
+    ntorc bench few-bits --data DIR    the default estimator with 2 to 8 bits, rounded and trained on
+    ntorc bench finn --data DIR        published networks by FINN, hls4ml and native gateware, side by side
+    ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
@@ -110,6 +113,31 @@ def _faults(flow: Flow, asked: Asked) -> Outcome:
         for name, one in result["kinds"].items()
     )
     return result, f"{result['points']} faults, {result['mismatches']} with a board that is not as it must be. {kinds}"
+
+
+def _few_bits(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.few_bits import as_text, table_of_widths
+
+    result = table_of_widths(flow, asked.data, asked.seed)
+    return result, as_text(result)
+
+
+def _finn(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.finn_bench import as_text, side_by_side
+
+    result = side_by_side(flow, asked.data, asked.only)
+    return result, as_text(result)
+
+
+def _finn_fill(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.finn_fill import fill
+
+    result = fill(flow, None)
+    return result, "\n".join(
+        f"{name}: {line['samples']} syntheses of {line['source']}, off by {100 * line['mape']:.1f} % where left out,"
+        f" bound {line['worst']} times"
+        for name, line in result["lines"].items()
+    )
 
 
 def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
@@ -309,6 +337,9 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "estimator": _estimator,
     "excitation": _excitation,
     "faults": _faults,
+    "few-bits": _few_bits,
+    "finn": _finn,
+    "finn-fill": _finn_fill,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
     "published": _published,

@@ -104,10 +104,12 @@ def _spread(count: int) -> list[int]:
     return [round(i * (count - 1) / (_FOLDINGS - 1)) for i in range(_FOLDINGS)]
 
 
-def _row(flow: Flow, folder: Path, files: list[str], top: str, one: dict[str, Any]) -> Iterator[tuple[str, _Row]]:
+def _row(
+    flow: Flow, folder: Path, files: list[str], top: str, one: dict[str, Any], *, dsp: bool = True
+) -> Iterator[tuple[str, _Row]]:
     """A synthesis as a sample; what yosys cannot read is said and left out."""
     try:
-        found = synthesised(folder, files, top, flow.cache)
+        found = synthesised(folder, files, top, flow.cache, dsp=dsp)
     except ToolError as error:
         flow.progress.message(f"  {top}: left out, {error.message}")
         return
@@ -128,15 +130,16 @@ def _stand_in_rows(flow: Flow) -> Iterator[tuple[str, _Row]]:
     for rows, columns, bits in ((1, 1, 5), (1, 1, 8), (1, 4, 6), (2, 3, 8), (4, 4, 6), (8, 2, 7), (4, 12, 6)):
         sums = 2 * bits + 6
         for kind, dsp in (("MVAU_hls", False), ("MVAU_rtl", True)):
-            yield from _stand_in(flow, kind, *standins.matrix(rows, columns, bits, bits, sums, dsp=dsp),
-                                 columns * bits, rows * sums)  # fmt: skip
+            yield from _stand_in(flow, kind, *standins.matrix(rows, columns, bits, bits, sums),
+                                 columns * bits, rows * sums, dsp=dsp)  # fmt: skip
 
 
 def _stand_in(
-    flow: Flow, kind: str, name: str, text: str, in_bits: int, out_bits: int
+    flow: Flow, kind: str, name: str, text: str, in_bits: int, out_bits: int, *, dsp: bool = True
 ) -> Iterator[tuple[str, _Row]]:
     folder = flow.root / "finn-fill" / "stand-ins" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.sv").write_text(text, encoding="utf-8")
     flow.progress.message(f"  {name}")
-    yield from _row(flow, folder, [f"{name}.sv"], name, {"kind": kind, "in_bits": in_bits, "out_bits": out_bits})
+    about = {"kind": kind, "in_bits": in_bits, "out_bits": out_bits}
+    yield from _row(flow, folder, [f"{name}.sv"], name, about, dsp=dsp)

@@ -33,13 +33,13 @@ def unsupported(network: Network) -> list[str]:
             f"{names}: FINN has no layers that keep a state; use --backend native (hls4ml for an LSTM), or a window"
             " network of Conv1D, MaxPooling1D and Dense"
         ]
-    found = unwritable_layers(network) or inexact_layers(network)
+    found = unwritable_layers(network)
     for layer in network.layers:
         if isinstance(layer, AveragePool1D):
             found.append(f"'{layer.name}' averages: use max pooling")
         elif isinstance(layer, Conv1D | Dense):
             found += _too_wide(network, layer)
-    return found
+    return found or inexact_layers(network)
 
 
 def _too_wide(network: Network, layer: Conv1D | Dense) -> list[str]:

@@ -65,9 +65,9 @@ endmodule
     return name, text
 
 
-def matrix(rows: int, columns: int, in_bits: int, weight_bits: int, sums: int, *, dsp: bool) -> tuple[str, str]:
-    """Name and text of products, added and accumulated: in logic for ``MVAU_hls``, in DSPs for ``MVAU_rtl``."""
-    name = f"standin_matrix_{rows}_{columns}_{in_bits}_{weight_bits}_{sums}_{'dsp' if dsp else 'logic'}"
+def matrix(rows: int, columns: int, in_bits: int, weight_bits: int, sums: int) -> tuple[str, str]:
+    """Name and text of products, added and accumulated: of ``MVAU_hls`` in logic, of ``MVAU_rtl`` in DSPs."""
+    name = f"standin_matrix_{rows}_{columns}_{in_bits}_{weight_bits}_{sums}"
     text = f"""\
 module {name} (
   input logic [{rows * columns * weight_bits}-1:0] weights, input logic first, last,
@@ -77,7 +77,7 @@ module {name} (
     if (rst) begin valid1 <= 0; out_valid <= 0; end
     else if (moves) begin valid1 <= in_valid; first1 <= first; last1 <= last; out_valid <= valid1 && last1; end
   for (genvar r = 0; r < {rows}; r++) begin : row
-    {"" if dsp else '(* use_dsp = "no" *) '}logic signed [{in_bits + weight_bits}-1:0] products [{columns}];
+    logic signed [{in_bits + weight_bits}-1:0] products [{columns}];
     logic signed [{sums}-1:0] total, sum;
     for (genvar c = 0; c < {columns}; c++) begin : column
       always_ff @(posedge clk)

@@ -16,7 +16,7 @@ _FLAGS = "--threads 1 --allow-use-before-declare --ignore-assertions --ignore-ti
 _PRIMITIVES = Path(__file__).with_name("dsp48e1.sv")
 
 
-def synthesised(folder: Path, files: Sequence[str], top: str, cache: Path) -> Resources:
+def synthesised(folder: Path, files: Sequence[str], top: str, cache: Path, *, dsp: bool = True) -> Resources:
     """Resources of a module, before place and route.
 
     Args:
@@ -24,14 +24,15 @@ def synthesised(folder: Path, files: Sequence[str], top: str, cache: Path) -> Re
         files: names in the order in which they are read.
         top: the module.
         cache: for finished results, by content.
+        dsp: multipliers may become DSP blocks; instances of such blocks stay in any case.
 
     Raises:
         ToolError: yosys failed.
     """
     sources = [path for path in sorted(folder.iterdir()) if path.suffix in (".sv", ".v", ".svh", ".dat")]
-    key = digest_of(
-        {"files": {p.name: digest_of_file(p) for p in [*sources, _PRIMITIVES]}, "top": top, "flags": _FLAGS}
-    )
+    content = {p.name: digest_of_file(p) for p in [*sources, _PRIMITIVES]}
+    option = {} if dsp else {"option": "-nodsp"}
+    key = digest_of({"files": content, "top": top, "flags": _FLAGS, **option})
     kept = cache / "synthesis" / f"finn-{key[:32]}.json"
     if not kept.is_file():
         with tempfile.TemporaryDirectory(prefix="ntorc-finn-synthesis-") as name:
@@ -40,13 +41,13 @@ def synthesised(folder: Path, files: Sequence[str], top: str, cache: Path) -> Re
                 shutil.copy(path, work)
             script = (
                 f"read_slang {_FLAGS} --top {top} {_PRIMITIVES.name} {' '.join(files)}\n"
-                "synth_xilinx -family xc7 -flatten -noiopad\n"
+                f"synth_xilinx -family xc7 -flatten -noiopad {option.get('option', '')}\n"
                 "tee -q -o stat.json stat -json -tech xilinx\n"
             )
             (work / "synthesis.ys").write_text(script, encoding="utf-8")
             run_yosys(["-q", "-s", "synthesis.ys"], work)
             cells = json.loads((work / "stat.json").read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
         found = count_cells(cells)
-        content = {"lut": found.lut, "ff": found.ff, "dsp": found.dsp, "bram18": found.bram18}
-        write_atomically(kept, json.dumps(content).encode())
+        figures = {"lut": found.lut, "ff": found.ff, "dsp": found.dsp, "bram18": found.bram18}
+        write_atomically(kept, json.dumps(figures).encode())
     return Resources(**json.loads(kept.read_text(encoding="utf-8")))

@@ -172,6 +172,9 @@ class _Writer:
     def _end(self) -> None:
         """Results in their unit, flat, under the output's name."""
         if not self._flat:
+            last = self._network.layers[-1]
+            if last.output_length > 1 and last.output_channels > 1:  # time by time, as everywhere here
+                self._node("Transpose", "results_turned", perm=[0, 2, 3, 1] if self._for_finn else [0, 2, 1])
             self._node("Flatten", "results_flat", axis=1)
         if self._for_finn:
             scale = 2.0**self._network.output_format.fraction

@@ -128,7 +128,7 @@ class Chain:
         self._open.layer = replace(layer, weight_format=word)
 
     def _scale_word(self, label: str, values: Any) -> None:
-        """A power of two only moves the binary point of the word before."""
+        """A power of two only moves binary points: of the word before, and of the weights that made it."""
         exponent = power_of_two(float(values)) if np.ndim(values) == 0 else None
         if exponent is None or self._word is None or self._mean:
             raise DataError(f"node '{label}' scales a quantised tensor", "scale by one power of two, or in the weights")
@@ -137,7 +137,8 @@ class Chain:
         if last is None:
             self._input = self._word
         else:
-            self._layers[last[0]] = replace(last[1], output_format=self._word)
+            weights = replace(last[1].weight_format, fraction=last[1].weight_format.fraction - exponent)
+            self._layers[last[0]] = replace(last[1], weight_format=weights, output_format=self._word)
 
     def activate(self, label: str, kind: Activation) -> None:
         """Relu, on sums or on words: it commutes with rounding, saturation and the maximum of a pool."""

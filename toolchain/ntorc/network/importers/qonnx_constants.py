@@ -132,6 +132,8 @@ class Constants:
         own = attributes(node)
         values, scale, zero, bits = (np.asarray(self.value(item, label), np.float64) for item in node.input[:4])
         width, signed, narrow = int(bits.reshape(-1)[0]), bool(own.get("signed", 1)), int(own.get("narrow", 0))
+        if not (scale > 0).all() or not np.isfinite(values).all():
+            raise DataError(f"Quant '{node.name}' has scales or values out of range", "train it again")
         if zero.any() or bits.size != 1 or not 1 <= width <= 32 or (signed and width < 2):
             raise DataError(f"Quant '{node.name}' has a zero point or {width} bits", "use no zero point, 2 to 32 bits")
         low = -(1 << width - 1) + narrow if signed else 0

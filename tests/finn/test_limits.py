@@ -1,0 +1,99 @@
+"""What FINN cannot do is said at once, with what to use instead; what it can is left as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cli_program import Program
+from ntorc.backends.base import Directive, Resources
+from ntorc.backends.finn.fillers import filled, fit, shipped
+from ntorc.backends.finn.limits import unsupported, with_whole_result
+from ntorc.network import reference
+from ntorc.network.activations import table_within
+from ntorc.network.formats import FixedFormat
+from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Dense, Layer
+from ntorc.network.network import Network, random_network
+
+WORD, WEIGHTS = FixedFormat(6, 3), FixedFormat(4, 3)
+
+
+def network_of(*layers: Layer, word: FixedFormat = WORD) -> Network:
+    return random_network(1, word, layers[0].input_length, layers)
+
+
+def test_layers_that_keep_a_state_are_refused_with_what_to_use_instead() -> None:
+    gate = FixedFormat(8, 7)
+    curves = table_within("sigmoid", 0.02), table_within("tanh", 0.02)
+    lstm = LSTM("memory", 6, 1, 3, FixedFormat(6, 5), FixedFormat(8, 7), gate, FixedFormat(10, 7), *curves)
+    (reason,) = unsupported(network_of(lstm, word=FixedFormat(8, 7)))
+    assert reason.startswith("'memory' (lstm): FINN has no layers that keep a state; use --backend native")
+
+
+def test_what_is_too_wide_or_averages_is_named() -> None:
+    wide = Dense("wide", 4, 1, 2, FixedFormat(10, 8), FixedFormat(16, 8), "relu")
+    last = Dense("last", 1, 2, 1, WEIGHTS, FixedFormat(8, 3))
+    found = unsupported(network_of(wide, last))
+    assert [reason.split(" has ")[0].split(" gives ")[0] for reason in found] == ["'wide'", "'wide'"]
+    averaged = network_of(AveragePool1D("mean", 4, 1, 2), Dense("last", 2, 1, 1, WEIGHTS, FixedFormat(8, 3)))
+    assert unsupported(averaged) == ["'mean' averages: use max pooling"]
+
+
+def test_a_relu_may_fill_eight_bits_without_its_sign() -> None:
+    layers = Conv1D("c", 4, 1, 2, 3, WEIGHTS, FixedFormat(9, 4), activation="relu"), Dense("d", 2, 2, 1, WEIGHTS, WORD)
+    assert unsupported(network_of(*layers)) == []
+
+
+def test_the_whole_result_is_the_sum_before_rounding() -> None:
+    network = network_of(Dense("a", 4, 1, 3, WEIGHTS, WORD, "relu"), Dense("b", 1, 3, 2, WEIGHTS, FixedFormat(4, 1)))
+    whole = with_whole_result(network)
+    frames = np.random.default_rng(1).integers(WORD.minimum, WORD.maximum + 1, (50, 4, 1))
+    sums, rounded = reference.run(whole, frames), reference.run(network, frames)
+    assert whole.output_format.fraction == WORD.fraction + WEIGHTS.fraction
+    cut = whole.output_format.fraction - 1
+    np.testing.assert_array_equal(np.clip((sums + (1 << cut - 1)) >> cut, -8, 7), rounded)
+
+
+def test_a_directive_keeps_its_folding_as_text() -> None:
+    directive = Directive(6, 24, "tool", folding="pe2.simd3")
+    assert Directive.parse(str(directive)) == directive
+
+
+def test_gaps_are_filled_and_named_and_estimates_left_alone() -> None:
+    known = filled("ConvolutionInputGenerator_rtl", Resources(300, 0, 0, 0), 8, 24)
+    assert known.gaps == ("ff",)
+    assert known.mean.lut == known.bound.lut == 300
+    assert 0 < known.mean.ff <= known.bound.ff
+    assert filled("Pool_hls", Resources(), 8, 8).gaps == ("lut", "ff")
+    assert filled("Unknown_rtl", Resources(), 8, 8).mean == Resources()
+
+
+def test_the_shipped_lines_say_where_they_are_from() -> None:
+    assert "yosys" in shipped().tool
+    sources = {kind: both["ff"].source for kind, both in shipped().lines.items()}
+    assert sources["FMPadding_rtl"] == "FINN's gateware"
+    assert sources["MVAU_hls"] == sources["Pool_hls"] == "stand-in"
+
+
+def test_a_line_is_found_again_and_bounds_its_samples() -> None:
+    generator = np.random.default_rng(1)
+    rows = [
+        {"in_bits": a, "out_bits": b, "dsp": d, "lut": 20 + 3 * a + 0.5 * b + 7 * d}
+        for a, b, d in generator.integers(1, 60, (12, 3)).astype(float)
+    ]
+    line = fit(rows, "lut", "test")
+    np.testing.assert_allclose(line.coefficients, (20, 3, 0.5, 7), rtol=1e-6)
+    noisy = [{**row, "lut": row["lut"] * generator.uniform(0.8, 1.2)} for row in rows]
+    line = fit(noisy, "lut", "test")
+    for row in noisy:
+        bound = line.value(int(row["in_bits"]), int(row["out_bits"]), row["dsp"]) * line.worst
+        assert bound >= row["lut"] * (1 - 1e-9)
+
+
+def test_nothing_is_built_and_the_way_out_is_named(program: Program, tmp_path: Path) -> None:
+    network = network_of(Dense("d", 4, 1, 1, WEIGHTS, WORD))
+    network.save(tmp_path / "net")
+    found = program("build", str(tmp_path / "net"), "--board", "pynq-z2", "--deadline", "1ms", "--backend", "finn")
+    assert found.returncode == 2
+    assert "ntorc backend plan finn" in found.stderr
