@@ -65,10 +65,11 @@ def side_by_side(flow: Flow, names: Sequence[str] = (), seed: int = 1) -> dict[s
 
 def _window_form(seed: int) -> FloatNetwork:
     """The default window estimator's form with weights from a seed: costs depend on the form alone."""
-    from ntorc.estimator.models import DEFAULT_FORM, build_model
+    from ntorc.estimator.forms import DEFAULT_WINDOW
+    from ntorc.estimator.models import build_model
     from ntorc.network.importers.keras_model import from_keras
 
-    return from_keras(build_model(DEFAULT_FORM, seed), "window")
+    return from_keras(build_model(DEFAULT_WINDOW, seed), "window")
 
 
 def _network(backend: str, floating: FloatNetwork) -> tuple[Network | None, str]:
