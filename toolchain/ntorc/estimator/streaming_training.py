@@ -45,7 +45,8 @@ class StreamingConfig:
         check_every: iterations from one look at the validation trajectories to the next.
         patience: looks without a better one after which training stops.
         seed: of initialisation and crops.
-        time_limit_s: wall time after which no further iteration starts; the learning rate falls in time for it.
+        time_limit_s: wall time after which no further iteration starts; the learning rate falls in time for it.  A day
+            if left out: equal seeds shall give equal weights on a busy machine too.
 
     Raises:
         UsageError: a value that cannot be trained with.
@@ -63,7 +64,7 @@ class StreamingConfig:
     check_every: int = 50
     patience: int = 12
     seed: int = 0
-    time_limit_s: float = 900.0
+    time_limit_s: float = 86_400.0
 
     def __post_init__(self) -> None:
         counts = (self.iterations, self.batch, self.check_every, self.patience, self.crop_frames - self.settle_frames)
