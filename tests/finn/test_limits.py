@@ -79,11 +79,11 @@ def test_the_shipped_lines_say_where_they_are_from() -> None:
 def test_a_line_is_found_again_and_bounds_its_samples() -> None:
     generator = np.random.default_rng(1)
     rows = [
-        {"in_bits": a, "out_bits": b, "dsp": d, "lut": 20 + 3 * a + 0.5 * b + 7 * d}
+        {"in_bits": a, "out_bits": b, "dsp": d, "lut": 20 + 3 * a + 0.5 * b + 7 * d + 0.1 * a * b}
         for a, b, d in generator.integers(1, 60, (12, 3)).astype(float)
     ]
     line = fit(rows, "lut", "test")
-    np.testing.assert_allclose(line.coefficients, (20, 3, 0.5, 7), rtol=1e-6)
+    np.testing.assert_allclose(line.coefficients, (20, 3, 0.5, 7, 0.1), rtol=1e-6)
     noisy = [{**row, "lut": row["lut"] * generator.uniform(0.8, 1.2)} for row in rows]
     line = fit(noisy, "lut", "test")
     for row in noisy:

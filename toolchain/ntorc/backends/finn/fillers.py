@@ -1,8 +1,8 @@
 """What FINN's estimates leave out, filled from synthesis: LUTs of operators that it counts as 0, and all flip-flops.
 
-Each figure is a line in the widths of the node's streams and its DSPs, fitted to syntheses by yosys (before place and
-route): of FINN's own SystemVerilog for operators that have it, of circuits of ours that stand in for the others
-(`standins`).  `ntorc bench finn-fill` makes the lines anew; they are kept in ``models/cost/finn.json``.
+Each figure is a line in the widths of the node's streams, their product, and its DSPs, fitted to syntheses by yosys
+(before place and route): of FINN's own SystemVerilog where yosys reads it, of circuits of ours that stand in for the
+others (`standins`).  `ntorc bench finn-fill` makes the lines anew; they are kept in ``models/cost/finn.json``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ntorc.backends.base import Resources
 from ntorc.paths import project_root
 from ntorc.records import load
 
-FEATURES = ("one", "in_bits", "out_bits", "dsp")
+FEATURES = ("one", "in_bits", "out_bits", "dsp", "area")
+"""``area`` is in_bits times out_bits: what a matrix's multipliers in logic grow with."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Line:
 
     def value(self, in_bits: int, out_bits: int, dsp: float) -> float:
         """The fitted figure."""
-        return float(np.dot(self.coefficients, (1.0, in_bits, out_bits, dsp)))
+        return float(np.dot(self.coefficients, (1.0, in_bits, out_bits, dsp, in_bits * out_bits)))
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int) -> Fill
 
 
 def fit(rows: Sequence[Mapping[str, float]], figure: str, source: str) -> Line:
-    """A line through samples with `FEATURES` (all but ``one``) and the figure, errors relative."""
-    design = np.array([[1.0, row["in_bits"], row["out_bits"], row["dsp"]] for row in rows])
+    """A line through samples with widths, DSPs and the figure, errors relative."""
+    design = np.array(
+        [[1.0, row["in_bits"], row["out_bits"], row["dsp"], row["in_bits"] * row["out_bits"]] for row in rows]
+    )
     values = np.array([row[figure] for row in rows])
     coefficients = _solve(design, values)
     errors = []
