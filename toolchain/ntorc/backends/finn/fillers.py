@@ -18,8 +18,9 @@ from ntorc.backends.base import Resources
 from ntorc.paths import project_root
 from ntorc.records import load
 
-FEATURES = ("one", "in_bits", "out_bits", "dsp", "area")
-"""``area`` is in_bits times out_bits: what a matrix's multipliers in logic grow with."""
+FEATURES = ("one", "in_bits", "out_bits", "dsp", "area", "stages")
+"""``area`` is in_bits times out_bits: what a matrix's multipliers in logic grow with; ``stages`` in_bits times the bits
+of an output element: what thresholds that are searched bit by bit keep."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Line:
     samples: int
     source: str
 
-    def value(self, in_bits: int, out_bits: int, dsp: float) -> float:
+    def value(self, in_bits: int, out_bits: int, element_bits: int, dsp: float) -> float:
         """The fitted figure."""
-        return float(np.dot(self.coefficients, (1.0, in_bits, out_bits, dsp, in_bits * out_bits)))
+        return float(np.dot(self.coefficients, _features(in_bits, out_bits, element_bits, dsp)))
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Fillers:
     tool: str
     finn: str
     lines: dict[str, dict[str, Line]]
+
+
+def _features(in_bits: float, out_bits: float, element_bits: float, dsp: float) -> tuple[float, ...]:
+    return (1.0, in_bits, out_bits, dsp, in_bits * out_bits, in_bits * element_bits)
 
 
 def fillers_file() -> Path:
@@ -74,13 +79,13 @@ class Filled:
     gaps: tuple[str, ...]
 
 
-def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int) -> Filled:
+def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int, element_bits: int) -> Filled:
     """FINN's estimate of a node with what it leaves out; where no line is known, it stays 0."""
     lines = shipped().lines.get(kind, {})
     mean, bound, gaps = estimated.__dict__.copy(), estimated.__dict__.copy(), []
     for name in ("lut", "ff"):
         if mean[name] == 0 and name in lines:
-            value = lines[name].value(in_bits, out_bits, estimated.dsp)
+            value = lines[name].value(in_bits, out_bits, element_bits, estimated.dsp)
             mean[name], bound[name] = value, value * lines[name].worst
             gaps.append(name)
     return Filled(Resources(**mean), Resources(**bound), tuple(gaps))
@@ -88,9 +93,8 @@ def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int) -> Fill
 
 def fit(rows: Sequence[Mapping[str, float]], figure: str, source: str) -> Line:
     """A line through samples with widths, DSPs and the figure, errors relative."""
-    design = np.array(
-        [[1.0, row["in_bits"], row["out_bits"], row["dsp"], row["in_bits"] * row["out_bits"]] for row in rows]
-    )
+    names = ("in_bits", "out_bits", "element_bits", "dsp")
+    design = np.array([_features(*(row[name] for name in names)) for row in rows])
     values = np.array([row[figure] for row in rows])
     coefficients = _solve(design, values)
     errors = []
