@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli_program import Program
+from ntorc.network.exporters.qonnx import write_qonnx
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
@@ -144,8 +145,22 @@ def test_front_says_why_not(program: Program, network: Path, words: tuple[str, .
         assert done.stdout == ""
 
 
+def test_a_qonnx_model_is_allocated_as_its_network_is(program: Program, tmp_path: Path) -> None:
+    word, weights = FixedFormat(8, 4), FixedFormat(5, 4)
+    layers = (
+        Conv1D("c", 16, 1, 3, 3, weights, word, padding_left=1, padding_right=1, activation="relu"),
+        MaxPool1D("p", 16, 3, 2),
+        Dense("d", 8, 3, 1, weights, word),
+    )
+    made = random_network(3, FixedFormat(10, 6), 16, layers)
+    words = ("--board", "pynq-z2", "--deadline", "100us")
+    found = program.json("allocate", write_qonnx(made, tmp_path / "model.onnx"), *words)
+    expected = program.json("allocate", made.save(tmp_path / "network"), *words)
+    assert {**found, "network": ""} == {**expected, "network": ""}
+
+
 def test_a_file_that_is_no_network_is_refused(program: Program, tmp_path: Path) -> None:
-    other = tmp_path / "model.onnx"
+    other = tmp_path / "model.tflite"
     other.write_bytes(b"x")
     done = program("allocate", other, "--board", "pynq-z2", "--deadline", "1ms")
     assert done.returncode == 2

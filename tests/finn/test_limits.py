@@ -61,12 +61,12 @@ def test_a_directive_keeps_its_folding_as_text() -> None:
 
 
 def test_gaps_are_filled_and_named_and_estimates_left_alone() -> None:
-    known = filled("ConvolutionInputGenerator_rtl", Resources(300, 0, 0, 0), 8, 24)
+    known = filled("ConvolutionInputGenerator_rtl", Resources(300, 0, 0, 0), 8, 24, 8)
     assert known.gaps == ("ff",)
     assert known.mean.lut == known.bound.lut == 300
     assert 0 < known.mean.ff <= known.bound.ff
-    assert filled("Pool_hls", Resources(), 8, 8).gaps == ("lut", "ff")
-    assert filled("Unknown_rtl", Resources(), 8, 8).mean == Resources()
+    assert filled("Pool_hls", Resources(), 8, 8, 8).gaps == ("lut", "ff")
+    assert filled("Unknown_rtl", Resources(), 8, 8, 8).mean == Resources()
 
 
 def test_the_shipped_lines_say_where_they_are_from() -> None:
@@ -79,15 +79,17 @@ def test_the_shipped_lines_say_where_they_are_from() -> None:
 def test_a_line_is_found_again_and_bounds_its_samples() -> None:
     generator = np.random.default_rng(1)
     rows = [
-        {"in_bits": a, "out_bits": b, "dsp": d, "lut": 20 + 3 * a + 0.5 * b + 7 * d}
-        for a, b, d in generator.integers(1, 60, (12, 3)).astype(float)
+        {"in_bits": a, "out_bits": b, "element_bits": e, "dsp": d, "lut": 20 + 3 * a + b / 2 + 7 * d + a * (b / 8 + e)}
+        for a, b, e, d in generator.integers(1, 60, (16, 4)).astype(float)
     ]
     line = fit(rows, "lut", "test")
-    np.testing.assert_allclose(line.coefficients, (20, 3, 0.5, 7), rtol=1e-6)
+    np.testing.assert_allclose(line.coefficients, (20, 3, 0.5, 7, 0.125, 1), rtol=1e-6)
     noisy = [{**row, "lut": row["lut"] * generator.uniform(0.8, 1.2)} for row in rows]
     line = fit(noisy, "lut", "test")
     for row in noisy:
-        bound = line.value(int(row["in_bits"]), int(row["out_bits"]), row["dsp"]) * line.worst
+        bound = line.worst * line.value(
+            int(row["in_bits"]), int(row["out_bits"]), int(row["element_bits"]), row["dsp"]
+        )
         assert bound >= row["lut"] * (1 - 1e-9)
 
 

@@ -56,7 +56,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
 
     folder = flow.once("few-bits", key, make)
     about = from_json(dict[str, Any], (folder / "about.json").read_text(encoding="utf-8"))
-    return Network.load(folder / "network"), about
+    return Network.load(folder / "network"), {**about, "network": str(folder / "network")}
 
 
 def _trained(
@@ -115,7 +115,7 @@ def as_text(result: dict[str, Any]) -> str:
     lines = [f"float model: {result['float_test_rmse_v']:.4f} V on held-out trajectories ({result['split']})"]
     lines += [
         f"{row['bits']} bits: {row['test_rmse_v']:.4f} V trained on (epoch {row['epoch']}),"
-        f" {row['rounded_test_rmse_v']:.4f} V rounded alone"
+        f" {row['rounded_test_rmse_v']:.4f} V rounded alone; {row['network']}"
         for row in result["rows"]
     ]
     return "\n".join(lines)

@@ -115,31 +115,36 @@ def _row(
         return
     yield (
         one["kind"],
-        {"in_bits": one["in_bits"], "out_bits": one["out_bits"], "dsp": found.dsp, "lut": found.lut, "ff": found.ff},
+        {
+            **{name: one[name] for name in ("in_bits", "out_bits")},
+            "element_bits": one["sum_bits"],
+            **{name: getattr(found, name) for name in ("dsp", "lut", "ff")},
+        },
     )
 
 
 def _stand_in_rows(flow: Flow) -> Iterator[tuple[str, _Row]]:
     """Operators that HLS makes, and those of FINN's gateware that yosys does not read."""
     for lanes, bits in ((1, 4), (1, 8), (2, 6), (4, 5), (8, 8), (16, 7), (3, 8)):
-        yield from _stand_in(flow, "Pool_hls", *standins.maximum(lanes, bits, 2), lanes * bits, lanes * bits)
+        yield from _stand_in(flow, "Pool_hls", *standins.maximum(lanes, bits, 2),
+                             lanes * bits, lanes * bits, bits)  # fmt: skip
         yield from _stand_in(flow, "ElementwiseAdd_hls", *standins.adder(lanes, 2 * bits, 2 * bits + 1),
-                             2 * lanes * bits, lanes * (2 * bits + 1))  # fmt: skip
+                             2 * lanes * bits, lanes * (2 * bits + 1), 2 * bits + 1)  # fmt: skip
         yield from _stand_in(flow, "Thresholding_rtl", *standins.thresholds(lanes, 2 * bits, bits),
-                             2 * lanes * bits, lanes * bits)  # fmt: skip
+                             2 * lanes * bits, lanes * bits, bits)  # fmt: skip
     for rows, columns, bits in ((1, 1, 5), (1, 1, 8), (1, 4, 6), (2, 3, 8), (4, 4, 6), (8, 2, 7), (4, 12, 6)):
         sums = 2 * bits + 6
         for kind, dsp in (("MVAU_hls", False), ("MVAU_rtl", True)):
             yield from _stand_in(flow, kind, *standins.matrix(rows, columns, bits, bits, sums),
-                                 columns * bits, rows * sums, dsp=dsp)  # fmt: skip
+                                 columns * bits, rows * sums, sums, dsp=dsp)  # fmt: skip
 
 
 def _stand_in(
-    flow: Flow, kind: str, name: str, text: str, in_bits: int, out_bits: int, *, dsp: bool = True
+    flow: Flow, kind: str, name: str, text: str, in_bits: int, out_bits: int, element: int, *, dsp: bool = True
 ) -> Iterator[tuple[str, _Row]]:
     folder = flow.root / "finn-fill" / "stand-ins" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.sv").write_text(text, encoding="utf-8")
     flow.progress.message(f"  {name}")
-    about = {"kind": kind, "in_bits": in_bits, "out_bits": out_bits}
+    about = {"kind": kind, "in_bits": in_bits, "out_bits": out_bits, "sum_bits": element}
     yield from _row(flow, folder, [f"{name}.sv"], name, about, dsp=dsp)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
 
 _SELF_TEST_ESTIMATES = 32
+_STORED = {"block": "in block RAM", "lut": "in logic"}
 DEFAULT_HOP = 16
 """Samples from estimate to estimate of a window network."""
 
@@ -144,7 +145,7 @@ def allocation_stage(flow: Flow, network: Network, backend: Backend, requirement
             kind = " in logic" if chosen.multiplier_kind == "logic" else ""
             flow.progress.message(
                 f"  {item.layer}: {chosen.multipliers} multipliers{kind}, reuse factor {chosen.reuse_factor},"
-                f" weights in {'block RAM' if chosen.weight_storage == 'block' else 'logic'}"
+                f" weights {_STORED.get(chosen.weight_storage, 'where the tool puts them')}"
             )
     flow.progress.message(
         f"  predicted {allocation.latency_cycles} cycles of {allocation.budget_cycles};"

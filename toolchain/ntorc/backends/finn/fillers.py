@@ -1,8 +1,8 @@
 """What FINN's estimates leave out, filled from synthesis: LUTs of operators that it counts as 0, and all flip-flops.
 
-Each figure is a line in the widths of the node's streams and its DSPs, fitted to syntheses by yosys (before place and
-route): of FINN's own SystemVerilog for operators that have it, of circuits of ours that stand in for the others
-(`standins`).  `ntorc bench finn-fill` makes the lines anew; they are kept in ``models/cost/finn.json``.
+Each figure is a line in the widths of the node's streams, their product, and its DSPs, fitted to syntheses by yosys
+(before place and route): of FINN's own SystemVerilog where yosys reads it, of circuits of ours that stand in for the
+others (`standins`).  `ntorc bench finn-fill` makes the lines anew; they are kept in ``models/cost/finn.json``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from ntorc.backends.base import Resources
 from ntorc.paths import project_root
 from ntorc.records import load
 
-FEATURES = ("one", "in_bits", "out_bits", "dsp")
+FEATURES = ("one", "in_bits", "out_bits", "dsp", "area", "stages")
+"""``area`` is in_bits times out_bits: what a matrix's multipliers in logic grow with; ``stages`` in_bits times the bits
+of an output element: what thresholds that are searched bit by bit keep."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Line:
     samples: int
     source: str
 
-    def value(self, in_bits: int, out_bits: int, dsp: float) -> float:
+    def value(self, in_bits: int, out_bits: int, element_bits: int, dsp: float) -> float:
         """The fitted figure."""
-        return float(np.dot(self.coefficients, (1.0, in_bits, out_bits, dsp)))
+        return float(np.dot(self.coefficients, _features(in_bits, out_bits, element_bits, dsp)))
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Fillers:
     tool: str
     finn: str
     lines: dict[str, dict[str, Line]]
+
+
+def _features(in_bits: float, out_bits: float, element_bits: float, dsp: float) -> tuple[float, ...]:
+    return (1.0, in_bits, out_bits, dsp, in_bits * out_bits, in_bits * element_bits)
 
 
 def fillers_file() -> Path:
@@ -73,21 +79,22 @@ class Filled:
     gaps: tuple[str, ...]
 
 
-def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int) -> Filled:
+def filled(kind: str, estimated: Resources, in_bits: int, out_bits: int, element_bits: int) -> Filled:
     """FINN's estimate of a node with what it leaves out; where no line is known, it stays 0."""
     lines = shipped().lines.get(kind, {})
     mean, bound, gaps = estimated.__dict__.copy(), estimated.__dict__.copy(), []
     for name in ("lut", "ff"):
         if mean[name] == 0 and name in lines:
-            value = lines[name].value(in_bits, out_bits, estimated.dsp)
+            value = lines[name].value(in_bits, out_bits, element_bits, estimated.dsp)
             mean[name], bound[name] = value, value * lines[name].worst
             gaps.append(name)
     return Filled(Resources(**mean), Resources(**bound), tuple(gaps))
 
 
 def fit(rows: Sequence[Mapping[str, float]], figure: str, source: str) -> Line:
-    """A line through samples with `FEATURES` (all but ``one``) and the figure, errors relative."""
-    design = np.array([[1.0, row["in_bits"], row["out_bits"], row["dsp"]] for row in rows])
+    """A line through samples with widths, DSPs and the figure, errors relative."""
+    names = ("in_bits", "out_bits", "element_bits", "dsp")
+    design = np.array([_features(*(row[name] for name in names)) for row in rows])
     values = np.array([row[figure] for row in rows])
     coefficients = _solve(design, values)
     errors = []

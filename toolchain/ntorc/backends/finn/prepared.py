@@ -54,7 +54,9 @@ class Folding:
     def filled(self) -> Filled:
         """The same with the gaps filled."""
         parts = [
-            filled(node.kind, Resources(node.lut, 0.0, node.dsp, node.bram18), node.in_bits, node.out_bits)
+            filled(
+                node.kind, Resources(node.lut, 0.0, node.dsp, node.bram18), node.in_bits, node.out_bits, node.sum_bits
+            )
             for node in self.nodes.values()
         ]
         mean = reduce(Resources.__add__, (part.mean for part in parts), Resources())
