@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import report_samples
+import vendor_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ FAMILIES = {"zynq7": "xc7z020clg400-1", "zynquplus": "xczu7ev-ffvc1156-2-e"}
 
 
 def utilisation(version: str, family: str, state: str = "Routed") -> str:
-    return report_samples.utilisation(version, family, USED, "ntorc_zynq", FAMILIES[family], state)
+    return vendor_samples.utilisation(version, family, USED, "ntorc_zynq", FAMILIES[family], state)
 
 
 def hierarchy(version: str, family: str) -> str:
@@ -36,7 +36,7 @@ def hierarchy(version: str, family: str) -> str:
         (2, "shell", "ntorc_fitted_shell__parameterized0", shell),
         (3, "u_conv", "layer_conv", USED),
     ]
-    return report_samples.hierarchy(version, family, rows, "ntorc_zynq", FAMILIES[family])
+    return vendor_samples.hierarchy(version, family, rows, "ntorc_zynq", FAMILIES[family])
 
 
 def csynth(version: str = "2023.2") -> str:
@@ -84,7 +84,7 @@ def test_the_real_reports(recorded_data: Path) -> None:
     assert ports["ap_idle"] == ("out", 1)
 
 
-@pytest.mark.parametrize("version", report_samples.VERSIONS)
+@pytest.mark.parametrize("version", vendor_samples.VERSIONS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_version_of_every_report(version: str, family: str) -> None:
     report = parse_utilisation(utilisation(version, family))
@@ -96,7 +96,7 @@ def test_every_version_of_every_report(version: str, family: str) -> None:
     found = {one.module: (one.depth, one.used) for one in parse_hierarchy(hierarchy(version, family))}
     assert found["ntorc_fitted_shell"] == (2, Resources(900, 700, 0, 1))
     assert found["layer_conv"] == (3, Resources(4313, 5883, 32, 17))
-    timing = parse_timing(report_samples.timing(version, 10.0, -1.25, "ntorc_zynq", FAMILIES[family]))
+    timing = parse_timing(vendor_samples.timing(version, 10.0, -1.25, "ntorc_zynq", FAMILIES[family]))
     assert (timing.setup_ns, timing.hold_ns, timing.period_ns) == (-1.25, 0.031, 10.0)
     assert (timing.is_met, timing.endpoints) == (False, 4321)
     assert timing.reached_hz == pytest.approx(1e9 / 11.25)
@@ -106,11 +106,11 @@ def test_every_version_of_every_report(version: str, family: str) -> None:
 
 
 def test_a_design_without_constraints_never_passes() -> None:
-    text = report_samples.timing("2023.2", 10.0, 0.3, "d", "7z020")
+    text = vendor_samples.timing("2023.2", 10.0, 0.3, "d", "7z020")
     assert parse_timing(text).is_met
-    assert not parse_timing(report_samples.timing("2023.2", 10.0, 0.3, "d", "7z020", endpoints=0)).is_met
+    assert not parse_timing(vendor_samples.timing("2023.2", 10.0, 0.3, "d", "7z020", endpoints=0)).is_met
     assert not parse_timing(text.replace("no_clock (0)", "no_clock (4)")).is_met
-    assert not parse_timing(report_samples.timing("2023.2", 10.0, 0.3, "d", "7z020", hold_ns=-0.01)).is_met
+    assert not parse_timing(vendor_samples.timing("2023.2", 10.0, 0.3, "d", "7z020", hold_ns=-0.01)).is_met
     for cell in ("NA", "inf", "-"):
         with pytest.raises(DataError):
             parse_timing(re.sub(r"(?m)^(\s+)0\.300 ", rf"\g<1>{cell} ", text, count=1))
@@ -130,7 +130,7 @@ def test_each_module_of_hls() -> None:
 
 
 def test_a_bitstreams_header() -> None:
-    whole = report_samples.bit_file("ntorc_zynq", "7z020clg400", 0xDEADBEEF, "2023.2")
+    whole = vendor_samples.bit_file("ntorc_zynq", "7z020clg400", 0xDEADBEEF, "2023.2")
     found = bit_header(whole, len(whole))
     assert (found.design, found.part, found.user_id, found.version) == (
         "ntorc_zynq", "7z020clg400", 0xDEADBEEF, "2023.2",
@@ -143,7 +143,7 @@ def test_a_bitstreams_header() -> None:
 PARSERS: dict[str, tuple[Callable[[str], object], str]] = {
     "utilisation": (parse_utilisation, utilisation("2023.2", "zynquplus")),
     "hierarchy": (parse_hierarchy, hierarchy("2020.1", "zynq7")),
-    "timing": (parse_timing, report_samples.timing("2022.1", 10.0, 0.3, "d", "7z020")),
+    "timing": (parse_timing, vendor_samples.timing("2022.1", 10.0, 0.3, "d", "7z020")),
     "csynth": (parse_csynth, csynth()),
 }
 
@@ -185,7 +185,7 @@ def test_any_text_gives_a_clear_error(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(content=st.binary(max_size=200), cut=st.integers(0, 120))
 def test_any_bytes_are_no_bitstream(content: bytes, cut: int) -> None:
-    whole = report_samples.bit_file("ntorc_zynq", "7z020clg400", 1, "2023.2")
+    whole = vendor_samples.bit_file("ntorc_zynq", "7z020clg400", 1, "2023.2")
     for head in (content, whole[:cut] + content):
         try:
             bit_header(head, len(head))

@@ -10,7 +10,7 @@ import pytest
 from ntorc.backends.finn.limits import unsupported
 from ntorc.errors import DataError
 from ntorc.estimator.few_bits import FewBitsConfig, formats_of, forward_of, train_on
-from ntorc.estimator.models import ConvLayer, WindowForm
+from ntorc.estimator.forms import ConvLayer, WindowForm
 from ntorc.estimator.training import Prepared, TrainingConfig
 from ntorc.estimator.windows import Windows
 from ntorc.network import reference

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import report_samples
+import vendor_samples
 
 KIND, PATH, STATE = sys.argv[1:4]
 VERSION = os.environ.get("MOCK_VERSION", "2023.2")
@@ -57,23 +57,23 @@ named = [*layers, "ntorc_fitted_shell"]
 total = {key: sum(used(name)[key] for name in named) for key in used("")}
 if KIND == "utilisation":
     step = {"route_design": "Routed"}.get(state.get("step", ""), "Synthesized")
-    text = report_samples.utilisation(VERSION, family, total, state["top"], device, step)
+    text = vendor_samples.utilisation(VERSION, family, total, state["top"], device, step)
 elif KIND == "hierarchy":
     rows = [(0, state["top"], "(top)", total), (1, "core", "ntorc_top", total)]
     rows += [(2, "shell", "ntorc_fitted_shell__parameterized0", used("ntorc_fitted_shell"))]
     rows += [(3, f"u_{name}", name, used(name)) for name in layers]
     rows += [(3, f"{name}_U0", name, used(name)) for name in modules if "config" in name]
-    text = report_samples.hierarchy(VERSION, family, rows, state["top"], device)
+    text = vendor_samples.hierarchy(VERSION, family, rows, state["top"], device)
 elif KIND.startswith("report_timing"):
     period, slack = float(state["period"]), float(state["slack"])
     hold = float(os.environ.get("MOCK_HOLD", "0.031"))
-    text = report_samples.timing(VERSION, period, slack, state["top"], part.rsplit("-", 1)[0], hold)
+    text = vendor_samples.timing(VERSION, period, slack, state["top"], part.rsplit("-", 1)[0], hold)
 elif KIND == "openbits":
-    Path(PATH).write_bytes(report_samples.bit_file("build/design.frames", part, None, VERSION))
+    Path(PATH).write_bytes(vendor_samples.bit_file("build/design.frames", part, None, VERSION))
     sys.exit()
 elif KIND == "bitstream":
     name = part.removeprefix("xc").rsplit("-", 1)[0] if family == "zynq7" else part.removeprefix("xc")
-    Path(PATH).write_bytes(report_samples.bit_file(state["top"], name, int(state["user_id"], 16), VERSION))
+    Path(PATH).write_bytes(vendor_samples.bit_file(state["top"], name, int(state["user_id"], 16), VERSION))
     sys.exit()
 else:
     text = f"{KIND}\n"
