@@ -84,7 +84,7 @@ def plan_command(
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(help="native or hls4ml; all if left out.")] = "",
+    name: Annotated[str, typer.Argument(help="native, hls4ml or finn; all if left out.")] = "",
     json: options.Json = False,
 ) -> None:
     """Find the tools and their versions, and say what will and won't work.

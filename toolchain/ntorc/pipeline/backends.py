@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ntorc.backends.bitstream.detect import Way, hls_way, open_way, vivado_way
+from ntorc.backends.bitstream.detect import Way, finn_way, hls_way, open_way, vivado_way
 from ntorc.errors import UsageError
 
-_WAYS: dict[str, tuple[Callable[[], Way], ...]] = {"native": (vivado_way, open_way), "hls4ml": (hls_way,)}
+_WAYS: dict[str, tuple[Callable[[], Way], ...]] = {
+    "native": (vivado_way, open_way),
+    "hls4ml": (hls_way,),
+    "finn": (finn_way,),
+}
 _VIRTUAL = {
     "native": "simulated logic for the virtual board, with exact cycles; no vendor tool needed",
     "hls4ml": "none: its logic comes from the vendor's HLS; allocation, project and gated emulation work without",
+    "finn": "none: its logic comes from the vendor's HLS; allocation, graphs and plan work with its environment alone",
 }
 
 

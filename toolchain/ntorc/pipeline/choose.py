@@ -15,7 +15,8 @@ from ntorc.pipeline.flow import Flow
 
 AUTO, ALL = "auto", "all"
 BACKENDS = ("native", "hls4ml")
-"""Those that are tried, in the order in which a tie is decided."""
+"""Those that are tried, in the order in which a tie is decided.  FINN's hardware is made by FINN's own steps
+(`ntorc backend plan finn`), not by `ntorc build`."""
 
 _HLS = ("vitis-run", "vitis_hls", "vivado_hls")
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ntorc.backends.base import RESOURCES
+from ntorc.backends.finn import environment
 from ntorc.errors import DataError, InfeasibleError, NtorcError
+from ntorc.pipeline import finn
 from ntorc.pipeline.choose import BACKENDS
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.fronts import NetworkFront, as_result, axis_title, network_front
@@ -36,6 +38,11 @@ class OneFront:
     reason: str = ""
 
 
+def compared() -> tuple[str, ...]:
+    """Those that are drawn: FINN where its environment is installed."""
+    return (*BACKENDS, *((finn.NAME,) if environment.find() is not None else ()))
+
+
 def all_fronts(flow: Flow, request: NetworkRequest) -> list[OneFront]:
     """Every backend's exact front.
 
@@ -43,7 +50,7 @@ def all_fronts(flow: Flow, request: NetworkRequest) -> list[OneFront]:
         NtorcError: none has one.
     """
     fronts = []
-    for name in BACKENDS:
+    for name in compared():
         try:
             found = network_front(flow, replace(request, backend=name))
         except (DataError, InfeasibleError) as error:

