@@ -13,7 +13,7 @@ from ntorc.backends.finn.limits import unsupported, with_whole_result
 from ntorc.network import reference
 from ntorc.network.activations import table_within
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Dense, Layer
+from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
 from ntorc.network.network import Network, random_network
 
 WORD, WEIGHTS = FixedFormat(6, 3), FixedFormat(4, 3)
@@ -38,6 +38,15 @@ def test_what_is_too_wide_or_averages_is_named() -> None:
     assert [reason.split(" has ")[0].split(" gives ")[0] for reason in found] == ["'wide'", "'wide'"]
     averaged = network_of(AveragePool1D("mean", 4, 1, 2), Dense("last", 2, 1, 1, WEIGHTS, FixedFormat(8, 3)))
     assert unsupported(averaged) == ["'mean' averages: use max pooling"]
+
+
+def test_what_finn_would_leave_to_software_is_named() -> None:
+    word = FixedFormat(6, 3)
+    pool = MaxPool1D("pool", 8, 1, 2)
+    conv = Conv1D("conv", 4, 1, 2, 3, WEIGHTS, word, activation="relu")
+    first, last = unsupported(network_of(pool, conv))
+    assert first.startswith("'pool' comes first, which FINN leaves to software")
+    assert last.startswith("'conv' comes last, which FINN leaves to software")
 
 
 def test_a_relu_may_fill_eight_bits_without_its_sign() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
 
 from ntorc.allocate.allocation import Allocation, allocate, problem_of
 from ntorc.allocate.front import exact_front
@@ -22,7 +25,7 @@ from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import GateError
 from ntorc.network import reference
-from ntorc.network.exporters.qonnx import qonnx_model
+from ntorc.network.exporters.qonnx import qonnx_model, write_qonnx
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.qonnx_model import from_qonnx
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
@@ -34,6 +37,10 @@ from ntorc.pipeline.flow import Flow, open_flow
 from ntorc.pipeline.standalone import NetworkRequest
 from ntorc.progress import Silent
 from ntorc.records import load
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "network"))
+
+from drawn_networks import networks
 
 PART, CLOCK_HZ = "xc7z020clg400-1", 100e6
 
@@ -166,6 +173,19 @@ def test_the_plan_is_walked_by_finn_as_far_as_no_tool_is_needed(
     inputs = backend, network, directives, load_board("pynq-z2"), CLOCK_HZ, finn.gate_frames(network, 1, seed=2)
     for name, content in finn_plan(*inputs, instrumented=True).items():
         assert (tmp_path / "plan" / name).read_bytes() == content, name
+
+
+@settings(max_examples=4)
+@given(drawn=networks(averages=False))
+def test_random_networks_are_the_reference_bit_by_bit(process: FinnProcess, drawn: Network) -> None:
+    made = with_whole_result(drawn)
+    assume(not unsupported(made))
+    with tempfile.TemporaryDirectory() as name:
+        model = write_qonnx(made, Path(name) / "network.onnx", for_finn=True)
+        about = process.ask("prepare", model=str(model), folder=name, part=PART, clock_hz=CLOCK_HZ)
+        assert len(about["groups"]) == len(made.layers)
+        assert set(about["outside"]) <= set(vendor_free.MOVES)
+        assert finn.gate(process, made, Path(name), 4) == (4, 0)
 
 
 def test_a_model_from_elsewhere_goes_the_same_way(network: Network) -> None:

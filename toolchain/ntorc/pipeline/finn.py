@@ -12,7 +12,7 @@ from ntorc.backends.finn.backend import FinnBackend
 from ntorc.backends.finn.client import FinnProcess
 from ntorc.backends.finn.prepared import Folding, NodeEstimate, Prepared
 from ntorc.boards import Board
-from ntorc.errors import GateError, ToolError
+from ntorc.errors import DataError, GateError, ToolError
 from ntorc.network import reference
 from ntorc.network.exporters.qonnx import write_qonnx
 from ntorc.network.formats import IntArray
@@ -74,6 +74,12 @@ def folder_of(flow: Flow, network: Network, part: str, clock_hz: float) -> Path:
 def _prepared(finn: FinnProcess, network: Network, work: Path, part: str, clock_hz: float) -> Prepared:
     model = write_qonnx(network, work / "network.onnx", for_finn=True)
     about = finn.ask("prepare", model=str(model), folder=str(work), part=part, clock_hz=clock_hz)
+    left = sorted(set(about["outside"]) - set(vendor_free.MOVES))
+    if left:
+        raise DataError(
+            f"FINN leaves {', '.join(left)} of '{network.name}' to software",
+            "use chains of Conv1D, max pools and Dense",
+        )
     if len(about["groups"]) != len(network.layers):
         raise ToolError(
             f"FINN made {len(about['groups'])} groups of the {len(network.layers)} layers of '{network.name}'",

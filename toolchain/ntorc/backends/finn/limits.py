@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ntorc.network.exporters.qonnx import inexact_layers, unquantised_format, unwritable_layers
-from ntorc.network.layers import AveragePool1D, Conv1D, Dense, Recurrent
+from ntorc.network.layers import AveragePool1D, Conv1D, Dense, MaxPool1D, Recurrent
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
 from ntorc.network.resonator_layer import ResonatorBank
@@ -34,11 +34,18 @@ def unsupported(network: Network) -> list[str]:
             " network of Conv1D, MaxPooling1D and Dense"
         ]
     found = unwritable_layers(network)
+    first, last = network.layers[0], network.layers[-1]
+    if isinstance(first, MaxPool1D):
+        found.append(f"'{first.name}' comes first, which FINN leaves to software: begin with a Conv1D or Dense layer")
+    if not isinstance(last, Dense):
+        found.append(f"'{last.name}' comes last, which FINN leaves to software: end with a Dense layer")
     for layer in network.layers:
         if isinstance(layer, AveragePool1D):
             found.append(f"'{layer.name}' averages: use max pooling")
         elif isinstance(layer, Conv1D | Dense):
             found += _too_wide(network, layer)
+            if isinstance(layer, Conv1D) and layer.input_channels == layer.filters == 1:
+                found.append(f"'{layer.name}' has one channel and one filter, a depthwise operator: use more filters")
     return found or inexact_layers(network)
 
 

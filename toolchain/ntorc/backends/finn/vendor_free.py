@@ -35,6 +35,9 @@ _STEPS = (
 )
 _KEPT = {"step_streamline": "streamlined.onnx", "step_convert_to_hw": "operators.onnx"}
 DATAFLOW = "dataflow.onnx"
+MOVES = ("Transpose", "Flatten")
+"""What may stay software's: moving a frame's elements before the first operator."""
+
 _FOLDED = ("PE", "SIMD", "parallel_window")
 
 Say = Callable[[str, int, int], None]
@@ -102,7 +105,8 @@ def prepare(say: Say, model: str, folder: str, part: str, clock_hz: float) -> di
             graph.save(str(Path(folder) / _KEPT[name]))
         say("steps of FINN", index + 1, len(_STEPS))
     graph.save(str(Path(folder) / DATAFLOW))
-    return {"groups": _groups(graph), "outside": outside}
+    left = [kind for kind in outside if kind not in MOVES]
+    return {"groups": [] if left else _groups(graph), "outside": outside}
 
 
 def _groups(graph: Any) -> list[list[dict[str, Any]]]:
