@@ -127,9 +127,9 @@ def test_ctrl_c_ends_a_waiting_read_after_a_solver_ran() -> None:
     """CBC takes SIGINT while it solves; given back as it does that, the kernel would go on with the read."""
     code = (
         "import os, signal, threading\n"
-        "from ntorc.allocate.solver import _Program\n"
+        "from ntorc.allocate.solver import smallest_area\n"
         "from drawn import sum_problem\n"
-        "assert _Program(sum_problem(1, 4, 5), 'CBC', None, minimise_latency=False).solve()\n"
+        "assert smallest_area(sum_problem(1, 4, 5), 'CBC')\n"
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "try:\n    os.read(os.pipe()[0], 1)\n"
         "except KeyboardInterrupt:\n    os._exit(7)\n"
