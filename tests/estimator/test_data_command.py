@@ -119,4 +119,4 @@ def test_signals_stand_beside_the_simulators(folder: Path, tmp_path: Path) -> No
         assert sum(card["regime_share"].values()) == pytest.approx(1.0)
         # both are the same beam: its frequencies are found where the model has them
         assert max(card["deviation_percent"]) < 3.0
-        assert len(card["frequencies"]) >= 3
+        assert len(card["frequencies"]) >= 2
