@@ -84,6 +84,8 @@ class SimulatedLogic:
             self.write("SAMPLE", sample)
             self.step(pause_cycles)
             if count >= window and (count - window) % hop == 0:
+                if latencies:
+                    self.step(latencies[-1])  # the next one takes as long; each look at a register takes cycles too
                 self._await(lambda: self.read("RESULT_SEQ") != len(results), limit_cycles)
                 words = [self.read("RESULT", index) for index in range(outputs)]
                 results.append([word - (1 << 32) if word >> 31 else word for word in words])
