@@ -188,7 +188,7 @@ def test_random_networks_are_the_reference_bit_by_bit(process: FinnProcess, draw
         assert finn.gate(process, made, Path(name), 4) == (4, 0)
 
 
-def test_a_model_from_elsewhere_goes_the_same_way(network: Network) -> None:
+def test_a_model_from_elsewhere_goes_the_same_way(python: Path, network: Network) -> None:
     """NETWORK may be an .onnx file: what FINN gets is the same network."""
     found = with_whole_result(from_qonnx(qonnx_model(network), "small").network)
     assert found.layers == network.layers

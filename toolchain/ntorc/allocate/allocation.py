@@ -97,8 +97,8 @@ def allocate(network: Network, backend: Backend, cost: CostModel, requirement: R
         InfeasibleError: no choice meets deadline and caps; says which, and what would be reachable.
     """
     check_supported(backend, network)
-    options = backend.options(network, cost, requirement.hop)
-    return _allocation(options, _solved(options, network, requirement), network, backend, requirement)
+    problem = problem_of(backend.options(network, cost, requirement.hop), network, requirement)
+    return _allocation(problem, _solved(problem, network, requirement), network, backend, requirement)
 
 
 def allocate_versions(
@@ -110,11 +110,11 @@ def allocate_versions(
         DataError, InfeasibleError: see `allocate`; also where the accuracy budget is what cannot be kept.
     """
     check_supported(backend, versions.network)
-    options = offered(backend, versions, cost, requirement.hop)
-    solution = _solved(options, versions.network, requirement)
-    names = [row[index].version for row, index in zip(options.layers, solution.choice, strict=True)]
+    problem = problem_of(offered(backend, versions, cost, requirement.hop), versions.network, requirement)
+    solution = _solved(problem, versions.network, requirement)
+    names = [row[index].version for row, index in zip(problem.options.layers, solution.choice, strict=True)]
     network = chosen_network(versions, names)
-    return _allocation(options, solution, network, backend, requirement), network
+    return _allocation(problem, solution, network, backend, requirement), network
 
 
 def check_supported(backend: Backend, network: Network) -> None:
@@ -128,8 +128,7 @@ def check_supported(backend: Backend, network: Network) -> None:
         raise DataError(f"the {backend.name} backend cannot build '{network.name}'", "; ".join(reasons))
 
 
-def _solved(options: Options, network: Network, requirement: Requirement) -> Solution:
-    problem = problem_of(options, network, requirement)
+def _solved(problem: Problem, network: Network, requirement: Requirement) -> Solution:
     solution = optimum(problem, requirement) if problem.budget_cycles > 0 else None
     if solution is None:
         raise explain(problem, requirement, network)
@@ -137,9 +136,9 @@ def _solved(options: Options, network: Network, requirement: Requirement) -> Sol
 
 
 def _allocation(
-    options: Options, solution: Solution, network: Network, backend: Backend, requirement: Requirement
+    problem: Problem, solution: Solution, network: Network, backend: Backend, requirement: Requirement
 ) -> Allocation:
-    board, problem = requirement.board, problem_of(options, network, requirement)
+    board, options = requirement.board, problem.options
     chosen = [row[index] for row, index in zip(options.layers, solution.choice, strict=True)]
     return Allocation(
         network=network.digest,

@@ -29,10 +29,7 @@ def cheapest(problem: Problem, paths: Paths | None = None) -> Solution | None:
     paths = paths or Paths(problem.options)
     while True:
         table = table_of(problem, paths)
-        reduction = None if table is None else reduce(table)
-        if table is None or reduction is None:
-            return None
-        found = _merged(table, reduction)
+        found = None if table is None else _merged(table, reduce(table))
         if found is None:
             return None
         choice = tuple(int(index) for index in found)

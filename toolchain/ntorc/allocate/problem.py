@@ -25,6 +25,14 @@ ACCURACY = "accuracy"
 """The name of the accuracy budget among the caps."""
 
 
+def objective_value(objective: str, need: Resources, capacity: Resources) -> float:
+    """What an objective counts of resources: their plain sum, the share of the device of one, or of all added up."""
+    if objective == "count":
+        return float(sum(getattr(need, name) for name in RESOURCES))
+    names = (objective,) if objective in RESOURCES else RESOURCES
+    return float(sum(getattr(need, name) / getattr(capacity, name) for name in names))
+
+
 @dataclass(frozen=True)
 class Problem:
     """Choose one option for each layer.
@@ -59,18 +67,14 @@ class Problem:
 
     def weight(self, resources: Resources) -> float:
         """Capacity-weighted area: the sum over resources of the share of the device."""
-        return float(sum(getattr(resources, name) / getattr(self.capacity, name) for name in RESOURCES))
+        return objective_value("weighted", resources, self.capacity)
 
     def cost(self, option: Option) -> float:
         """An option's part of the objective (with ``latency``: of the weighted area that decides among the fastest)."""
         resources = option.resources
-        if self.objective == "count":
-            found = float(sum(getattr(resources, name) for name in RESOURCES))
-        elif self.objective in RESOURCES:
-            share: float = getattr(resources, self.objective) / getattr(self.capacity, self.objective)
-            found = share + _TIE * self.weight(resources)
-        else:
-            found = self.weight(resources)
+        found = objective_value(self.objective, resources, self.capacity)
+        if self.objective in RESOURCES:
+            found += _TIE * self.weight(resources)
         return found + self.accuracy_penalty * option.accuracy_cost
 
     @cached_property

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ntorc.allocate.allocation import Allocation
+from ntorc.allocate.problem import objective_value
 from ntorc.allocate.requirement import Requirement
-from ntorc.backends.base import RESOURCES
+from ntorc.backends.base import Resources
+from ntorc.backends.bitstream.hls import HLS_PROGRAMS
 from ntorc.errors import DataError, InfeasibleError, NtorcError
 from ntorc.pipeline.flow import Flow
 
@@ -18,7 +20,7 @@ BACKENDS = ("native", "hls4ml")
 """Those that are tried, in the order in which a tie is decided.  FINN's hardware is made by FINN's own steps
 (`ntorc backend plan finn`), not by `ntorc build`."""
 
-_HLS = ("vitis-run", "vitis_hls", "vivado_hls")
+_HLS = tuple(program for programs in HLS_PROGRAMS.values() for program in programs)
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,9 @@ def builds_here(backend: str, tool: str) -> str:
 
 def cost_of(allocation: Allocation, requirement: Requirement) -> float:
     """What the objective counts, with the shell, so that backends can be compared."""
-    need = allocation.predicted
     if requirement.objective == "latency":
         return float(allocation.latency_cycles)
-    if requirement.objective == "count":
-        return sum(float(getattr(need, name)) for name in RESOURCES)
-    shares = {name: float(getattr(need, name)) / requirement.board.capacity[name] for name in RESOURCES}
-    return shares[requirement.objective] if requirement.objective in RESOURCES else sum(shares.values())
+    return objective_value(requirement.objective, allocation.predicted, Resources(**requirement.board.capacity))
 
 
 def candidates(

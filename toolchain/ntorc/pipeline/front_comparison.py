@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ntorc.backends.base import RESOURCES
+from ntorc.allocate.problem import objective_value
 from ntorc.backends.finn import environment
 from ntorc.errors import DataError, InfeasibleError, NtorcError
 from ntorc.pipeline import finn
@@ -67,11 +67,8 @@ def all_fronts(flow: Flow, request: NetworkRequest) -> list[OneFront]:
 
 def _with_shell(found: NetworkFront, index: int) -> float:
     """A point's objective with what does not depend on the choice, which is not the same for all backends."""
-    need, objective = found.problem.total(found.front.points[index].choice), found.requirement.objective
-    if objective == "count":
-        return sum(float(getattr(need, name)) for name in RESOURCES)
-    shares = {name: float(getattr(need, name)) / found.requirement.board.capacity[name] for name in RESOURCES}
-    return shares[objective] if objective in RESOURCES else sum(shares.values())
+    problem = found.problem
+    return objective_value(problem.objective, problem.total(found.front.points[index].choice), problem.capacity)
 
 
 def bases_of(store: Store, backend: str, found: NetworkFront) -> tuple[str, ...]:

@@ -188,7 +188,13 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
 
 
 def design_of(flow: Flow, request: NetworkRequest) -> Design:
-    """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn."""
+    """A network with its allocation, ready to become a bitstream; the self-test's samples are drawn.
+
+    Raises:
+        UsageError: FINN, which makes its own bitstreams.
+    """
+    if request.backend == finn.NAME:
+        backend_named(request.backend)
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
     backend = backend_for(flow, request.backend, board, allocation.clock_hz)

@@ -13,7 +13,7 @@ from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend
 from ntorc.errors import UsageError
 from ntorc.estimator.readers import load_runs
-from ntorc.estimator.windows import ADC_COUNTS, to_counts
+from ntorc.estimator.windows import to_counts
 from ntorc.network.formats import IntArray
 from ntorc.network.narrow import measured_versions
 from ntorc.network.network import Network
@@ -93,18 +93,17 @@ def _frames(network: Network, data: Path | None) -> tuple[IntArray, int, str]:
         drawn = np.random.default_rng(_SEED).normal(0.0, 1.0, (_FRAMES, network.input_length, network.input_channels))
         streams = _FRAMES // _STREAM_FRAMES if network.stateful else 1
         return word.quantise(drawn), streams, "drawn with unit variance: give --data for a measurement that means more"
-    counts = [to_counts(item.acceleration_v).astype(np.int64) for item in load_runs(data)]
-    if word.minimum > -ADC_COUNTS:
-        counts = [np.clip(item, word.minimum, word.maximum) for item in counts]
+    counts = [
+        np.clip(to_counts(item.acceleration_v).astype(np.int64), word.minimum, word.maximum) for item in load_runs(data)
+    ]
     if network.stateful:
         length = network.input_length * _STREAM_FRAMES
-        starts = [np.linspace(0, len(item) - length, 2).astype(int) for item in counts if len(item) >= length]
-        kept = [item for item in counts if len(item) >= length]
-        if not kept:
+        long_enough = [item for item in counts if len(item) >= length]
+        if not long_enough:
             raise UsageError(f"no run of {data} has {length} samples", "give longer runs")
-        chosen = [(item, start) for item, pair in zip(kept, starts, strict=True) for start in pair]
-        chosen = chosen[:: max(1, len(chosen) * _STREAM_FRAMES // _FRAMES)]
-        rows = [item[start : start + length].reshape(-1, network.input_length, 1) for item, start in chosen]
+        ends = [piece for item in long_enough for piece in (item[:length], item[-length:])]
+        chosen = ends[:: max(1, len(ends) * _STREAM_FRAMES // _FRAMES)]
+        rows = [piece.reshape(-1, network.input_length, 1) for piece in chosen]
         return np.concatenate(rows), len(rows), f"of {data}"
     total = sum(len(item) for item in counts)
     hop = max(1, total // _FRAMES)

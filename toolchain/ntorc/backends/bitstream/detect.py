@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ntorc.backends.bitstream.hls import HLS_PROGRAMS
 from ntorc.errors import ToolError
 from ntorc.processes import run_tool
 
@@ -82,12 +83,12 @@ def vivado_way() -> Way:
 
 def hls_way() -> Way:
     """hls4ml: HLS, then Vivado."""
-    tools = [find("vitis-run", ["-version"]), find("vitis_hls", ["-version"]), find("vivado_hls", ["-version"])]
+    tools = [find(program, ["-version"]) for programs in HLS_PROGRAMS.values() for program in programs]
     vivado = vivado_way()
     notes, lacks = list(vivado.notes), list(vivado.lacks)
     if not any(tools):
         lacks.append("vitis-run, vitis_hls or vivado_hls")
-    elif not (tools[0] or tools[1]):
+    elif hls4ml_tool() == "Vivado":
         notes.append("vivado_hls alone: hls4ml's older backend is taken, whose LSTMs are known to need more")
     try:
         from ntorc.backends.hls4ml.emulate import hls4ml_version
@@ -100,8 +101,8 @@ def hls_way() -> Way:
 
 def hls4ml_tool() -> str:
     """hls4ml's backend for this machine: ``Vivado`` where vivado_hls is the only HLS, else ``Vitis``."""
-    is_old = shutil.which("vivado_hls") and not any(shutil.which(name) for name in ("vitis-run", "vitis_hls"))
-    return "Vivado" if is_old else "Vitis"
+    here = [backend for backend, programs in HLS_PROGRAMS.items() if any(map(shutil.which, programs))]
+    return here[0] if here else next(iter(HLS_PROGRAMS))
 
 
 def finn_way() -> Way:

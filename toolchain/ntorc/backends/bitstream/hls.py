@@ -151,6 +151,9 @@ _COMMANDS = {
     "Vitis": (("vitis-run", "--mode", "hls", "--tcl", "tcl/csynth.tcl"), ("vitis_hls", "-f", "tcl/csynth.tcl")),
     "Vivado": (("vivado_hls", "-f", "tcl/csynth.tcl"),),
 }
+HLS_PROGRAMS = {backend: tuple(command[0] for command in commands) for backend, commands in _COMMANDS.items()}
+"""hls4ml's backends, the preferred first, and the programs that run what each writes."""
+
 NOTES = (
     "counters within hls4ml's layers are reset with the core (config_rtl -reset state); no board has shown it yet",
     "the latency is HLS' estimate; the probe in the shell measures it on a board",

@@ -28,13 +28,7 @@ BOARDS = {"pynq-z1": "Pynq-Z1", "pynq-z2": "Pynq-Z2", "zcu104": "ZCU104", "kv260
 """Our boards by FINN's names."""
 
 STEPS = (
-    "step_qonnx_to_finn",
-    "step_tidy_up",
-    "step_streamline",
-    "step_convert_to_hw",
-    "step_minimize_bit_width_initial",
-    "step_create_dataflow_partition",
-    "step_specialize_layers",
+    *vendor_free.TO_OPERATORS,
     "step_apply_folding_config",
     "step_minimize_bit_width",
     "step_generate_estimate_reports",

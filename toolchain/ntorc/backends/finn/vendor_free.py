@@ -23,7 +23,7 @@ _RESOURCES = ("LUT", "DSP", "BRAM_18K", "URAM")
 _WIDEST_STREAM = 8191  # bits of an HLS integer, which a stream of weights is
 _ANCHORS = ("MVAU_hls", "MVAU_rtl", "Pool_hls")  # one a layer
 _BEFORE = ("FMPadding_rtl", "FMPadding_hls", "ConvolutionInputGenerator_rtl", "ConvolutionInputGenerator_hls")
-_STEPS = (
+TO_OPERATORS = (
     "step_qonnx_to_finn",
     "step_tidy_up",
     "step_streamline",
@@ -31,8 +31,10 @@ _STEPS = (
     "step_minimize_bit_width_initial",
     "step_create_dataflow_partition",
     "step_specialize_layers",
-    "step_minimize_bit_width",
 )
+"""FINN's steps to its operators, before they are folded."""
+
+_STEPS = (*TO_OPERATORS, "step_minimize_bit_width")
 _KEPT = {"step_streamline": "streamlined.onnx", "step_convert_to_hw": "operators.onnx"}
 DATAFLOW = "dataflow.onnx"
 MOVES = ("Transpose", "Flatten")
