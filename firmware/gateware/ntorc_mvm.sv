@@ -295,12 +295,14 @@ module ntorc_mvm #(
     end else begin : dsp_product
       assign multiplied = operand * weight;
     end
+    // Each register is read above the line that sets it, and only set when its word is used: a simulator then
+    // keeps no second copy of it, and an idle engine costs next to nothing.
     always_ff @(posedge clk) begin
-      weight  <= rom_data[lane*W_BITS+:W_BITS];
-      if (valid_pipe[0]) product <= multiplied;
+      if (last_pipe[2]) hold[lane*ACC_BITS+:ACC_BITS] <= sum;
       if (valid_pipe[1]) sum <= (first_pipe[1] ? '0 : sum) + ACC_BITS'(product >>> PRODUCT_SHIFT);
+      if (valid_pipe[0]) product <= multiplied;
+      if (reading) weight <= rom_data[lane*W_BITS+:W_BITS];
     end
-    always_ff @(posedge clk) if (last_pipe[2]) hold[lane*ACC_BITS+:ACC_BITS] <= sum;
   end
 
   logic [LW-1:0] lane_at, lanes_held;
