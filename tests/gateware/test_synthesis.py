@@ -106,7 +106,7 @@ def test_two_first_uses_at_once_do_not_crash_each_other(tmp_path: Path) -> None:
         for _ in range(3)
     ]
     for worker in workers:
-        assert "Yosys" in worker.communicate(timeout=300)[0]
+        assert "Yosys" in worker.communicate(timeout=1800)[0]
         assert worker.returncode == 0
 
 
