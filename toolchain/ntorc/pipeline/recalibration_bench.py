@@ -162,11 +162,11 @@ def _requirement(case: _Case, known: BoardKnowledge) -> Requirement:
 def _next_cheaper(case: _Case, best: Allocation, known: BoardKnowledge, cost: CostModel) -> Allocation | None:
     """The allocation of the smallest budget above ``best``'s that needs less area; None when there is none."""
     backend, requirement = backend_named("native"), _requirement(case, known)
-    cycle_s = 1.0 / (requirement.clock_hz * requirement.clock_ratio)
+    # a deadline that is a number of cycles: budgets between two polls too
+    plain = replace(requirement, io_overhead_s=0.0, clock_ratio=1.0, offset_cycles=0, grid=None)
 
     def at(budget: int) -> Allocation:
-        more_s = (budget - requirement.budget_cycles) * cycle_s
-        return allocate(case.network, backend, cost, replace(requirement, deadline_s=requirement.deadline_s + more_s))
+        return allocate(case.network, backend, cost, replace(plain, deadline_s=budget / plain.clock_hz))
 
     low, high = requirement.budget_cycles, requirement.budget_cycles + 1
     area = best.area
