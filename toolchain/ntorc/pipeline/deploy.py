@@ -13,6 +13,7 @@ from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
 from ntorc.boards import Board, load_board
 from ntorc.errors import NtorcError, VerdictError
+from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
 from ntorc.pipeline.calibration import Calibration, calibrate
 from ntorc.pipeline.card import card_in
@@ -124,6 +125,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     board = load_board(request.board)
     if request.backend != AUTO:
         backend_named(request.backend)
+    request = replace(request, load=load_named(request.load))
     request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
