@@ -90,11 +90,13 @@ def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
             "overhead_s": hidden_overhead_s(case.lab),
             "clock_ratio": 1.0 + case.lab.clock_error,
             "offset_cycles": case.lab.extra_stages,
+            "poll_s": poll_s(case.lab),
         },
         "found": {
             "overhead_s": found.overhead_s,
             "clock_ratio": found.clock_ratio,
             "offset_cycles": found.offset_cycles,
+            "poll_s": None if found.grid is None else found.grid.period_s,
         },
         "rounds": rounds,
         "next_cheaper": tried,
@@ -108,6 +110,12 @@ def hidden_overhead_s(lab: Lab) -> float:
     the one that sees it: 5 accesses.
     """
     return lab.wake_up_s + lab.jitter_max_s + 5 * lab.register_access_s
+
+
+def poll_s(lab: Lab) -> float:
+    """From poll to poll of a lab's board: one access, which takes whole cycles."""
+    clock_hz = load_board(BOARD).default_clock_hz
+    return round(lab.register_access_s * clock_hz) / (clock_hz * (1.0 + lab.clock_error))
 
 
 def _case(flow: Flow, seed: int, root: Path) -> _Case:
