@@ -83,16 +83,17 @@ def test_a_board_is_learnt_by_load_and_the_next_deployment_is_warned(
 ) -> None:
     (tmp_path / "lab.toml").write_text(LAB)
     target = f"virtual:{tmp_path / 'lab.toml'}"
-    found = program.json("deploy", *QUICK, "--target", target)
+    few = ("--estimates", "60")  # of which each takes 3.2 ms of the board's time
+    found = program.json("deploy", *QUICK, *few, "--target", target)
     assert found["verdict"] == "met"
     told = program.json("calibrate", "--show", "--target", target)
     used = told["in_use"]["none"]
-    assert 100e-6 < used["overhead_s"] < 116e-6
+    assert 85e-6 < used["overhead_s"] < 116e-6
     assert used["clock_ratio"] == pytest.approx(0.97, abs=1e-4)
     assert used["grid"]["period_s"] == pytest.approx(1.1e-6 / 0.97, rel=1e-3)
     drifted = [change["what"] for change in told["changes"] if change["has_drifted"]]
     assert drifted == ["I/O overhead (load=none), us", "clock over the requested one"]
-    again = program("deploy", *QUICK, "--target", target, "--load", "cpu")
+    again = program("deploy", *QUICK, *few, "--target", target, "--load", "cpu")
     assert again.returncode == 0, again.stderr
     assert "warning: clock over the requested one drifted from 1 to 0.97" in again.stderr
     assert "I/O overhead 55.6 us: prior" in program("calibrate", "--show").stdout
