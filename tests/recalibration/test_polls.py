@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntorc.allocate.requirement import Requirement
+from ntorc.boards import load_board
 from ntorc.measure.polling import grid_of
 from ntorc.measure.records import RECORD_DTYPE, Records
 from ntorc.measure.report import Polling
@@ -120,3 +122,15 @@ def test_polls_that_fall_by_chance_are_no_grid() -> None:
     assert grid_of(told, records(even, np.arange(10_000, 10_100)), 1e8) is None
     assert grid_of(None, records(even), 1e8) is None
     assert grid_of(Polling(100, 100, 0, 0, 0), records(even), 1e8) is None
+
+
+@given(PERIODS_S, st.floats(-0.9, 0.9), LATENCIES_S, st.integers(500, 40_000), st.floats(0.95, 1.05))
+def test_the_smallest_deadline_for_a_latency_gives_it_as_budget(
+    period_s: float, share: float, one_s: float, cycles: int, ratio: float
+) -> None:
+    grid, overhead_s = Truth(period_s, share * period_s).measured(one_s)
+    board = load_board("pynq-z2")
+    asked = Requirement(board, 1.0, 100e6, 16, 5e3, overhead_s, "", clock_ratio=ratio, offset_cycles=3, grid=grid)
+    tight = replace(asked, deadline_s=asked.deadline_for(cycles))
+    assert cycles <= tight.budget_cycles
+    assert replace(tight, deadline_s=tight.deadline_s - period_s - 2e-7).budget_cycles < cycles
