@@ -198,19 +198,34 @@ static bool write_meanwhile(struct ntorc_loop *loop, uint64_t last, uint64_t tim
            write_sample(loop, &ignored_ns);
 }
 
+/* A look at time_ns, the one before it at before_ns (0: none); `alone`: nothing was done in between. */
+static void count_poll(struct ntorc_polling *polling, uint64_t before_ns, uint64_t time_ns, bool alone)
+{
+    polling->polls++;
+    if (before_ns > 0) {
+        polling->span_ns += time_ns - before_ns;
+        polling->gaps += alone;
+        polling->gap_ns += alone ? time_ns - before_ns : 0;
+    }
+}
+
 /* Polls until the sequence advances; *advanced tells that from a time-out.  False: fault or signal. */
 static bool await_result(struct ntorc_loop *loop, uint64_t last, uint32_t *seq, bool *advanced)
 {
     uint64_t limit_ns = now_ns(loop) + loop->options->timeout_ns;
+    uint64_t before_ns = 0, written = loop->written;
 
     for (*advanced = false; !*loop->stop;) {
         if (access_failed(loop, "polling the sequence", ntorc_regs_read(loop->regs, NTORC_REG_RESULT_SEQ, seq))) {
             return false;
         }
-        loop->polls++;
         *advanced = *seq != loop->seq;
         uint64_t time_ns = now_ns(loop);
+        count_poll(&loop->polling, before_ns, time_ns, loop->written == written);
+        before_ns = time_ns;
+        written = loop->written;
         if (*advanced || time_ns >= limit_ns) {
+            loop->polling.waits += *advanced;
             return true;
         }
         if (!write_meanwhile(loop, last, time_ns)) {

@@ -16,6 +16,15 @@
 #include "sink.h"
 #include "source.h"
 
+/* How results were looked for.  An estimate is seen by the first look after its result, so its time is a whole
+ * number of looks. */
+struct ntorc_polling {
+    uint64_t waits;   /* for results that came */
+    uint64_t polls;   /* looks, of all waits */
+    uint64_t span_ns; /* from a wait's first look to its last one, summed up */
+    uint64_t gaps, gap_ns; /* of it between two looks with nothing in between, and their number */
+};
+
 struct ntorc_loop {
     /* given */
     ntorc_regs *regs;
@@ -37,10 +46,11 @@ struct ntorc_loop {
     uint64_t dropped;      /* records for which the ring had no room */
     bool source_ended;     /* a live source has ended */
     char fault[256];       /* empty: none */
+    struct ntorc_polling polling;
     /* the harness's own time: with an account only */
     uint64_t elapsed_ns;         /* of the loop */
     uint64_t waiting_ns;         /* of it asleep or polling for results, with their accesses */
-    uint64_t waiting_accesses, waiting_access_ns, polls;
+    uint64_t waiting_accesses, waiting_access_ns;
     /* inside */
     uint64_t start_ns;
     uint64_t written; /* samples since the soft reset */

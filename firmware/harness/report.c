@@ -33,6 +33,10 @@ static void print_counts(const struct ntorc_report *report)
            loop->source_ended ? "true" : "false");
     printf(", \"deadline_ns\": %" PRIu64 ", \"misses\": %" PRIu64, options->deadline_ns, report->summary->misses);
     print_text("load", options->load_text);
+    const struct ntorc_polling *polling = &loop->polling;
+    printf(", \"polling\": {\"waits\": %" PRIu64 ", \"polls\": %" PRIu64 ", \"span_ns\": %" PRIu64, polling->waits,
+           polling->polls, polling->span_ns);
+    printf(", \"gaps\": %" PRIu64 ", \"gap_ns\": %" PRIu64 "}", polling->gaps, polling->gap_ns);
 }
 
 static void print_machine(const struct ntorc_report *report)
@@ -102,8 +106,8 @@ static void print_account(const struct ntorc_loop *loop)
            loop->elapsed_ns, loop->account->accesses, loop->account->access_ns);
     printf(", \"waiting_ns\": %" PRIu64 ", \"waiting_accesses\": %" PRIu64 ", \"waiting_access_ns\": %" PRIu64,
            loop->waiting_ns, loop->waiting_accesses, loop->waiting_access_ns);
-    printf(", \"polls\": %" PRIu64 ", \"samples\": %" PRIu64 ", \"clock_ns\": %" PRIu64 "}", loop->polls, loop->written,
-           loop->account->clock_ns);
+    printf(", \"polls\": %" PRIu64 ", \"samples\": %" PRIu64 ", \"clock_ns\": %" PRIu64 "}", loop->polling.polls,
+           loop->written, loop->account->clock_ns);
 }
 
 void ntorc_report_print(const struct ntorc_report *report)

@@ -6,6 +6,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,6 @@ def test_help_answers_with_examples(program: Program) -> None:
 
 
 def test_help_loads_nothing_heavy(program: Program) -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, ntorc.cli.application; "
         "print([m for m in ('numpy', 'tensorflow', 'pydantic', 'scipy', 'pynq', 'mip') if m in sys.modules])"
@@ -155,6 +154,42 @@ def test_killed_at_any_stage_then_goes_on(fresh_program: Program) -> None:
     found = fresh_program.json("deploy", *TRAINED)
     assert found["verdict"] == "met"
     assert found["gate"] == {"vectors": 1000, "mismatches": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "moment", "code"),
+    [(("--version",), "at its end", 0), (("allocate", "/nonexistent", "--board", "pynq-z2", "--deadline", "1ms"),
+     "at its end", 2), (("--version",), "at its start", 130)],
+)  # fmt: skip
+def test_ctrl_c_outside_of_a_command(program: Program, words: tuple[str, ...], moment: str, code: int) -> None:
+    """While the interpreter ends it has given signals their default back; while commands load, none is there yet."""
+    text = """
+import os, signal, sys
+
+class Late:  # found by the interpreter when it takes everything apart
+    def __del__(self, kill=os.kill, me=os.getpid(), number=signal.SIGINT):
+        kill(me, number)
+
+class Early:  # asked for each module that is loaded
+    def find_spec(self, name, path=None, target=None):
+        if name == "ntorc.cli.application":
+            os.kill(os.getpid(), signal.SIGINT)
+
+from ntorc.cli import program
+if sys.argv[1] == "at its end":
+    late = Late()
+else:
+    sys.meta_path.insert(0, Early())
+sys.argv[1:] = sys.argv[2:]
+program()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", text, moment, *words], env=program.environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("interrupted" in done.stderr) == (code == 130)
 
 
 def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:

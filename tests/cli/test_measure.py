@@ -61,3 +61,43 @@ def test_calibrate_says_why_nothing_changed(program: Program, deployed: dict[str
     assert f"run {deployed['run']}" in done.stdout
     told = program.json("calibrate", "--board", "pynq-z2", "--show")
     assert told["changes"] == []
+
+
+LAB = """
+name = "bench-1"
+[io]
+register_access_s = 1.1e-6
+wake_up_s = 70e-6
+jitter_s = 8e-6
+jitter_max_s = 40e-6
+seed = 7
+[clock]
+error = -0.03
+[logic]
+extra_stages = 0
+"""
+
+
+def test_a_board_is_learnt_by_load_and_the_next_deployment_is_warned(
+    program: Program, deployed: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "lab.toml").write_text(LAB)
+    target = f"virtual:{tmp_path / 'lab.toml'}"
+    few = ("--estimates", "60")  # of which each takes 3.2 ms of the board's time
+    found = program.json("deploy", *QUICK, *few, "--target", target)
+    assert found["verdict"] == "met"
+    told = program.json("calibrate", "--show", "--target", target)
+    used = told["in_use"]["none"]
+    assert 85e-6 < used["overhead_s"] < 116e-6
+    assert used["clock_ratio"] == pytest.approx(0.97, abs=1e-4)
+    assert used["grid"]["period_s"] == pytest.approx(1.1e-6 / 0.97, rel=1e-3)
+    drifted = [change["what"] for change in told["changes"] if change["has_drifted"]]
+    assert drifted == ["I/O overhead (load=none), us", "clock over the requested one"]
+    again = program("deploy", *QUICK, *few, "--target", target, "--load", "cpu")
+    assert again.returncode == 0, again.stderr
+    assert "warning: clock over the requested one drifted from 1 to 0.97" in again.stderr
+    assert "I/O overhead 55.6 us: prior" in program("calibrate", "--show").stdout
+    told = program.json("calibrate", "--show", "--target", target)
+    assert set(told["in_use"]) == {"cpu", "none"}
+    assert told["in_use"]["none"] == used, "what was measured under a load is that load's"
+    assert "measured" in told["in_use"]["cpu"]["overhead_source"]

@@ -31,7 +31,7 @@ def checked_sources() -> dict[str, str]:
         for name in dict.fromkeys((*shell.shell_sources(dma=True), *shell.shell_sources(streaming=True)))
         if name not in (*shell.DMA_SOURCES, "ntorc_lite_split.sv")
     )
-    for name in ("axi_lite_checker.sv", "axi_stream_checker.sv", f"{TOP}.sv"):
+    for name in ("axi_kept.sv", "axi_lite_checker.sv", "axi_stream_checker.sv", f"{TOP}.sv"):
         files[name] = (gateware_folder() / "checks" / name).read_text(encoding="utf-8")
     return files
 

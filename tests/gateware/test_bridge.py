@@ -36,7 +36,7 @@ OF_VALUES = {  # found by the model; all in one library, chosen by an input
 
 def sources() -> dict[str, str]:
     files = library_sources(["ntorc_lite_slave.sv", BRIDGE])
-    for name in ("axi_lite_checker.sv", "axi_burst_checker.sv", f"{TOP}.sv"):
+    for name in ("axi_kept.sv", "axi_lite_checker.sv", "axi_burst_checker.sv", f"{TOP}.sv"):
         files[name] = (gateware_folder() / "checks" / name).read_text(encoding="utf-8")
     return files
 

@@ -89,7 +89,7 @@ SHELL_FAULTS = (
 def dma_sources() -> dict[str, str]:
     """The DMA, the checkers, and what holds them."""
     files = library_sources(("ntorc_lite_slave.sv", "ntorc_fifo.sv", *shell.DMA_SOURCES))
-    for name in ("axi_lite_checker.sv", "axi_stream_checker.sv", "axi_master_checker.sv", f"{TOP}.sv"):
+    for name in ("axi_kept.sv", "axi_lite_checker.sv", "axi_stream_checker.sv", "axi_master_checker.sv", f"{TOP}.sv"):
         files[name] = (gateware_folder() / "checks" / name).read_text(encoding="utf-8")
     return files
 

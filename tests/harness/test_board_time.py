@@ -6,9 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_support import OK, REGISTERS, RegisterLibrary, VirtualPl, run_harness, window_sums, write_samples
+from harness_support import (
+    OK,
+    REGISTERS,
+    RegisterLibrary,
+    VirtualPl,
+    compile_fake,
+    run_harness,
+    window_sums,
+    write_samples,
+)  # fmt: skip
 
 from ntorc.deploy.firmware import Firmware
+from ntorc.measure.polling import grid_of
 from ntorc.measure.records import read_records
 
 LATENCY_CYCLES, ACCESS_CYCLES = 1000, 70
@@ -53,6 +63,34 @@ def test_times_are_the_boards_and_repeat(firmware: Firmware, fake: Path, samples
     access_ns = 10 * ACCESS_CYCLES
     least = 10 * LATENCY_CYCLES + 2 * access_ns
     assert least <= driver_ns.min() <= driver_ns.max() <= least + 4 * access_ns
+
+
+def test_polls_are_a_grid_and_one_latency_tells_others(
+    firmware: Firmware, fakes: Path, samples: Path, tmp_path: Path
+) -> None:
+    seen = {}
+    for cycles in (1000, 985, 1045, 1055, 1950):
+        logic = compile_fake(fakes, latency_cycles=cycles)
+        with VirtualPl(firmware, properties=hidden(30_000, 5_000, 20_000, ppb=-30_000_000)) as server:
+            assert server.ask(f"program {logic}") == "ok"
+            run = run_harness(
+                firmware, server.url, samples, tmp_path / "out", estimates=50, hop=16, period_ns=PERIOD_NS
+            )
+        assert run.report is not None
+        assert run.report.polling is not None
+        assert run.report.polling.waits == 50
+        records = read_records(tmp_path / "out")
+        grid = grid_of(run.report.polling, records, 97e6)
+        assert grid is not None
+        assert grid.period_s == pytest.approx(ACCESS_CYCLES / 97e6, rel=1e-4)
+        assert run.report.polling.polls == 50 * grid.polls
+        seen[cycles] = grid, float(records.driver_ns.mean()) * 1e-9 - cycles / 97e6
+    grid, overhead_s = seen.pop(1000)
+    for cycles, (other, other_s) in seen.items():
+        assert grid.polls_for(cycles / 97e6) == other.polls
+        assert grid.overhead_s(overhead_s, cycles / 97e6) == pytest.approx(other_s, abs=3e-9)
+    whole = {cycles: other_s for cycles, (_, other_s) in seen.items()}
+    assert whole[1045] + 60 * 1e-9 < whole[985], "the poll that is just missed costs a whole one"
 
 
 @pytest.mark.parametrize("ppb", [0, 30_000_000, -20_000_000])

@@ -17,9 +17,10 @@ from ntorc.lab import lab_of, load_lab
 from ntorc.measure.environment import environment
 from ntorc.measure.measurement import Measurement, Requirement, evaluate
 from ntorc.measure.records import RECORD_DTYPE, Records
-from ntorc.pipeline.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps
+from ntorc.pipeline.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps, summary
 from ntorc.pipeline.make import requirement_for
 from ntorc.pipeline.recalibrate import learn_board
+from ntorc.polls import PollGrid
 from ntorc.store.local import LocalStore
 from ntorc.units import parse_duration
 
@@ -153,6 +154,36 @@ def test_each_board_of_a_kind_has_its_own_and_a_new_one_begins_with_anothers(
         assert third.overhead_s == pytest.approx(70e-6, rel=1e-3)
         assert f"run r2 on {other}" in third.overhead_source
         assert third.clock_ratio == 1.0, "a clock is the board's own"
+
+
+def test_regular_polls_go_into_the_budget_and_are_each_boards_own(store: LocalStore) -> None:
+    def with_grid(latency_us: float, target: str = SSH) -> Measurement:
+        plain = measured(90, cycles=round(latency_us * 100), target=target)
+        assert plain.overhead is not None
+        polls = -(-round(latency_us * 10) // 12)  # polls each 1.2 us, seen without a phase
+        high_s = latency_us * 1e-6 - (polls - 1) * 1.2e-6
+        grid = PollGrid(1.2e-6, polls, latency_us * 1e-6, high_s - 1.2e-6, high_s)
+        return replace(plain, overhead=replace(plain.overhead, grid=grid))
+
+    def budget() -> int:
+        known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+        return requirement_for(BOARD, parse_duration("500us"), None, 16, 0.8, "CBC", known=known).budget_cycles
+
+    learn(store, with_grid(180.0), "r1")  # 150 polls to the cycle: none is waited for in vain
+    known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+    assert known.grid is not None
+    assert "one each 1.2 us" in summary(known)[0]
+    assert budget() == (150 + int((500 - 180 - 90) / 1.2)) * 120, "as many whole polls"
+    learn(store, with_grid(180.5), "r2")  # of the 151st poll .7 us are in vain
+    known = knowledge_of(store, BOARD, SSH, "", 1e-5)
+    assert known.grid is not None
+    assert known.grid.phase_low_s == pytest.approx(0.0, abs=1e-9), "of the first"
+    assert known.grid.phase_high_s == pytest.approx(0.5e-6), "of the second"
+    learn(store, with_grid(180.5, target="ssh://xilinx@other"), "r3")
+    assert knowledge_of(store, BOARD, SSH, "", 1e-5) == known
+    other = knowledge_of(store, BOARD, "ssh://xilinx@other", "", 1e-5).grid
+    assert other is not None
+    assert other.phase_low_s == pytest.approx(-0.7e-6), "its own alone"
 
 
 LAB = """

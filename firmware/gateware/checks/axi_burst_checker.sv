@@ -36,11 +36,9 @@ module axi_burst_checker #(
     output logic [ID_BITS-1:0]     r_id,
     output logic [9:0]             broken
 );
-  logic running, was_reset, aw_waits, w_waits, ar_waits, b_waits, r_waits, wlast_was;
-  logic [LENGTH_BITS-1:0] w_left, awlen_was, arlen_was;
-  logic [ID_BITS-1:0] awid_was, arid_was;
-  logic [ID_BITS+1:0] b_was;
-  logic [ID_BITS+DATA_BITS+2:0] r_was;
+  logic running, was_reset;
+  logic [1:0] aw_kept, w_kept, ar_kept, b_kept, r_kept;
+  logic [LENGTH_BITS-1:0] w_left;
 
   initial begin
     running = 1'b0;
@@ -50,16 +48,6 @@ module axi_burst_checker #(
   always @(posedge clk) begin
     running <= aresetn;
     was_reset <= !aresetn;
-    aw_waits <= awvalid && !awready;
-    w_waits <= wvalid && !wready;
-    ar_waits <= arvalid && !arready;
-    b_waits <= bvalid && !bready;
-    r_waits <= rvalid && !rready;
-    {awlen_was, awid_was} <= {awlen, awid};
-    {arlen_was, arid_was} <= {arlen, arid};
-    wlast_was <= wlast;
-    b_was <= {bid, bresp};
-    r_was <= {rid, rdata, rresp, rlast};
     if (awvalid && awready) {w_left, w_id} <= {awlen, awid};
     else if (wvalid && wready) w_left <= w_left - 1'b1;
     if (arvalid && arready) {r_left, r_id} <= {arlen, arid};
@@ -76,16 +64,32 @@ module axi_burst_checker #(
     end
   end
 
+  axi_kept #(.BITS(LENGTH_BITS + ID_BITS)) aw (
+      .clk, .aresetn, .valid(awvalid), .ready(awready), .payload({awlen, awid}), .kept(aw_kept)
+  );
+  axi_kept #(.BITS(1)) w (
+      .clk, .aresetn, .valid(wvalid), .ready(wready), .payload(wlast), .kept(w_kept)
+  );
+  axi_kept #(.BITS(LENGTH_BITS + ID_BITS)) ar (
+      .clk, .aresetn, .valid(arvalid), .ready(arready), .payload({arlen, arid}), .kept(ar_kept)
+  );
+  axi_kept #(.BITS(ID_BITS + 2)) b (
+      .clk, .aresetn, .valid(bvalid), .ready(bready), .payload({bid, bresp}), .kept(b_kept)
+  );
+  axi_kept #(.BITS(ID_BITS + DATA_BITS + 3)) r (
+      .clk, .aresetn, .valid(rvalid), .ready(rready), .payload({rid, rdata, rresp, rlast}), .kept(r_kept)
+  );
+
   // ---- the slave's rules ----------------------------------------------------------------------------------
   wire checked = running && aresetn;
-  assign broken[0] = was_reset && (bvalid || rvalid);                       // no response comes out of a reset
-  assign broken[1] = checked && b_waits && (!bvalid || {bid, bresp} != b_was);  // a response stays as it is
-  assign broken[2] = checked && r_waits && (!rvalid || {rid, rdata, rresp, rlast} != r_was);
-  assign broken[3] = checked && bvalid && !(w_open && w_ended);             // one response, after the last beat
-  assign broken[4] = checked && bvalid && bid != w_id;                      // with the burst's ID
-  assign broken[5] = checked && rvalid && !r_open;                          // as many beats as were asked for
-  assign broken[6] = checked && rvalid && rid != r_id;                      // with the burst's ID
-  assign broken[7] = checked && rvalid && rlast != (r_left == '0);          // the last one marked
+  assign broken[0] = was_reset && (bvalid || rvalid);               // no response comes out of a reset
+  assign broken[1] = !(&b_kept);                                    // a response stays as it is
+  assign broken[2] = !(&r_kept);
+  assign broken[3] = checked && bvalid && !(w_open && w_ended);     // one response, after the last beat
+  assign broken[4] = checked && bvalid && bid != w_id;              // with the burst's ID
+  assign broken[5] = checked && rvalid && !r_open;                  // as many beats as were asked for
+  assign broken[6] = checked && rvalid && rid != r_id;              // with the burst's ID
+  assign broken[7] = checked && rvalid && rlast != (r_left == '0);  // the last one marked
   assign broken[8] = checked && (bvalid && bresp == 2'b01 || rvalid && rresp == 2'b01);  // no EXOKAY
   assign broken[9] = checked && (awready && w_open || arready && r_open || wready && !(w_open && !w_ended));
 
@@ -105,9 +109,9 @@ module axi_burst_checker #(
   // ---- the master's ---------------------------------------------------------------------------------------
   always @(posedge clk) begin
     if (!aresetn) master_is_quiet_in_reset: assume (!awvalid && !wvalid && !arvalid);
-    if (checked && aw_waits) aw_stays: assume (awvalid && awid == awid_was && awlen == awlen_was);
-    if (checked && w_waits) w_stays: assume (wvalid && wlast == wlast_was);
-    if (checked && ar_waits) ar_stays: assume (arvalid && arid == arid_was && arlen == arlen_was);
+    aw_stays: assume (&aw_kept);
+    w_stays:  assume (&w_kept);
+    ar_stays: assume (&ar_kept);
     if (checked && wvalid && wready) w_last_in_its_place: assume (wlast == (w_left == '0));
   end
 endmodule

@@ -37,10 +37,7 @@ module axi_lite_checker #(
 );
   // ---- what was, and what is under way ------------------------------------------------------------------
   logic running, was_reset;  // the edge before this one: there was one, out of reset and in it
-  logic aw_waits, w_waits, ar_waits, b_waits, r_waits;  // VALID without READY at the edge before
-  logic [ADDRESS_BITS-1:0] awaddr_was, araddr_was;
-  logic [31:0] wdata_was, rdata_was;
-  logic [1:0] bresp_was, rresp_was;
+  logic [1:0] aw_kept, w_kept, ar_kept, b_kept, r_kept;
   logic [3:0] aw_stall, w_stall, ar_stall, b_stall, r_stall;
 
   wire write_open = aw_outstanding != 0 && w_outstanding != 0;
@@ -60,17 +57,6 @@ module axi_lite_checker #(
   always @(posedge clk) begin
     running <= aresetn;
     was_reset <= !aresetn;
-    aw_waits <= awvalid && !awready;
-    w_waits <= wvalid && !wready;
-    ar_waits <= arvalid && !arready;
-    b_waits <= blocked_b;
-    r_waits <= blocked_r;
-    awaddr_was <= awaddr;
-    araddr_was <= araddr;
-    wdata_was <= wdata;
-    rdata_was <= rdata;
-    bresp_was <= bresp;
-    rresp_was <= rresp;
     if (!aresetn) begin
       aw_outstanding <= '0;
       w_outstanding <= '0;
@@ -92,17 +78,33 @@ module axi_lite_checker #(
     end
   end
 
+  axi_kept #(.BITS(ADDRESS_BITS)) aw (
+      .clk, .aresetn, .valid(awvalid), .ready(awready), .payload(awaddr), .kept(aw_kept)
+  );
+  axi_kept #(.BITS(32)) w (
+      .clk, .aresetn, .valid(wvalid), .ready(wready), .payload(wdata), .kept(w_kept)
+  );
+  axi_kept #(.BITS(ADDRESS_BITS)) ar (
+      .clk, .aresetn, .valid(arvalid), .ready(arready), .payload(araddr), .kept(ar_kept)
+  );
+  axi_kept #(.BITS(2)) b (
+      .clk, .aresetn, .valid(bvalid), .ready(bready), .payload(bresp), .kept(b_kept)
+  );
+  axi_kept #(.BITS(34)) r (
+      .clk, .aresetn, .valid(rvalid), .ready(rready), .payload({rdata, rresp}), .kept(r_kept)
+  );
+
   // ---- the slave's rules ----------------------------------------------------------------------------------
   wire checked = running && aresetn;
-  assign broken[0] = was_reset && (bvalid || rvalid);             // no response comes out of a reset
-  assign broken[1] = checked && b_waits && !bvalid;               // BVALID stays until BREADY
-  assign broken[2] = checked && b_waits && bresp != bresp_was;    // and its payload
-  assign broken[3] = checked && r_waits && !rvalid;               // RVALID stays until RREADY
-  assign broken[4] = checked && r_waits && {rdata, rresp} != {rdata_was, rresp_was};  // and its payload
-  assign broken[5] = checked && bvalid && !write_open;            // one response a write, after both its parts
-  assign broken[6] = checked && rvalid && ar_outstanding == 0;    // one response a read, after its address
+  assign broken[0] = was_reset && (bvalid || rvalid);           // no response comes out of a reset
+  assign broken[1] = !b_kept[0];                                // BVALID stays until BREADY
+  assign broken[2] = !b_kept[1];                                // and its payload
+  assign broken[3] = !r_kept[0];                                // RVALID stays until RREADY
+  assign broken[4] = !r_kept[1];                                // and its payload
+  assign broken[5] = checked && bvalid && !write_open;          // one response a write, after both its parts
+  assign broken[6] = checked && rvalid && ar_outstanding == 0;  // one response a read, after its address
   assign broken[7] = checked && (bvalid && bresp == 2'b01 || rvalid && rresp == 2'b01);  // no EXOKAY
-  assign broken[8] = checked && (b_stall > 4'(MAX_STALL) || r_stall > 4'(MAX_STALL));    // responses come
+  assign broken[8] = checked && (b_stall > 4'(MAX_STALL) || r_stall > 4'(MAX_STALL));  // responses come
   assign broken[9] = checked && (aw_stall > 4'(MAX_STALL) || w_stall > 4'(MAX_STALL) || ar_stall > 4'(MAX_STALL));
   assign broken[10] = checked && (aw_outstanding > 4'(MAX_OUTSTANDING) || w_outstanding > 4'(MAX_OUTSTANDING) ||
                                   ar_outstanding > 4'(MAX_OUTSTANDING));
@@ -123,22 +125,19 @@ module axi_lite_checker #(
 
   // ---- the master's ---------------------------------------------------------------------------------------
   wire quiet = aresetn || (!awvalid && !wvalid && !arvalid);
-  wire aw_kept = !(checked && aw_waits) || (awvalid && awaddr == awaddr_was);
-  wire w_kept = !(checked && w_waits) || (wvalid && wdata == wdata_was);
-  wire ar_kept = !(checked && ar_waits) || (arvalid && araddr == araddr_was);
   if (MASTER_IS_PROVED) begin : master
     always @(posedge clk) begin
       if (running) master_is_quiet_after_reset: assert (!was_reset || quiet);
-      aw_stays: assert (aw_kept);
-      w_stays:  assert (w_kept);
-      ar_stays: assert (ar_kept);
+      aw_stays: assert (&aw_kept);
+      w_stays:  assert (&w_kept);
+      ar_stays: assert (&ar_kept);
     end
   end else begin : master
     always @(posedge clk) begin
       master_is_quiet_in_reset: assume (quiet);
-      aw_stays: assume (aw_kept);
-      w_stays:  assume (w_kept);
-      ar_stays: assume (ar_kept);
+      aw_stays: assume (&aw_kept);
+      w_stays:  assume (&w_kept);
+      ar_stays: assume (&ar_kept);
     end
   end
 endmodule

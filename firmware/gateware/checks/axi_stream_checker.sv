@@ -11,25 +11,20 @@ module axi_stream_checker #(
     input  logic        tlast,
     output logic [2:0]  broken  // the rules that this cycle breaks, in the order below
 );
-  logic was_reset, waits;  // at the edge before: in reset; VALID without READY
-  logic [31:0] tdata_was;
-  logic tlast_was;
+  logic was_reset;  // at the edge before
+  logic [1:0] kept;
 
-  initial begin
-    was_reset = 1'b0;
-    waits = 1'b0;
-  end
+  initial was_reset = 1'b0;
 
-  always @(posedge clk) begin
-    was_reset <= !aresetn;
-    waits <= aresetn && tvalid && !tready;
-    tdata_was <= tdata;
-    tlast_was <= tlast;
-  end
+  always @(posedge clk) was_reset <= !aresetn;
 
-  assign broken[0] = was_reset && tvalid;                                              // nothing comes out of a reset
-  assign broken[1] = aresetn && waits && !tvalid;                                      // VALID stays until READY
-  assign broken[2] = aresetn && waits && {tdata, tlast} != {tdata_was, tlast_was};     // and its payload
+  axi_kept #(.BITS(33)) t (
+      .clk, .aresetn, .valid(tvalid), .ready(tready), .payload({tdata, tlast}), .kept
+  );
+
+  assign broken[0] = was_reset && tvalid;  // nothing comes out of a reset
+  assign broken[1] = !kept[0];             // VALID stays until READY
+  assign broken[2] = !kept[1];             // and its payload
 
   if (ASSUMED) begin : rules
     always @(posedge clk) begin

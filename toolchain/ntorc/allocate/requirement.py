@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ntorc.allocate.solver import solver_named
 from ntorc.boards import Board
 from ntorc.network.network import Network
+from ntorc.polls import PollGrid
 from ntorc.units import ceil_to
 
 MERGE = "MERGE"
@@ -29,6 +30,8 @@ class Requirement:
         accuracy_budget, accuracy_penalty: see `Problem`.
         clock_ratio: the clock that this board was measured to have, over the one that is asked for.
         offset_cycles: what its logic was measured to take beyond the closed form.
+        grid: when results are seen on it, where its polls were measured to be regular; the overhead is that of the
+            latency that was measured then.
     """
 
     board: Board
@@ -45,6 +48,7 @@ class Requirement:
     accuracy_penalty: float = 0.0
     clock_ratio: float = 1.0
     offset_cycles: int = 0
+    grid: PollGrid | None = None
 
     @property
     def mip_solver(self) -> str:
@@ -54,13 +58,17 @@ class Requirement:
     @property
     def budget_cycles(self) -> int:
         """Cycles of the closed form that fit the deadline after the board's I/O overhead; may be negative."""
-        available_s = self.deadline_s - self.io_overhead_s
+        if self.grid is None:
+            available_s = self.deadline_s - self.io_overhead_s
+        else:
+            available_s = self.grid.longest_s(self.io_overhead_s, self.deadline_s)
         return math.floor(available_s * self.clock_hz * self.clock_ratio + 1e-6) - self.offset_cycles
 
     def deadline_for(self, latency_cycles: int) -> float:
         """The deadline in seconds that so many cycles just meet, rounded up to .1 us so that it can be typed."""
         logic_s = (latency_cycles + self.offset_cycles) / (self.clock_hz * self.clock_ratio)
-        return ceil_to(logic_s + self.io_overhead_s, 1e-7)
+        overhead_s = self.io_overhead_s if self.grid is None else self.grid.overhead_s(self.io_overhead_s, logic_s)
+        return ceil_to(logic_s + overhead_s, 1e-7)
 
     def pace_cycles(self, network: Network) -> int:
         """Cycles until the network's next work comes: the next sample where it keeps state, else the next frame.

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if code == _INTERRUPTED:
-            _say("interrupted", "finished stages are kept: the same command goes on from there", label="ntorc")
+            _say_interrupted()
         return code
     except NtorcError as error:
         if isinstance(error, VerdictError) and error.result and "--json" in words:
@@ -48,10 +48,25 @@ def _say(message: str, hint: str, label: str = "error") -> None:
     sys.stderr.write(f"{label}: {message}\n" + (f"  {hint}\n" if hint else ""))
 
 
+def _say_interrupted() -> None:
+    _say("interrupted", "finished stages are kept: the same command goes on from there", label="ntorc")
+
+
 def _terminated(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def program() -> None:
-    """The entry point of the installed script."""
-    sys.exit(main())
+    """The entry point of the installed script.
+
+    Ctrl-C ends it with 130 from its first line on.  Once there is a result, Ctrl-C changes nothing: while the
+    interpreter ends it gives signals their default back, and a finished run would die of one.
+    """
+    try:
+        code = main()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:  # before a command, or behind it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _say_interrupted()
+        code = _INTERRUPTED
+    sys.exit(code)

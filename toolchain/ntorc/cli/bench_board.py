@@ -62,6 +62,7 @@ def recalibration(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], st
     lines.append(
         f"hidden: at most {hidden['overhead_s'] * 1e6:.1f} us, clock {hidden['clock_ratio']:.5f},"
         f" {hidden['offset_cycles']:+d} cycles; found: {found['overhead_s'] * 1e6:.1f} us,"
-        f" {found['clock_ratio']:.5f}, {found['offset_cycles']:+d} cycles"
+        f" {found['clock_ratio']:.5f}, {found['offset_cycles']:+d} cycles; polls each {hidden['poll_s'] * 1e6:.4f} us,"
+        f" found: {(found['poll_s'] or 0.0) * 1e6:.4f} us"
     )
     return result, "\n".join(lines)

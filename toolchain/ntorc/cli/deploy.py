@@ -23,6 +23,7 @@ def deploy(
     clock_hz: options.ClockHz = None,
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
+    load: options.Load = "",
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
@@ -45,12 +46,14 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
+    ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --load cpu,io
     ntorc deploy --board pynq-z2 --deadline 200us --from-search search-1 --pick knee
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
-    from ntorc.pipeline.deploy import DeployRequest, error_text
+    from ntorc.pipeline.deploy import DeployRequest
     from ntorc.pipeline.deploy import deploy as walk
+    from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_duration
 
@@ -71,6 +74,7 @@ def deploy(
         ceiling,
         solver,
         ("ntorc", *sys.argv[1:]),
+        load,
         ready=None if given else ready,
         given=given,
     )

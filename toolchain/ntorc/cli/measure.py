@@ -16,9 +16,7 @@ def measure(
         float | None,
         typer.Option("--miss", min=0.0, max=1.0, help="Share that may miss the deadline; the run's if left out."),
     ] = None,
-    load: Annotated[
-        str, typer.Option("--load", help="Interference meanwhile: cpu, mem, io, net, or several with commas.")
-    ] = "",
+    load: options.Load = "",
     json: options.Json = False,
 ) -> None:
     """Start the confirmed design again, as after power-up, and measure it against the run's deadline.

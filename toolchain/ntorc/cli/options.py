@@ -32,6 +32,9 @@ Ceiling = Annotated[
 Solver = Annotated[
     str, typer.Option("--solver", help="CBC, HIGHS or GRB (integer program); MERGE (undominated labels).")
 ]
+Load = Annotated[
+    str, typer.Option("--load", help="Interference meanwhile: cpu, mem, io, net, or several with commas.")
+]
 Objective = Annotated[
     str,
     typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),

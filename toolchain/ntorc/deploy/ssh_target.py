@@ -182,8 +182,8 @@ class SshTarget(AgentTarget):
 
     def _start(self, archive: AgentArchive) -> AgentClient:
         """The agent of this version on the board; it is brought there first where it is missing."""
-        until_s = time.monotonic() + self._options.busy_limit_s
-        brought = told = False
+        until_s: float | None = None  # from the first time that it is in use, however long connecting takes
+        brought = False
         while True:
             try:
                 return self._open(archive)
@@ -196,11 +196,11 @@ class SshTarget(AgentTarget):
                 self._ssh.run(install_script(self._ssh.address.root, archive.digest), archive.content)
                 brought = True
             except BoardBusyError as busy:
-                if time.monotonic() > until_s:
-                    raise
-                if not told:
+                if until_s is None:
+                    until_s = time.monotonic() + self._options.busy_limit_s
                     self._said.message(f"  waiting: {busy.message}")
-                    told = True
+                elif time.monotonic() > until_s:
+                    raise
                 time.sleep(_BUSY_PAUSE_S)
 
     def _open(self, archive: AgentArchive) -> AgentClient:

@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from ntorc.errors import MeasurementError, UsageError
 from ntorc.measure.environment import Environment
+from ntorc.measure.polling import grid_of
 from ntorc.measure.probe import ProbeResult, compare_probe
 from ntorc.measure.records import OVERRUN, SKIPPED, TIMEOUT, TORN, Records
 from ntorc.measure.report import HarnessReport
 from ntorc.measure.statement import CONFIDENCE, Statement, state
 from ntorc.measure.statistics import Quantiles, miss_bound, quantile_bound, quantiles, samples_needed
+from ntorc.polls import PollGrid
 from ntorc.units import format_seconds
 
 
@@ -63,12 +65,14 @@ class Overhead:
         bound_s: what at most the allowed share of estimates exceeds at 95 % confidence, or the largest one seen.
         is_shown: whether there were enough estimates to show that; else ``bound_s`` is only the largest one.
         share: that allowed share.
+        grid: how it depends on the logic's latency, None where that was not seen.
     """
 
     seconds: Quantiles
     bound_s: float
     is_shown: bool
     share: float
+    grid: PollGrid | None = None
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def evaluate(
         verdict_basis=basis,
         environment=environment,
         statement=state(series[~lost], missed, requirement.miss_probability),
-        overhead=_overhead(records, requirement, lost) if requirement.judges_time else None,
+        overhead=_overhead(records, requirement, lost, report) if requirement.judges_time else None,
         true_clock_hz=requirement.true_clock_hz,
         probe=probe,
         **_blocks(report),
@@ -216,11 +220,14 @@ def judged_s(records: Records, requirement: Requirement) -> npt.NDArray[np.float
     return np.asarray(records.table["pl_cycles"] / requirement.clock_hz + requirement.io_overhead_s)
 
 
-def _overhead(records: Records, requirement: Requirement, lost: npt.NDArray[np.bool_]) -> Overhead:
+def _overhead(
+    records: Records, requirement: Requirement, lost: npt.NDArray[np.bool_], report: HarnessReport | None
+) -> Overhead:
     clock_hz = requirement.true_clock_hz or requirement.clock_hz
     seconds = (records.loop_ns * 1e-9 - records.table["pl_cycles"] / clock_hz)[~lost]
     bound_s, is_shown = quantile_bound(seconds, requirement.miss_probability, CONFIDENCE)
-    return Overhead(quantiles(seconds), bound_s, is_shown, requirement.miss_probability)
+    grid = None if report is None or np.any(lost) else grid_of(report.polling, records, clock_hz)
+    return Overhead(quantiles(seconds), bound_s, is_shown, requirement.miss_probability, grid)
 
 
 def _blocks(report: HarnessReport | None) -> dict[str, Any]:

@@ -73,6 +73,24 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Polling:
+    """How the loop looked for results.
+
+    Attributes:
+        waits: for results that came.
+        polls: looks, of all waits.
+        span_ns: from a wait's first look to its last one, summed up.
+        gaps, gap_ns: of it between two looks with nothing in between, and their number.
+    """
+
+    waits: int
+    polls: int
+    span_ns: int
+    gaps: int
+    gap_ns: int
+
+
+@dataclass(frozen=True)
 class Account:
     """Where the loop's time went, in nanoseconds, when that was asked for.
 
@@ -129,6 +147,7 @@ class HarnessReport:
         deadline_ns: of the loop; 0: none.
         misses: estimates over it, or not delivered whole.
         load: the interference meanwhile.
+        polling: None where it was not told.
         cycles_passed, ns_passed: of the logic and of the board's clock, over the whole run.
         no_deep_sleep: whether processors were kept awake.
         intervals, block_maxima: of the loop's records, however many.
@@ -164,6 +183,7 @@ class HarnessReport:
     deadline_ns: int = 0
     misses: int = 0
     load: str = ""
+    polling: Polling | None = None
     cycles_passed: int = 0
     ns_passed: int = 0
     no_deep_sleep: bool = False

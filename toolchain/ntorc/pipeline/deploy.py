@@ -12,12 +12,13 @@ import numpy as np
 from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
 from ntorc.boards import Board, load_board
-from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
-from ntorc.lab import lab_of
+from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
+from ntorc.pipeline.calibration import Calibration, calibrate
 from ntorc.pipeline.card import card_in
 from ntorc.pipeline.choose import AUTO, best, candidates
+from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
@@ -34,17 +35,7 @@ from ntorc.pipeline.make import (
     hop_for,
     requirement_for,
 )
-from ntorc.pipeline.prove import (
-    STIMULUS,
-    Calibration,
-    Pace,
-    calibrate,
-    judge,
-    observe,
-    period_ns_on,
-    stream_for,
-)
-from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
+from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.progress import Silent
 from ntorc.records import save
@@ -134,6 +125,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     board = load_board(request.board)
     if request.backend != AUTO:
         backend_named(request.backend)
+    request = replace(request, load=load_named(request.load))
     request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
@@ -242,20 +234,6 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
 
 
-def error_text(estimator: dict[str, Any]) -> str:
-    """The estimator's error for people: on which runs, and for a shipped one also what its card says."""
-    runs = f"{len(estimator['held_out_runs'])} held-out runs ({estimator['split']} split)"
-    if estimator["split"] == UNKNOWN:
-        runs = f"{len(estimator['held_out_runs'])} runs, of which it may have been trained on any ({estimator['data']})"
-    if estimator["split"] == UNSEEN:
-        runs = f"{len(estimator['held_out_runs'])} runs that it was not trained on ({estimator['data']})"
-    text = f"{estimator['rmse_v']:.4f} V RMSE on {runs}, {estimator['multiplies']} multiplies an estimate"
-    card = estimator.get("card")
-    if card and estimator["split"] == UNSEEN:
-        text += f"; its card: {card['rmse_v']:.4f} V on held-out trajectories of {card['data']}"
-    return text
-
-
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle) -> None:
     flow, request, hop = walk.flow, walk.request, allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
@@ -311,7 +289,7 @@ def _report(
                 measurement=measurement,
                 products=built.products,
                 deployment=deployment,
-                estimator=estimator_rows(walk, learned),
+                estimator=estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop),
                 pl_cycles=records.table["pl_cycles"][whole].astype(np.int64),
                 loop_s=records.loop_ns[whole] * 1e-9,
                 time_s=seen.time_s[first],
@@ -324,44 +302,9 @@ def _report(
         )
 
 
-def estimator_rows(walk: _Walk, learned: Learned) -> dict[str, str]:
-    """The estimator for people."""
-    estimator, summary = learned.estimator, walk.summary["estimator"]
-    return {
-        "Name": estimator.name,
-        "Data": learned.runs.source,
-        "Form": f"{estimator.form.describe()}; an estimate each {walk.requirement.hop} samples",
-        "Error": f"{error_text(summary)}; integer arithmetic, {summary['windows']} estimates",
-        "Trained on": estimator.data_source,
-        "Split": f"{summary['split']}: judged on {', '.join(summary['held_out_runs'])}",
-        "Multiplies per estimate": f"{learned.network.multiplies:,}",
-        "Formats": ", ".join(str(word) for word in learned.network.formats),
-    }
-
-
-def not_real(known: BoardKnowledge, allocation: Allocation, request_target: str) -> tuple[str, ...]:
-    """What a reader must not take for a measurement of hardware."""
-    overhead = (
-        f"The I/O overhead of {format_seconds(allocation.io_overhead_s)} that was counted on: {known.overhead_source}."
-    )
-    clock = f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it."
-    utilisation = "Utilisation is from synthesis before place and route: an estimate."
-    if not is_virtual_name(request_target):
-        return (clock, utilisation, overhead)
-    simulated = lab_of(request_target) is not None
-    times = "a simulated board's" if simulated else "this computer's"
-    return (
-        f"No board was measured. The logic ran cycle by cycle in a simulator; driver and loop times are {times}.",
-        clock,
-        utilisation,
-        overhead,
-        "The bundle is for the virtual board; a bitstream for the part needs Vivado or openXC7.",
-    )
-
-
 def _conclude(walk: _Walk, measurement: Measurement) -> None:
     progress = walk.flow.progress
-    for note in not_real_short(walk):
+    for note in not_real_short(walk.request.target, walk.requirement.clock_hz):
         progress.message(f"note: {note}")
     progress.message(f"verdict: {measurement.verdict} - {measurement.verdict_basis}")
     progress.message(f"report: {walk.summary['report']}")
@@ -369,13 +312,3 @@ def _conclude(walk: _Walk, measurement: Measurement) -> None:
         raise VerdictError(
             f"deadline missed: {measurement.verdict_basis}", "see the report; allow a longer deadline", walk.summary
         )
-
-
-def not_real_short(walk: _Walk) -> tuple[str, ...]:
-    """The same in two lines for the terminal."""
-    if not is_virtual_name(walk.request.target):
-        return ()
-    return (
-        "no board was measured and no vendor tool ran; this bundle is for the virtual board",
-        f"the clock ({walk.requirement.clock_hz / 1e6:g} MHz) is a request, utilisation is before place and route",
-    )

@@ -15,6 +15,7 @@ from ntorc.deploy.registry import read_registry
 from ntorc.deploy.ssh import SCHEME
 from ntorc.deploy.target import is_virtual_name, plain_name
 from ntorc.lab import lab_of
+from ntorc.polls import PollGrid
 from ntorc.store.base import Observation, Store
 from ntorc.units import format_seconds
 
@@ -42,6 +43,8 @@ class BoardKnowledge:
         clock_source: likewise.
         offset_cycles: of the logic beyond the closed form.
         offset_source: likewise.
+        grid: when results are seen, None where polls fall by chance or were not measured.
+        grid_of: the board that it was measured on.
     """
 
     overhead_s: float
@@ -50,6 +53,8 @@ class BoardKnowledge:
     clock_source: str = "as requested; not measured on this board"
     offset_cycles: int = 0
     offset_source: str = "the closed form; not measured on this board"
+    grid: PollGrid | None = None
+    grid_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,7 @@ def _after(known: BoardKnowledge, item: Observation, where: str, load: str, shar
     if item.subject == OVERHEAD and item.directive == f"load={load}":
         overhead_s, why = overhead_at(figures, share)
         fields |= {"overhead_s": overhead_s, "overhead_source": f"{why}, load {load}, run {item.run}{where}"}
+        fields |= {"grid": _grid_after(known, item), "grid_of": item.device}
     elif item.subject == CLOCK and abs(figures["ratio"] - 1.0) > figures["uncertainty"]:
         fields |= {"clock_ratio": figures["ratio"], "clock_source": f"measured in run {item.run}"}
     elif item.subject == CLOCK:
@@ -138,6 +144,16 @@ def _after(known: BoardKnowledge, item: Observation, where: str, load: str, shar
         offset = round(figures["offset_cycles"])
         fields |= {"offset_cycles": offset, "offset_source": f"measured in run {item.run}{where}"}
     return BoardKnowledge(**fields)
+
+
+def _grid_after(known: BoardKnowledge, item: Observation) -> PollGrid | None:
+    """An observation's grid, with what was known of the same board's."""
+    figures = item.quantities
+    if "poll_s" not in figures:
+        return None
+    phase_s = figures["phase_low_s"], figures["phase_high_s"]
+    grid = PollGrid(figures["poll_s"], round(figures["polls"]), figures["latency_s"], *phase_s)
+    return grid.after(known.grid if known.grid_of == item.device else None)
 
 
 def overhead_at(figures: dict[str, float], share: float) -> tuple[float, str]:
@@ -195,8 +211,14 @@ def drift_warnings(store: Store, board: Board, target: str, load: str, miss_prob
 
 def summary(known: BoardKnowledge) -> tuple[str, ...]:
     """What is in use, for people."""
+    overhead = f"I/O overhead {format_seconds(known.overhead_s)}: {known.overhead_source}"
+    if known.grid is not None:
+        overhead += (
+            f"; with {format_seconds(known.grid.latency_s)} of latency: estimates are seen at polls, one each"
+            f" {format_seconds(known.grid.period_s)}, so that another latency waits longer or shorter"
+        )
     return (
-        f"I/O overhead {format_seconds(known.overhead_s)}: {known.overhead_source}",
+        overhead,
         f"clock {known.clock_ratio:.6f} of the requested one: {known.clock_source}",
         f"latency {known.offset_cycles:+d} cycles beyond the closed form: {known.offset_source}",
     )

@@ -134,6 +134,7 @@ def requirement_for(
         solver,
         clock_ratio=known.clock_ratio,
         offset_cycles=known.offset_cycles,
+        grid=known.grid,
     )
 
 

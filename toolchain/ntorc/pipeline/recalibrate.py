@@ -73,6 +73,10 @@ def learn_board(
         "share": overhead.share,
         "samples": float(measurement.samples),
     }
+    if overhead.grid is not None:
+        grid = overhead.grid
+        figures |= {"poll_s": grid.period_s, "polls": float(grid.polls), "latency_s": grid.latency_s}
+        figures |= {"phase_low_s": grid.phase_low_s, "phase_high_s": grid.phase_high_s}
     load = measurement.environment.load or NO_LOAD
     found = [observation(OVERHEAD, f"load={load}", figures)]
     learned_s, _ = overhead_at(figures, measurement.miss_probability)

@@ -26,6 +26,7 @@ from ntorc.measure.measurement import Measurement
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
+from ntorc.pipeline.calibration import calibrate
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, knowledge_of, prior_knowledge
 from ntorc.pipeline.make import (
@@ -37,7 +38,7 @@ from ntorc.pipeline.make import (
     gap_of,
     requirement_for,
 )
-from ntorc.pipeline.prove import Pace, calibrate, evaluate, gate, observe, period_ns_on, require_gate
+from ntorc.pipeline.prove import Pace, evaluate, gate, observe, period_ns_on, require_gate
 from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
 from ntorc.units import Duration
@@ -89,11 +90,13 @@ def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
             "overhead_s": hidden_overhead_s(case.lab),
             "clock_ratio": 1.0 + case.lab.clock_error,
             "offset_cycles": case.lab.extra_stages,
+            "poll_s": poll_s(case.lab),
         },
         "found": {
             "overhead_s": found.overhead_s,
             "clock_ratio": found.clock_ratio,
             "offset_cycles": found.offset_cycles,
+            "poll_s": None if found.grid is None else found.grid.period_s,
         },
         "rounds": rounds,
         "next_cheaper": tried,
@@ -107,6 +110,12 @@ def hidden_overhead_s(lab: Lab) -> float:
     the one that sees it: 5 accesses.
     """
     return lab.wake_up_s + lab.jitter_max_s + 5 * lab.register_access_s
+
+
+def poll_s(lab: Lab) -> float:
+    """From poll to poll of a lab's board: one access, which takes whole cycles."""
+    clock_hz = load_board(BOARD).default_clock_hz
+    return round(lab.register_access_s * clock_hz) / (clock_hz * (1.0 + lab.clock_error))
 
 
 def _case(flow: Flow, seed: int, root: Path) -> _Case:
@@ -162,11 +171,11 @@ def _requirement(case: _Case, known: BoardKnowledge) -> Requirement:
 def _next_cheaper(case: _Case, best: Allocation, known: BoardKnowledge, cost: CostModel) -> Allocation | None:
     """The allocation of the smallest budget above ``best``'s that needs less area; None when there is none."""
     backend, requirement = backend_named("native"), _requirement(case, known)
-    cycle_s = 1.0 / (requirement.clock_hz * requirement.clock_ratio)
+    # a deadline that is a number of cycles: budgets between two polls too
+    plain = replace(requirement, io_overhead_s=0.0, clock_ratio=1.0, offset_cycles=0, grid=None)
 
     def at(budget: int) -> Allocation:
-        more_s = (budget - requirement.budget_cycles) * cycle_s
-        return allocate(case.network, backend, cost, replace(requirement, deadline_s=requirement.deadline_s + more_s))
+        return allocate(case.network, backend, cost, replace(plain, deadline_s=budget / plain.clock_hz))
 
     low, high = requirement.budget_cycles, requirement.budget_cycles + 1
     area = best.area

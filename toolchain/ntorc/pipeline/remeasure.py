@@ -10,6 +10,7 @@ import numpy as np
 from ntorc.allocate.allocation import Allocation
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
+from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
 from ntorc.npz import read_arrays
 from ntorc.pipeline.flow import Flow
@@ -54,6 +55,7 @@ def remeasure(
             f"{estimates} estimates are more than are judged at once ({MOST_ESTIMATES})",
             "measure so many, or run ntorc-harness itself: see 'Long runs' in docs/guide.md",
         )
+    load = load_named(load)
     folder = Path(record.folder)
     network = Network.load(folder / "network")
     counts = read_arrays(folder / STIMULUS, ["counts"], "deploy again: ntorc deploy")["counts"].astype(np.int64)

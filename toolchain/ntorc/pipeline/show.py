@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ntorc.boards import load_board
@@ -30,7 +31,7 @@ def calibration_history(flow: Flow, board_name: str, backend: str, target: str) 
     result: dict[str, Any] = {
         "board": board.name,
         "target": target,
-        "in_use": {name: vars(one) for name, one in known.items()},
+        "in_use": {name: asdict(one) for name, one in known.items()},
         "changes": [vars(step) for step in found.values()],
         "runs": runs,
     }
@@ -58,7 +59,7 @@ def _runs(store: Store, board: str) -> dict[str, list[str]]:
     """The last runs' calibrations, as they were said."""
     from pathlib import Path
 
-    from ntorc.pipeline.prove import Calibration
+    from ntorc.pipeline.calibration import Calibration
 
     found: dict[str, list[str]] = {}
     for record in store.runs():
