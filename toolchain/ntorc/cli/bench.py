@@ -46,6 +46,7 @@ def bench(
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
     ntorc bench backends               predicted costs of every backend side by side, outputs gated (half an hour)
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
+    ntorc bench convolutions           convolutions beyond hls4ml's synthesis data: what its structure tells of them
     ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench day --count 432        a day's records (millions) through harness, pipe and Parquet: memory
     ntorc bench deployments --count 100  random designs on the virtual board: cycles against the closed form
@@ -279,6 +280,13 @@ def _calibration(flow: Flow, asked: Asked) -> Outcome:
     return result, as_text(result)
 
 
+def _convolutions(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.convolutions_bench import as_text, convolution_trials
+
+    result = convolution_trials(asked.data)
+    return result, as_text(result["rows"])
+
+
 def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.cost_speed import options_a_second
 
@@ -332,6 +340,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "backends": _backends,
     "calibration": _calibration,
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
+    "convolutions": _convolutions,
     "cost": _cost,
     "cost-speed": _cost_speed,
     "estimator": _estimator,
