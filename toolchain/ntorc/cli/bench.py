@@ -61,6 +61,7 @@ def bench(
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
+    ntorc bench hls4ml-convolutions    random convolutions as hls4ml projects, emulated against the reference
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
@@ -287,6 +288,16 @@ def _convolutions(flow: Flow, asked: Asked) -> Outcome:
     return result, as_text(result["rows"])
 
 
+def _hls4ml_convolutions(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.convolutions_bench import gated_projects
+
+    result = gated_projects(flow, asked.seed, asked.count)
+    return result, (
+        f"{result['networks']} random networks ({result['convolutions']} convolutions of different shape),"
+        f" {result['windows']} windows: {result['mismatches']} of {result['tool']} differ from the reference"
+    )
+
+
 def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.cost_speed import options_a_second
 
@@ -351,6 +362,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "finn-fill": _finn_fill,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
+    "hls4ml-convolutions": _hls4ml_convolutions,
     "published": _published,
     "quantisation": _quantisation,
     "resonators": _resonators,

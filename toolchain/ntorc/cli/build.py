@@ -34,10 +34,8 @@ def build(
     collect: Annotated[
         Path | None, typer.Option("--collect", help="Take the products of a project that was run elsewhere.")
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")] = "",
-    ssh_config: Annotated[
-        Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
-    ] = None,
+    host: options.Host = "",
+    ssh_config: options.SshConfig = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",

@@ -23,6 +23,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 BackendName = Annotated[
     str, typer.Option("--backend", help="How it becomes hardware: native, hls4ml, finn; auto takes the best.")
 ]
+Tool = Annotated[
+    str, typer.Option("--tool", help="virtual (simulated logic), vivado or openxc7 (a bitstream, for a real board).")
+]
+Host = Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
+]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
 ]

@@ -26,6 +26,7 @@ from ntorc.measure.measurement import Measurement
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
+from ntorc.pipeline.calibration import calibrate
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.knowledge import BoardKnowledge, knowledge_of, prior_knowledge
 from ntorc.pipeline.make import (
@@ -37,7 +38,7 @@ from ntorc.pipeline.make import (
     gap_of,
     requirement_for,
 )
-from ntorc.pipeline.prove import Pace, calibrate, evaluate, gate, observe, period_ns_on, require_gate
+from ntorc.pipeline.prove import Pace, evaluate, gate, observe, period_ns_on, require_gate
 from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
 from ntorc.units import Duration

@@ -58,7 +58,7 @@ def _runs(store: Store, board: str) -> dict[str, list[str]]:
     """The last runs' calibrations, as they were said."""
     from pathlib import Path
 
-    from ntorc.pipeline.prove import Calibration
+    from ntorc.pipeline.calibration import Calibration
 
     found: dict[str, list[str]] = {}
     for record in store.runs():
