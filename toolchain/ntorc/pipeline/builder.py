@@ -49,6 +49,7 @@ else
   run=$(cat state/running)
 fi
 shown=0
+seen=
 while :; do
   kill -0 "$run" 2>/dev/null
   over=$?
@@ -56,6 +57,12 @@ while :; do
   if [ "$total" -gt "$shown" ]; then
     sed -n "$((shown + 1)),${{total}}p" run.out
     shown=$total
+  fi
+  # what the running step says: its newest lines, whenever there are more
+  log=$(ls -t logs/*.[0-9]*.log 2>/dev/null | head -n 1)
+  if [ -n "$log" ]; then
+    now="$log $(wc -c <"$log")"
+    if [ "$now" != "$seen" ]; then tail -c 4000 "$log" | sed 's/^/ntorc: said /'; echo; seen=$now; fi
   fi
   if [ "$over" -ne 0 ]; then break; fi
   sleep 1
