@@ -12,6 +12,7 @@ from ntorc.cli import options
 
 if TYPE_CHECKING:
     from ntorc.allocate.allocation import Allocation
+    from ntorc.backends.base import Directive
 
 NetworkArgument = Annotated[
     Path,
@@ -46,6 +47,7 @@ def allocate(
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
+    tool: options.CostedTool = "",
     weight_bits: WeightBits = "",
     accuracy_budget: AccuracyBudget = None,
     data: options.Data = None,
@@ -59,6 +61,7 @@ def allocate(
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us --objective dsp --solver HIGHS
     ntorc allocate model.json --board pynq-z2 --deadline 1ms --objective latency
+    ntorc allocate my_network/ --board pynq-z2 --deadline 200us --tool openxc7
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us --weight-bits 8,6 --accuracy-budget 0.005 \\
         --data my_runs/ --save narrow/
 
@@ -70,7 +73,7 @@ def allocate(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
-        weight_bits, accuracy_budget, data, target,
+        weight_bits, accuracy_budget, data, target, tool,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)
@@ -88,6 +91,13 @@ def allocate(
     options.show({"allocation": asdict(narrowed.allocation), **rest}, as_json=json, text=text)
 
 
+def _kind(chosen: Directive, dsp: float) -> str:
+    """Where the multipliers lie; a tool may put into logic what a directive leaves to it."""
+    if not chosen.multipliers:
+        return "-"
+    return chosen.multiplier_kind if dsp else "logic"
+
+
 def _table(result: Allocation) -> str:
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
@@ -97,7 +107,7 @@ def _table(result: Allocation) -> str:
         chosen, need = item.directive, item.resources
         table.append(
             f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
-            f" {chosen.multiplier_kind if chosen.multipliers else '-':>5}"
+            f" {_kind(chosen, need.dsp):>5}"
             f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
             + (f", {item.version}" if item.version else "")
         )

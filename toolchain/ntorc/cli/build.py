@@ -69,10 +69,10 @@ def build(
         return
     if network is None or not board or not deadline:
         raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
-    request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
-    )
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
+    request = NetworkRequest(
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool
+    )
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")

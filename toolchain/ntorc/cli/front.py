@@ -28,6 +28,7 @@ def front(
     hop: Hop = None,
     sample_rate_hz: SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
+    tool: options.CostedTool = "",
     svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
@@ -53,7 +54,7 @@ def front(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective,
-        target=target,
+        target=target, tool=tool,
     )  # fmt: skip
     if backend in (ALL, AUTO):
         _compare(flow, request, svg, verify=verify, as_json=json)

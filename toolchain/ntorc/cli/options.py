@@ -26,6 +26,10 @@ BackendName = Annotated[
 Tool = Annotated[
     str, typer.Option("--tool", help="virtual (simulated logic), vivado or openxc7 (a bitstream, for a real board).")
 ]
+CostedTool = Annotated[
+    str,
+    typer.Option("--tool", help="What will build it, where that changes costs: openxc7 puts everything into logic."),
+]
 Host = Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")]
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")

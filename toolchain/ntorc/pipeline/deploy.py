@@ -222,7 +222,7 @@ def _settle_backend(walk: _Walk, network: Network) -> str:
     quiet = replace(walk.flow, progress=Silent())
 
     def allocate_with(name: str) -> tuple[Allocation, Requirement]:
-        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz)
+        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz, walk.request.way.tool)
         return allocation_stage(quiet, network, backend, walk.requirement), walk.requirement
 
     with walk.flow.stage("choose", "every backend's exact optimum"):

@@ -93,8 +93,7 @@ def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> 
         if backend != AUTO:
             backend_named(backend)
         return
-    if way.tool not in TOOLS:
-        raise UsageError(f"there is no tool '{way.tool}'", f"tools: {VIRTUAL}, {', '.join(TOOLS)}")
+    check_tool(way.tool)
     if is_virtual_name(target):
         raise UsageError(
             "the virtual board has simulated logic, into which no bitstream goes",
@@ -121,9 +120,19 @@ def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> 
         raise ToolError(f"not found{where}: {'; '.join(missing)}", hint)
 
 
+def check_tool(name: str) -> None:
+    """Refuse a tool that there is not; none at all is fine.
+
+    Raises:
+        UsageError: lists the known ones.
+    """
+    if name not in ("", VIRTUAL, *TOOLS):
+        raise UsageError(f"there is no tool '{name}'", f"tools: {VIRTUAL}, {', '.join(TOOLS)}")
+
+
 def backend_of(flow: Flow, way: Way, name: str, board: Board, clock_hz: float) -> Backend:
     """A backend by name for this way."""
-    return backend_named(name) if way.tool == VIRTUAL else backend_for(flow, name, board, clock_hz)
+    return backend_named(name) if way.tool == VIRTUAL else backend_for(flow, name, board, clock_hz, way.tool)
 
 
 def runner_of(flow: Flow, host: str, config: Path | None) -> Runner:
