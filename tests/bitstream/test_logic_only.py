@@ -71,8 +71,8 @@ def _legal(network: Any) -> list[Any]:
 
 
 def test_products_in_logic_cost_what_yosys_makes_of_them(tmp_path: Path) -> None:
-    """Two of the thirteen that the formula was read off, and one that it was not."""
-    pairs = ((8, 9), (14, 10), (13, 11))
+    """One of the thirteen that the formula was read off, and one that it was not."""
+    pairs = ((8, 9), (13, 11))
     modules = [
         f"module m_{a}_{b}(input clk, input signed [{a - 1}:0] x, input signed [{b - 1}:0] y,"
         f" output reg signed [{a + b - 1}:0] p); always @(posedge clk) p <= x * y; endmodule"
