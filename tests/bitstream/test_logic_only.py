@@ -11,10 +11,12 @@ import pytest
 
 from ntorc.allocate.allocation import allocate
 from ntorc.allocate.requirement import Requirement
+from ntorc.backends.bitstream.zynq_top import BRIDGE as BRIDGE_FILE
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
-from ntorc.backends.native.logic_only import in_logic, product_luts
-from ntorc.backends.native.synth import run_yosys
+from ntorc.backends.native.logic_only import BRIDGE, in_logic, product_luts
+from ntorc.backends.native.sources import library_sources
+from ntorc.backends.native.synth import count_cells, run_yosys
 from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.store.base import Observation
@@ -79,9 +81,11 @@ def test_products_in_logic_cost_what_yosys_makes_of_them(tmp_path: Path) -> None
         for a, b in pairs
     ]
     kept = " ".join(f"(* keep *) m_{a}_{b} u{a}_{b}();" for a, b in pairs)
-    (tmp_path / "m.v").write_text("\n".join([*modules, f"module top; {kept} endmodule"]), encoding="utf-8")
+    text = "\n".join([*modules, library_sources([BRIDGE_FILE])[BRIDGE_FILE]])
+    text += f"\nmodule top; {kept} (* keep *) ntorc_axi_bridge #(.ID_BITS(12)) bridge(); endmodule\n"
+    (tmp_path / "m.v").write_text(text, encoding="utf-8")
     (tmp_path / "m.ys").write_text(
-        "read_verilog -sv m.v\nhierarchy -top top\nsetattr -mod -set keep_hierarchy 1 m_*\n"
+        "read_verilog -sv m.v\nhierarchy -top top\nsetattr -mod -set keep_hierarchy 1 m_* *bridge*\n"
         "synth_xilinx -flatten -abc9 -arch xc7 -nodsp -nobram -noiopad -top top\ntee -q -o stat.json stat -json\n",
         encoding="utf-8",
     )
@@ -91,5 +95,10 @@ def test_products_in_logic_cost_what_yosys_makes_of_them(tmp_path: Path) -> None
         cells = found[f"\\m_{a}_{b}"]["num_cells_by_type"]
         luts = sum(count for cell, count in cells.items() if re.fullmatch("LUT[1-6]", cell))
         assert product_luts(a, b) == pytest.approx(luts, rel=0.1)
+    name = next(name for name in found if "bridge" in name)
+    cells = {cell.lstrip("\\"): count for cell, count in found[name]["num_cells_by_type"].items()}
+    bridge = count_cells(cells)
+    assert bridge.lut == pytest.approx(BRIDGE.lut, rel=0.05)
+    assert bridge.ff == BRIDGE.ff
 
 

@@ -24,7 +24,7 @@ from ntorc.backends.base import (
 from ntorc.backends.native import subject
 from ntorc.backends.native.cycles import StreamingLatency, engine_for
 from ntorc.backends.native.geometry import legal_directives
-from ntorc.backends.native.logic_only import SUBJECT, in_logic
+from ntorc.backends.native.logic_only import BRIDGE, SUBJECT, in_logic
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives, bank_engine
@@ -101,8 +101,10 @@ class NativeBackend:
             engines.append([engine_for(layer, option.directive.multipliers) for option in row])
         shell = subject.shell_features(network, hop, streaming=network.stateful, logic_only=self._logic_only)
         text = subject.shell_subject(network, hop, streaming=network.stateful)
-        fixed = cost.predict(text + (SUBJECT if self._logic_only else ""), lambda _: shell, str(NO_DIRECTIVE))
-        return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
+        fixed, bound, _ = cost.predict(text + (SUBJECT if self._logic_only else ""), lambda _: shell, str(NO_DIRECTIVE))
+        if self._logic_only:  # always a bitstream's, whose figures are those of the whole
+            fixed, bound = fixed + BRIDGE, bound + BRIDGE
+        return Options(tuple(rows), fixed, bound, StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; one directive for every layer, pools included."""
