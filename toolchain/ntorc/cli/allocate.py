@@ -14,17 +14,6 @@ if TYPE_CHECKING:
     from ntorc.allocate.allocation import Allocation
     from ntorc.backends.base import Directive
 
-NetworkArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
-    ),
-]
-Hop = Annotated[
-    int | None,
-    typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
-]
-SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
 WeightBits = Annotated[
     str, typer.Option("--weight-bits", help="Widths of weights to offer besides the network's own: 12,8,6.")
 ]
@@ -36,7 +25,7 @@ Save = Annotated[Path | None, typer.Option("--save", help="Folder for the networ
 
 
 def allocate(
-    network: NetworkArgument,
+    network: options.NetworkArgument,
     board: options.Board,
     deadline: options.Deadline,
     backend: options.BackendName = "native",
@@ -44,8 +33,8 @@ def allocate(
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
     tool: options.CostedTool = "",
     weight_bits: WeightBits = "",

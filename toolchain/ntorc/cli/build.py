@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, SampleRate
 
 
 def build(
@@ -16,8 +15,8 @@ def build(
         Path | None,
         typer.Argument(help="Folder of an ntorc network, or a Keras model (.keras, .h5); none with --collect."),
     ] = None,
-    board: Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")] = "",
-    deadline: Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")] = "",
+    board: options.Board = "",
+    deadline: options.Deadline = "",
     backend: options.BackendName = "native",
     tool: Annotated[
         str,
@@ -40,8 +39,8 @@ def build(
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
     """Allocate and build: simulated logic for the virtual board, or a bitstream for a real one; signed as a bundle.

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from ntorc.pipeline.learn import Given
     from ntorc.progress import Progress
 
+NetworkArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
+    ),
+]
+Hop = Annotated[
+    int | None,
+    typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
+]
+SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
 Board = Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")]
 Deadline = Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")]
 Data = Annotated[
