@@ -135,6 +135,8 @@ def test_without_a_terminal_it_is_a_line_a_minute_at_most(monkeypatch: pytest.Mo
     first, second = shown.getvalue().split("\x1b[K")[1:]
     assert len(first) < 1000  # no line that wraps
     assert second == "done\n"
+    live.step("steps of the tools", 3, 3)
+    assert shown.getvalue().endswith("\r\x1b[K")  # a result on stdout begins its own line
 
 
 def test_a_builders_lines_are_no_events() -> None:

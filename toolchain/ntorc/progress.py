@@ -68,6 +68,10 @@ class Console:
             return
         self._last_s = now_s
         self._show(f"  {what}: {done}/{total} ({100 * done // max(total, 1)} %)")
+        if self._open_line and done >= total:  # nothing may come after it but a result on stdout
+            self._stream.write("\r\x1b[K")
+            self._open_line = False
+            self._stream.flush()
 
     def status(self, text: str) -> None:
         """Show what is being done: in place on a terminal, else a line each ``status_interval_s``."""
