@@ -162,6 +162,16 @@ def test_through_the_tools_to_a_measured_board(
     assert (OFFSET in learned) == (backend == "native")
 
 
+def test_the_open_tools_count_on_logic_alone(flow: Flow, tools: Path, vendor: Any, rack: None, model: Path) -> None:
+    found = deploy(flow, replace(request_for(model, "native"), way=Way("openxc7")))
+    assert found["verdict"] == "met"
+    assert (found["predicted"]["dsp"], found["predicted"]["bram18"]) == (0, 0)
+    assert found["synthesised"]["state"] == "routed"
+    assert found["synthesised"]["tool"].startswith("yosys and nextpnr")
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    assert "the clock that is reported is optimistic" in page
+
+
 @pytest.mark.parametrize(
     "way, backend, target, told",
     [
