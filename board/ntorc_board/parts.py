@@ -24,8 +24,8 @@ _DEVICES = {
 }  # fmt: skip
 _REST = 0x0372_0093  # family, manufacturer and version 0
 
-# IDCODE of the processing system's tap with version 0 (UG1085, and what the modules K24 and K26 say); the letters behind
-# the number (CG, EG, EV) share one
+# IDCODE of the processing system's tap with version 0 (UG1085, and what the modules K24 and K26 say); the letters
+# behind the number (CG, EG, EV) share one
 _ULTRASCALE = {
     "zu2": 0x0471_1093, "zu3": 0x0471_0093, "zu4": 0x0472_1093, "zu5": 0x0472_0093, "zu6": 0x0473_9093,
     "zu7": 0x0473_0093, "zu9": 0x0473_8093, "zu11": 0x0474_0093, "zu15": 0x0475_0093, "zu17": 0x0475_9093,
