@@ -42,7 +42,6 @@ _LARGEST_LAYER = 65_536  # inputs, units or steps; more is a mistake
 _ENOUGH = 5
 _Z = 2.326  # the normal's 99 %
 _SHAPE = ("n_in", "size", "length", "pack")
-_PLAIN = {**CONVOLUTION}  # of a convolution where nothing is said of it
 _NUMBERS = ("clock_hz", *_SHAPE, "reuse_factor")
 _SOURCES = tuple(dict.fromkeys((*RESOURCE_SOURCES, *CYCLE_SOURCES)))
 
@@ -55,7 +54,7 @@ def subject_of(kind: str, shape: Mapping[str, float], clock_hz: float) -> str:
     unused = {"length": 1} if kind == "dense" else {"pack": 0}
     numbers = {name: int(unused.get(name, shape[name])) for name in _SHAPE}
     if kind == "conv":
-        numbers |= {name: int(shape[name]) for name, plain in _PLAIN.items() if shape.get(name, plain) != plain}
+        numbers |= {name: int(shape[name]) for name, plain in CONVOLUTION.items() if shape.get(name, plain) != plain}
     text = " ".join(f"{name}={value}" for name, value in numbers.items())
     return f"hls4ml {kind} {text} mhz={clock_hz / 1e6:g}"
 
@@ -97,13 +96,13 @@ def _observation(path: Path, number: int, row: Mapping[str, str | None]) -> Obse
         except ValueError:
             value = math.nan
         least = 0 if name in ("pack", "padding", *QUANTITIES) else 1
-        most = _LARGEST_LAYER if name in (*_SHAPE, *_PLAIN) else 1e12
-        if not least <= value <= most or (name in (*_SHAPE, *_PLAIN, "reuse_factor") and value != int(value)):
+        most = _LARGEST_LAYER if name in (*_SHAPE, *CONVOLUTION) else 1e12
+        if not least <= value <= most or (name in (*_SHAPE, *CONVOLUTION, "reuse_factor") and value != int(value)):
             raise DataError(f"{path}, line {number}: {name} is '{cell(name)[:40]}'", "give a number in its usual range")
         return value
 
     numbers = {name: positive(name) for name in _NUMBERS}
-    numbers |= {name: positive(name) for name in _PLAIN if cell(name)}
+    numbers |= {name: positive(name) for name in CONVOLUTION if cell(name)}
     if cell("kind") not in ("conv", "lstm", "dense"):
         raise DataError(f"{path}, line {number}: kind is '{cell('kind')[:40]}'", "kinds: conv, lstm, dense")
     source, quantities = cell("source"), {name: positive(name) for name in QUANTITIES if cell(name)}
@@ -144,7 +143,7 @@ def _parse(item: Observation) -> _Parsed | None:
     try:
         fields = dict(word.split("=", 1) for word in words[2:])
         shape = {name: float(fields[name]) for name in _SHAPE} | {
-            name: float(fields.get(name, plain)) for name, plain in _PLAIN.items()
+            name: float(fields.get(name, plain)) for name, plain in CONVOLUTION.items()
         }
         reuse = float(item.directive.removeprefix("reuse_factor="))
         return _Parsed(words[1], shape, float(fields["mhz"]) * 1e6, reuse) if words[0] == "hls4ml" else None
@@ -157,17 +156,21 @@ def table_of(kind: str, shape: Mapping[str, float], reuse_factors: Sequence[floa
     import numpy as np
 
     reuse = np.asarray(reuse_factors, float)
-    named = {name: float(shape.get(name, plain)) for name, plain in _PLAIN.items()}
+    named = {name: float(shape.get(name, plain)) for name, plain in CONVOLUTION.items()}
     named |= {name: float(shape[name]) for name in _SHAPE}
     columns = {"reuse_factor": reuse, **{name: np.full(len(reuse), value) for name, value in named.items()}}
     return OptionTable(kind, columns)
 
 
 def points_of(table: OptionTable) -> FloatArray:
-    """Coordinates of options for the update: reuse factor, inputs and size in octaves, ``[N, 3]``."""
+    """Coordinates of options for the update: reuse factor, inputs and size in octaves, ``[N, 3]``.
+
+    The inputs of a convolution of other taps are those of the data's taps with as large a product.
+    """
     import numpy as np
 
-    return np.log2(np.stack([table.columns[name] for name in ("reuse_factor", "n_in", "size")], axis=1))
+    structure = structure_of(table.kind, table.columns)
+    return np.log2(np.stack([table.columns["reuse_factor"], structure.equivalent_n_in, structure.size], axis=1))
 
 
 def measurements_of(model: Hls4mlModel, observations: Iterable[Observation]) -> dict[str, list[Measurement]]:
@@ -294,8 +297,8 @@ class MeasuredHls4mlCosts:
 
     def _subjects(self, table: OptionTable, clock_hz: float) -> list[str]:
         columns = []
-        spare = {"length": 1.0, **_PLAIN}
-        names = (*_SHAPE, *_PLAIN)
+        spare = {"length": 1.0, **CONVOLUTION}
+        names = (*_SHAPE, *CONVOLUTION)
         for name in names:
             column = table.columns.get(name)
             columns.append([float(spare.get(name, 0.0))] * len(table) if column is None else column.tolist())
