@@ -170,7 +170,8 @@ def points_of(table: OptionTable) -> FloatArray:
     import numpy as np
 
     structure = structure_of(table.kind, table.columns)
-    return np.log2(np.stack([table.columns["reuse_factor"], structure.equivalent_n_in, structure.size], axis=1))
+    points: FloatArray = np.log2(np.stack([structure.products[0].reuse, structure.equivalent_n_in, structure.size], 1))
+    return points
 
 
 def measurements_of(model: Hls4mlModel, observations: Iterable[Observation]) -> dict[str, list[Measurement]]:
