@@ -17,7 +17,15 @@ import numpy as np
 
 from ntorc_board.errors import BusError, ProgrammingError
 from ntorc_board.manifest import DEVICE_TREE, LOGIC, REGISTERS, VECTORS, Manifest
-from ntorc_board.parts import PSS_IDCODE, SLCR_BASE, SLCR_SPAN, device_of, device_with
+from ntorc_board.parts import (
+    PSS_IDCODE,
+    SLCR_BASE,
+    SLCR_SPAN,
+    device_of,
+    device_with,
+    is_ultrascale,
+    system_identity,
+)
 from ntorc_board.registers import load_registers
 
 MAGIC = 0x4E544F52
@@ -88,13 +96,14 @@ class SelfTest:
     first: str = ""
 
 
-def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
+def program(folder: Path, manifest: Manifest, device: Any, root: Path = Path("/")) -> Programmed:
     """Program a bundle that was verified, set its clock, and check who answers.
 
     Args:
         folder: the bundle.
         manifest: its verified manifest.
         device: the pynq Device.
+        root: where the system's ``sys`` and ``proc`` are.
 
     Raises:
         ProgrammingError: the chip is another one, pynq refuses it, the clock is not as set, or another design answers.
@@ -104,7 +113,7 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
 
     offsets = {register.name: register.offset for register in load_registers(folder / REGISTERS)}
     logic = folder / LOGIC[manifest.kind]
-    _check_chip(manifest, device)
+    _check_chip(manifest, device, root)
     device_tree = str(folder / DEVICE_TREE) if DEVICE_TREE in manifest.files else None
     try:
         overlay = pynq.Overlay(str(logic), dtbo=device_tree, device=device)
@@ -121,22 +130,39 @@ def program(folder: Path, manifest: Manifest, device: Any) -> Programmed:
     )
 
 
-def _check_chip(manifest: Manifest, device: Any) -> None:
-    """Nothing is programmed into another chip than the bundle's, whatever the board was set up as."""
-    from pynq import MMIO
+def _check_chip(manifest: Manifest, device: Any, root: Path) -> None:
+    """Nothing is programmed into another chip than the bundle's, whatever the board was set up as.
 
+    A Zynq UltraScale+ whose system says nothing of it is taken for what it was set up as.
+    """
     wanted = device_of(manifest.part)
     if wanted is None:
         return
+    if is_ultrascale(wanted):
+        said = system_identity(root)
+        if said is not None and said.device != wanted:
+            raise _another_chip(f"{said.device}, as {said.source} says", manifest)
+        return
+    found = _zynq_7000(device)
+    if found != wanted:
+        raise _another_chip(found, manifest)
+
+
+def _zynq_7000(device: Any) -> str:
+    from pynq import MMIO
+
     try:
-        found = device_with(int(MMIO(SLCR_BASE, SLCR_SPAN, device=device).read(PSS_IDCODE)))
+        return device_with(int(MMIO(SLCR_BASE, SLCR_SPAN, device=device).read(PSS_IDCODE)))
     except _PYNQ_ERRORS as error:
         raise ProgrammingError(f"the chip's identity cannot be read: {error}", "see the agent's log") from error
-    if found != wanted:
-        raise ProgrammingError(
-            f"the chip is a {found}, and the bundle is for {manifest.part}",
-            "this board was set up as another kind than it is: remove board.json in its folder and add it again",
-        )
+
+
+def _another_chip(found: str, manifest: Manifest) -> ProgrammingError:
+    article = "" if found.startswith("a ") else "a "
+    return ProgrammingError(
+        f"the chip is {article}{found}, and the bundle is for {manifest.part}",
+        "this board was set up as another kind than it is: remove board.json in its folder and add it again",
+    )
 
 
 def _check_clock(manifest: Manifest, set_hz: float, read_back_hz: float) -> None:

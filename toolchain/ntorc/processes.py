@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import selectors
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from ntorc.errors import ToolError
 
@@ -57,3 +60,22 @@ def run_tool(
         end = "\n".join(done.stdout.strip().splitlines()[-12:])
         raise ToolError(f"{name} failed with status {done.returncode}", end + (f"\nfull log: {log}" if log else ""))
     return done.stdout
+
+
+def lines_and_pauses(stream: IO[bytes], pause_s: float) -> Iterator[str | None]:
+    """Lines of a process' pipe as they come, and None whenever ``pause_s`` passed without one; ends with the pipe."""
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if not selector.select(pause_s):
+                yield None
+                continue
+            content = os.read(stream.fileno(), 1 << 16)
+            *whole, rest = (rest + content).split(b"\n")
+            for line in whole:
+                yield line.decode(errors="replace")
+            if not content:
+                break
+    if rest:
+        yield rest.decode(errors="replace")

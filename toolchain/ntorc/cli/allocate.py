@@ -12,18 +12,8 @@ from ntorc.cli import options
 
 if TYPE_CHECKING:
     from ntorc.allocate.allocation import Allocation
+    from ntorc.backends.base import Directive
 
-NetworkArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
-    ),
-]
-Hop = Annotated[
-    int | None,
-    typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
-]
-SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
 WeightBits = Annotated[
     str, typer.Option("--weight-bits", help="Widths of weights to offer besides the network's own: 12,8,6.")
 ]
@@ -35,7 +25,7 @@ Save = Annotated[Path | None, typer.Option("--save", help="Folder for the networ
 
 
 def allocate(
-    network: NetworkArgument,
+    network: options.NetworkArgument,
     board: options.Board,
     deadline: options.Deadline,
     backend: options.BackendName = "native",
@@ -43,9 +33,10 @@ def allocate(
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
+    tool: options.CostedTool = "",
     weight_bits: WeightBits = "",
     accuracy_budget: AccuracyBudget = None,
     data: options.Data = None,
@@ -59,6 +50,7 @@ def allocate(
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us --objective dsp --solver HIGHS
     ntorc allocate model.json --board pynq-z2 --deadline 1ms --objective latency
+    ntorc allocate my_network/ --board pynq-z2 --deadline 200us --tool openxc7
     ntorc allocate my_network/ --board pynq-z2 --deadline 200us --weight-bits 8,6 --accuracy-budget 0.005 \\
         --data my_runs/ --save narrow/
 
@@ -70,7 +62,7 @@ def allocate(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
-        weight_bits, accuracy_budget, data, target,
+        weight_bits, accuracy_budget, data, target, tool,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)
@@ -88,6 +80,13 @@ def allocate(
     options.show({"allocation": asdict(narrowed.allocation), **rest}, as_json=json, text=text)
 
 
+def _kind(chosen: Directive, dsp: float) -> str:
+    """Where the multipliers lie; a tool may put into logic what a directive leaves to it."""
+    if not chosen.multipliers:
+        return "-"
+    return chosen.multiplier_kind if dsp else "logic"
+
+
 def _table(result: Allocation) -> str:
     table = [
         f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
@@ -97,7 +96,7 @@ def _table(result: Allocation) -> str:
         chosen, need = item.directive, item.resources
         table.append(
             f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
-            f" {chosen.multiplier_kind if chosen.multipliers else '-':>5}"
+            f" {_kind(chosen, need.dsp):>5}"
             f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
             + (f", {item.version}" if item.version else "")
         )

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
 
 app = typer.Typer(
     help="Backends: what they need beside ntorc, and what is here.", no_args_is_help=True, rich_markup_mode=None
@@ -45,7 +44,7 @@ def install_command(
 @app.command("plan")
 def plan_command(
     name: Annotated[str, typer.Argument(help="finn.")],
-    network: NetworkArgument,
+    network: options.NetworkArgument,
     board: options.Board,
     deadline: options.Deadline,
     out: Annotated[Path, typer.Option("--out", help="Folder for the plan.")],
@@ -56,8 +55,8 @@ def plan_command(
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
     """Allocate a network and write all that a machine with Vivado and Vitis HLS needs to build it with FINN.

@@ -46,6 +46,7 @@ def bench(
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
     ntorc bench backends               predicted costs of every backend side by side, outputs gated (half an hour)
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
+    ntorc bench convolutions           convolutions beyond hls4ml's synthesis data: what its structure tells of them
     ntorc bench cost-speed             options that the cost models answer in a second
     ntorc bench day --count 432        a day's records (millions) through harness, pipe and Parquet: memory
     ntorc bench deployments --count 100  random designs on the virtual board: cycles against the closed form
@@ -60,6 +61,7 @@ def bench(
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
+    ntorc bench hls4ml-convolutions    random convolutions as hls4ml projects, emulated against the reference
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
@@ -279,6 +281,23 @@ def _calibration(flow: Flow, asked: Asked) -> Outcome:
     return result, as_text(result)
 
 
+def _convolutions(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.convolutions_bench import as_text, convolution_trials
+
+    result = convolution_trials(asked.data)
+    return result, as_text(result["rows"])
+
+
+def _hls4ml_convolutions(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.convolutions_bench import gated_projects
+
+    result = gated_projects(flow, asked.seed, asked.count)
+    return result, (
+        f"{result['networks']} random networks ({result['convolutions']} convolutions of different shape),"
+        f" {result['windows']} windows: {result['mismatches']} of {result['tool']} differ from the reference"
+    )
+
+
 def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.cost_speed import options_a_second
 
@@ -332,6 +351,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "backends": _backends,
     "calibration": _calibration,
     **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
+    "convolutions": _convolutions,
     "cost": _cost,
     "cost-speed": _cost_speed,
     "estimator": _estimator,
@@ -342,6 +362,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "finn-fill": _finn_fill,
     "gateware": _gateware,
     "hls4ml": _hls4ml,
+    "hls4ml-convolutions": _hls4ml_convolutions,
     "published": _published,
     "quantisation": _quantisation,
     "resonators": _resonators,

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, SampleRate
 
 
 def build(
@@ -16,8 +15,8 @@ def build(
         Path | None,
         typer.Argument(help="Folder of an ntorc network, or a Keras model (.keras, .h5); none with --collect."),
     ] = None,
-    board: Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")] = "",
-    deadline: Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")] = "",
+    board: options.Board = "",
+    deadline: options.Deadline = "",
     backend: options.BackendName = "native",
     tool: Annotated[
         str,
@@ -34,16 +33,14 @@ def build(
     collect: Annotated[
         Path | None, typer.Option("--collect", help="Take the products of a project that was run elsewhere.")
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")] = "",
-    ssh_config: Annotated[
-        Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
-    ] = None,
+    host: options.Host = "",
+    ssh_config: options.SshConfig = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
     solver: options.Solver = "CBC",
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     json: options.Json = False,
 ) -> None:
     """Allocate and build: simulated logic for the virtual board, or a bitstream for a real one; signed as a bundle.
@@ -71,10 +68,10 @@ def build(
         return
     if network is None or not board or not deadline:
         raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
-    request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective
-    )
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
+    request = NetworkRequest(
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool
+    )
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")

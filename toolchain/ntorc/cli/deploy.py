@@ -20,6 +20,9 @@ def deploy(
         str, typer.Option("--target", help="Where to: virtual, ssh://user@host, or a board that was added.")
     ] = "virtual",
     backend: options.BackendName = "native",
+    tool: options.Tool = "virtual",
+    host: options.Host = "",
+    ssh_config: options.SshConfig = None,
     clock_hz: options.ClockHz = None,
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
@@ -45,8 +48,9 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
-    ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --load cpu,io
+    ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado
+    ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado --host ssh://me@builder
     ntorc deploy --board pynq-z2 --deadline 200us --from-search search-1 --pick knee
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
@@ -55,6 +59,7 @@ def deploy(
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.logic import Way
     from ntorc.units import parse_duration
 
     if from_search is not None:
@@ -77,6 +82,7 @@ def deploy(
         load,
         ready=None if given else ready,
         given=given,
+        way=Way(tool, host, ssh_config),
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
@@ -86,7 +92,7 @@ def deploy(
         f"  latency   {predicted['latency_cycles']} cycles predicted,"
         f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",
         *(
-            f"  {name:9} {predicted[key]} predicted, {made[key]} synthesised"
+            f"  {name:9} {predicted[key]} predicted, {made[key]} {made['state']}"
             for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",

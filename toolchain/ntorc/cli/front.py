@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ntorc.cli import options
-from ntorc.cli.allocate import Hop, NetworkArgument, SampleRate
 
 if TYPE_CHECKING:
     from ntorc.pipeline.flow import Flow
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def front(
-    network: NetworkArgument,
+    network: options.NetworkArgument,
     board: options.Board,
     backend: options.BackendName = "native",
     deadline: Annotated[
@@ -25,9 +24,10 @@ def front(
     objective: options.Objective = "weighted",
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
-    hop: Hop = None,
-    sample_rate_hz: SampleRate = 5000.0,
+    hop: options.Hop = None,
+    sample_rate_hz: options.SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
+    tool: options.CostedTool = "",
     svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
@@ -53,7 +53,7 @@ def front(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective,
-        target=target,
+        target=target, tool=tool,
     )  # fmt: skip
     if backend in (ALL, AUTO):
         _compare(flow, request, svg, verify=verify, as_json=json)

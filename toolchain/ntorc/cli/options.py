@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from ntorc.pipeline.learn import Given
     from ntorc.progress import Progress
 
+NetworkArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
+    ),
+]
+Hop = Annotated[
+    int | None,
+    typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
+]
+SampleRate = Annotated[float, typer.Option("--sample-rate-hz", min=1e-3, help="Of the sensor.")]
 Board = Annotated[str, typer.Option("--board", help="Board by name; `ntorc board list` shows them.")]
 Deadline = Annotated[str, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")]
 Data = Annotated[
@@ -22,6 +33,17 @@ Data = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 BackendName = Annotated[
     str, typer.Option("--backend", help="How it becomes hardware: native, hls4ml, finn; auto takes the best.")
+]
+Tool = Annotated[
+    str, typer.Option("--tool", help="virtual (simulated logic), vivado or openxc7 (a bitstream, for a real board).")
+]
+CostedTool = Annotated[
+    str,
+    typer.Option("--tool", help="What will build it, where that changes costs: openxc7 puts everything into logic."),
+]
+Host = Annotated[str, typer.Option("--host", help="Run the tools there: ssh://user@builder.")]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
 ]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")

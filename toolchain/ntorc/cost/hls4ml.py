@@ -86,10 +86,16 @@ class Residual:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Conformal factors of one quantity: truth is at most the factor times the mean."""
+    """Conformal factors of one quantity: truth is at most the factor times the mean.
+
+    Attributes:
+        inside, outside: the range of the data.
+        beyond: for convolutions of another kind than the data's, see `hls4ml_extension`.
+    """
 
     inside: float
     outside: float
+    beyond: float
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,11 @@ class Hls4mlModel:
 
         own = self.kinds[structure.kind]
         factor = {
-            name: np.where(outside, own.bounds[name].outside, own.bounds[name].inside)
+            name: np.where(
+                structure.beyond,
+                own.bounds[name].beyond,
+                np.where(outside, own.bounds[name].outside, own.bounds[name].inside),
+            )
             for name in ("latency_cycles", *FITTED, "bram18")
         }
         most = np.maximum(mean["latency_cycles"], latency_cycles(structure, own.offsets, bound=True))
@@ -187,13 +197,13 @@ class Hls4mlModel:
         import numpy as np
 
         seen = np.log2(self.kinds[structure.kind].seen)
-        asked = np.log2(np.stack([structure.products[0].reuse, structure.n_in, structure.size], axis=1))
+        asked = np.log2(np.stack([structure.products[0].reuse, structure.equivalent_n_in, structure.size], axis=1))
         beyond = ((asked < seen.min(0) - 1e-9) | (asked > seen.max(0) + 1e-9)).any(axis=1)
         nearest, norms = np.empty(len(asked)), (seen**2).sum(1)
         for start in range(0, len(asked), _CHUNK):
             here = asked[start : start + _CHUNK]
             nearest[start : start + _CHUNK] = (here**2).sum(1) + (norms - 2 * here @ seen.T).min(axis=1)
-        found: BoolArray = beyond | (nearest > REACH_OCTAVES**2)
+        found: BoolArray = beyond | structure.beyond | (nearest > REACH_OCTAVES**2)
         return found
 
 
@@ -267,7 +277,7 @@ def load_hls4ml(path: Path | None = None) -> Hls4mlModel:
                 )
                 for target, states in one["residuals"].items()
             }
-            bounds = {name: Bounds(float(pair[0]), float(pair[1])) for name, pair in one["bounds"].items()}
+            bounds = {name: Bounds(*(float(value) for value in row)) for name, row in one["bounds"].items()}
             offsets = {name: float(value) for name, value in one["offsets"].items()}
             kinds[kind] = KindModel(
                 offsets, np.array(one["points"], float), residuals, bounds, np.array(one["seen"], float)
@@ -304,7 +314,7 @@ def save_hls4ml(model: Hls4mlModel, path: Path) -> Path:
                 ]
                 for target, items in one.residuals.items()
             },
-            "bounds": {name: [pair.inside, pair.outside] for name, pair in one.bounds.items()},
+            "bounds": {name: [row.inside, row.outside, row.beyond] for name, row in one.bounds.items()},
             "seen": one.seen.tolist(),
         }
     content = {

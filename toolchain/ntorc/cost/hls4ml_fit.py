@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ntorc.cost.hls4ml import FITTED, Bounds, Hls4mlModel, KindModel, Residual
-from ntorc.cost.hls4ml_latency import fit_offsets, latency_cycles, words_from_latency
-from ntorc.cost.hls4ml_structure import (
-    REGIMES,
-    Structure,
-    basis,
-    bram18_count,
-    residual_inputs,
-    structure_of,
-    unrolled_multiplications,
-)
+from ntorc.cost.hls4ml_extension import KIND, Trial, trials
+from ntorc.cost.hls4ml_latency import fit_offsets, latency_cycles
+from ntorc.cost.hls4ml_structure import Structure, bram18_count, residual_inputs, unrolled_multiplications
+from ntorc.cost.hls4ml_weights import physical_weights, structure_of_data
 from ntorc.cost.splits import folds
 from ntorc.cost.synthesis_data import KINDS, LayerData, SynthesisData
 from ntorc.progress import Progress, Silent
@@ -46,20 +39,6 @@ PROTOCOL = (
     " least error is used, on inner folds that hold whole (inputs, size) pairs out; bounds are conformal quantiles of"
     " truth over prediction in those folds"
 )
-
-
-def structure_of_data(data: LayerData) -> Structure:
-    """The synthesised options; how many words a dense layer's frame has is read off its latency."""
-    columns = {
-        "reuse_factor": data.reuse_factor.astype(float),
-        "n_in": data.n_in.astype(float),
-        "size": data.size.astype(float),
-        "length": data.length.astype(float),
-    }
-    if data.kind == "dense":
-        words = words_from_latency(columns["n_in"], columns["reuse_factor"], data.values["latency_max"])
-        columns["pack"] = columns["n_in"] / words
-    return structure_of(data.kind, columns)
 
 
 def fit_hls4ml(
@@ -91,10 +70,11 @@ def fit_hls4ml(
         target: np.concatenate([*(item.ratios[target] for item in chosen.values()), (others or {}).get(target, _NONE)])
         for target in FITTED
     }
+    bounds = {kind: _bounds_of(data[kind], item, pooled, confidence) for kind, item in chosen.items()}
+    if KIND in bounds:
+        bounds[KIND] = _widened(bounds[KIND], trials(data), confidence)
     found = {
-        kind: _kind_model(
-            data[kind], structures[kind], coefficients, item.shares, _bounds_of(data[kind], item, pooled, confidence)
-        )
+        kind: _kind_model(data[kind], structures[kind], coefficients, item.shares, bounds[kind])
         for kind, item in chosen.items()
     }
     return Hls4mlModel(coefficients, share, found, confidence)
@@ -130,43 +110,6 @@ def fit_all(data: SynthesisData, progress: Progress | None = None) -> Hls4mlMode
             "fitted_with": f"scikit-learn {sklearn.__version__}",
         },
     )
-
-
-def physical_weights(
-    data: Mapping[str, LayerData], structures: Mapping[str, Structure], target: str
-) -> dict[str, float]:
-    """Non-negative least squares of the relative error (Lawson and Hanson), over all kinds."""
-    from scipy.optimize import nnls
-
-    rows = {kind: basis(item) for kind, item in structures.items()}
-    names = sorted({name for terms in rows.values() for name in terms})
-    matrix = np.concatenate(
-        [
-            np.stack([terms.get(name, np.zeros(len(data[kind]))) for name in names], axis=1)
-            for kind, terms in rows.items()
-        ]
-    )
-    truth = np.concatenate([data[kind].values[target] for kind in rows])
-    weights = nnls(matrix / truth[:, None], np.ones(len(truth)), maxiter=100 * len(names))[0]
-    found = dict(zip(names, weights.tolist(), strict=True))
-    seen = set(np.array(names)[(matrix > 0).any(axis=0)].tolist())
-    return {name: weight for name, weight in with_kin(found, seen).items() if weight > 0}
-
-
-def with_kin(weights: Mapping[str, float], seen: Set[str]) -> dict[str, float]:
-    """Terms of regimes without data take the weight of the next regime that has some, the shallower one first.
-
-    A term that no row shows would else be 0, and the layer far too small.
-    """
-    found = dict(weights)
-    for group in (REGIMES[REGIMES.index("o1") :], ("p4", "p2")):
-        for prefix, suffix in itertools.product(("M_", "one_", "b_"), ("", "_dense")):
-            terms = [f"{prefix}{regime}{suffix}" for regime in group]
-            for index, term in enumerate(terms):
-                if term in found and term not in seen:
-                    kin = [*reversed(terms[:index]), *terms[index + 1 :]]
-                    found[term] = next((found[other] for other in kin if other in seen), 0.0)
-    return found
 
 
 def _dsp_share(data: Mapping[str, LayerData], structures: Mapping[str, Structure]) -> float:
@@ -302,12 +245,22 @@ def _bounds_of(
     for target in FITTED:
         floor = conformal_factor(pooled[target], confidence)
         own = _bounds(inner.ratios[target], inner.outside, confidence)
-        bounds[target] = Bounds(max(floor, own.inside), max(floor, own.outside))
+        bounds[target] = Bounds(max(floor, own.inside), max(floor, own.outside), max(floor, own.beyond))
     bounds["latency_cycles"] = _bounds(inner.latency, inner.outside, confidence)
     blocks = bram18_count(structure_of_data(data))
     some = (blocks > 0) & ~data.latency_strategy
     bounds["bram18"] = _bounds(data.values["bram18"][some] / blocks[some], np.zeros(some.sum(), bool), confidence)
     return bounds
+
+
+def _widened(bounds: Mapping[str, Bounds], tried: Sequence[Trial], confidence: float) -> dict[str, Bounds]:
+    """Bounds of convolutions beyond the data: at least what the worst trial of the structure says."""
+    found = dict(bounds)
+    for trial in tried:
+        for name, ratio in trial.ratios.items():
+            factor = conformal_factor(ratio, confidence)
+            found[name] = replace(found[name], beyond=max(found[name].beyond, factor))
+    return found
 
 
 def _held_out(data: Mapping[str, LayerData], kind: str) -> _HeldOut:
@@ -355,7 +308,8 @@ def _bounds(ratio: FloatArray, outside: npt.NDArray[np.bool_], confidence: float
     """Factors for options inside the data and outside; never below 1, nor tighter outside than inside."""
     inside = conformal_factor(ratio[~outside], confidence) if (~outside).any() else conformal_factor(ratio, confidence)
     beyond = conformal_factor(ratio[outside], confidence) if outside.any() else inside
-    return Bounds(inside, max(inside, beyond))
+    outer = max(inside, beyond)
+    return Bounds(inside, outer, outer)
 
 
 def conformal_factor(ratio: FloatArray, confidence: float) -> float:

@@ -1,10 +1,13 @@
 """Closed forms of the latency of hls4ml's io_stream layers; their small offsets are read off the data by regime.
 
-    conv    (N + 2) (R + 10 + d)                             d by regime
+    conv    A (R + 10 + d) + 6 S                             d by regime
     lstm    1 + N max(R + n_in / 2 + a, n_in + c)            a by whether R > n_in
     dense   R + 5 + e + (W + 2 if W > 1)                     e by regime; W stream words of the input frame
 
-with R the reuse factor, N the layer's input length and n_in its channels.
+with R the reuse factor, N the layer's input length and n_in its channels.  A are a convolution's positions that give an
+output and the taps before the first, which with three taps, no stride and padding is all of N + 2, as HLS counts them.
+S are those that a stride passes over: they take the 6 cycles of the data's latency_min.  HLS cannot tell them apart and
+reports all at the time of the others, which is the figure of the same layer with stride 1.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ Offsets = Mapping[str, float]
 PACKS = (8, 16, 32)
 """Channels that precede a dense layer in the published networks; the data does not name them."""
 
-_CONV_STEP, _DENSE_STEP = 10, 5
+_CONV_STEP, _CONV_IDLE, _DENSE_STEP = 10, 6, 5
 _LSTM = {"looped": 21.0, "summed": 20.0, "streamed": 17.0}  # where a class has no data, and to tell the classes apart
 
 
@@ -61,7 +64,7 @@ def latency_cycles(structure: Structure, offsets: Offsets, *, bound: bool = Fals
     reuse = structure.products[0].reuse
     cycles: FloatArray
     if structure.kind == "conv":
-        cycles = (structure.length + 2) * (reuse + _CONV_STEP + offset)
+        cycles = structure.active * (reuse + _CONV_STEP + offset) + structure.idle * _CONV_IDLE
         return cycles
     if structure.kind == "lstm":
         streamed = offsets.get("streamed", _LSTM["streamed"])
@@ -72,6 +75,17 @@ def latency_cycles(structure: Structure, offsets: Offsets, *, bound: bool = Fals
     words = np.where(structure.words > 0, structure.words, assumed)
     cycles = reuse + _DENSE_STEP + offset + np.where(words > 1, words + 2, 0)
     return cycles
+
+
+def hls_share(structure: Structure) -> FloatArray:
+    """Of the maximum that HLS reports of a layer, what it takes, ``[N]``: 1 where no position is passed over."""
+    if structure.kind != "conv":
+        return np.ones_like(structure.n_in)
+    step = structure.products[0].reuse + _CONV_STEP
+    share: FloatArray = (structure.active * step + structure.idle * _CONV_IDLE) / (
+        (structure.active + structure.idle) * step
+    )
+    return share
 
 
 def _offset(kind: str, name: str, offsets: Offsets, bound: bool) -> float:
@@ -102,7 +116,7 @@ def fit_offsets(structure: Structure, cycles: FloatArray) -> dict[str, float]:
     names, index = classes_of(structure)
     reuse = structure.products[0].reuse
     if structure.kind == "conv":
-        return _medians(names, index, cycles / (structure.length + 2) - reuse - _CONV_STEP)
+        return _medians(names, index, cycles / structure.active - reuse - _CONV_STEP)
     if structure.kind == "dense":
         stream = np.where(structure.words > 1, structure.words + 2, 0)
         return _medians(names, index, cycles - reuse - _DENSE_STEP - stream)

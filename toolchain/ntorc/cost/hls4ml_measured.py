@@ -21,7 +21,8 @@ from ntorc.cost.calibration import (
     find_drift,
 )
 from ntorc.cost.hls4ml import FITTED, Hls4mlCosts, Hls4mlModel
-from ntorc.cost.hls4ml_structure import structure_of
+from ntorc.cost.hls4ml_latency import hls_share
+from ntorc.cost.hls4ml_structure import CONVOLUTION, structure_of
 from ntorc.errors import DataError
 from ntorc.store.base import Observation
 
@@ -46,10 +47,16 @@ _SOURCES = tuple(dict.fromkeys((*RESOURCE_SOURCES, *CYCLE_SOURCES)))
 
 
 def subject_of(kind: str, shape: Mapping[str, float], clock_hz: float) -> str:
-    """Signature of a layer at a clock: what its costs depend on, so ``pack`` of dense layers, ``length`` of others."""
+    """Signature of a layer at a clock: what its costs depend on, so ``pack`` of dense layers, ``length`` of others.
+
+    Of a convolution also those of `CONVOLUTION` that are not the data's.
+    """
     unused = {"length": 1} if kind == "dense" else {"pack": 0}
-    numbers = " ".join(f"{name}={int(unused.get(name, shape[name]))}" for name in _SHAPE)
-    return f"hls4ml {kind} {numbers} mhz={clock_hz / 1e6:g}"
+    numbers = {name: int(unused.get(name, shape[name])) for name in _SHAPE}
+    if kind == "conv":
+        numbers |= {name: int(shape[name]) for name, plain in CONVOLUTION.items() if shape.get(name, plain) != plain}
+    text = " ".join(f"{name}={value}" for name, value in numbers.items())
+    return f"hls4ml {kind} {text} mhz={clock_hz / 1e6:g}"
 
 
 def directive_of(reuse_factor: float) -> str:
@@ -88,12 +95,14 @@ def _observation(path: Path, number: int, row: Mapping[str, str | None]) -> Obse
             value = float(cell(name))
         except ValueError:
             value = math.nan
-        least, most = (0 if name in ("pack", *QUANTITIES) else 1), (_LARGEST_LAYER if name in _SHAPE else 1e12)
-        if not least <= value <= most or (name in (*_SHAPE, "reuse_factor") and value != int(value)):
+        least = 0 if name in ("pack", "padding", *QUANTITIES) else 1
+        most = _LARGEST_LAYER if name in (*_SHAPE, *CONVOLUTION) else 1e12
+        if not least <= value <= most or (name in (*_SHAPE, *CONVOLUTION, "reuse_factor") and value != int(value)):
             raise DataError(f"{path}, line {number}: {name} is '{cell(name)[:40]}'", "give a number in its usual range")
         return value
 
     numbers = {name: positive(name) for name in _NUMBERS}
+    numbers |= {name: positive(name) for name in CONVOLUTION if cell(name)}
     if cell("kind") not in ("conv", "lstm", "dense"):
         raise DataError(f"{path}, line {number}: kind is '{cell('kind')[:40]}'", "kinds: conv, lstm, dense")
     source, quantities = cell("source"), {name: positive(name) for name in QUANTITIES if cell(name)}
@@ -133,7 +142,9 @@ def _parse(item: Observation) -> _Parsed | None:
     words = item.subject.split()
     try:
         fields = dict(word.split("=", 1) for word in words[2:])
-        shape = {name: float(fields[name]) for name in _SHAPE}
+        shape = {name: float(fields[name]) for name in _SHAPE} | {
+            name: float(fields.get(name, plain)) for name, plain in CONVOLUTION.items()
+        }
         reuse = float(item.directive.removeprefix("reuse_factor="))
         return _Parsed(words[1], shape, float(fields["mhz"]) * 1e6, reuse) if words[0] == "hls4ml" else None
     except (ValueError, KeyError, IndexError):
@@ -145,15 +156,22 @@ def table_of(kind: str, shape: Mapping[str, float], reuse_factors: Sequence[floa
     import numpy as np
 
     reuse = np.asarray(reuse_factors, float)
-    columns = {"reuse_factor": reuse, **{name: np.full(len(reuse), float(shape[name])) for name in _SHAPE}}
+    named = {name: float(shape.get(name, plain)) for name, plain in CONVOLUTION.items()}
+    named |= {name: float(shape[name]) for name in _SHAPE}
+    columns = {"reuse_factor": reuse, **{name: np.full(len(reuse), value) for name, value in named.items()}}
     return OptionTable(kind, columns)
 
 
 def points_of(table: OptionTable) -> FloatArray:
-    """Coordinates of options for the update: reuse factor, inputs and size in octaves, ``[N, 3]``."""
+    """Coordinates of options for the update: reuse factor, inputs and size in octaves, ``[N, 3]``.
+
+    The inputs of a convolution of other taps are those of the data's taps with as large a product.
+    """
     import numpy as np
 
-    return np.log2(np.stack([table.columns[name] for name in ("reuse_factor", "n_in", "size")], axis=1))
+    structure = structure_of(table.kind, table.columns)
+    points: FloatArray = np.log2(np.stack([structure.products[0].reuse, structure.equivalent_n_in, structure.size], 1))
+    return points
 
 
 def measurements_of(model: Hls4mlModel, observations: Iterable[Observation]) -> dict[str, list[Measurement]]:
@@ -169,11 +187,19 @@ def measurements_of(model: Hls4mlModel, observations: Iterable[Observation]) -> 
         for name in CALIBRATED:
             sources = CYCLE_SOURCES if name == "latency_cycles" else RESOURCE_SOURCES
             if item.quantities.get(name, 0.0) > 0 and item.source in sources:
-                ratio = math.log(item.quantities[name] / float(mean[name][0]))
+                ratio = math.log(_compared(item, name, table) / float(mean[name][0]))
                 point = tuple(points_of(table)[0].tolist())
                 label = f"{item.tool} {item.run}".strip()
                 found[name].append(Measurement(parsed.kind, item.subject, point, item.source, ratio, label))
     return found
+
+
+def _compared(item: Observation, name: str, table: OptionTable, index: int = 0) -> float:
+    """A measured quantity as the model has it: HLS' report counts positions that a stride passes over in full."""
+    value = item.quantities[name]
+    if name == "latency_cycles" and item.source == "csynth":
+        value *= float(hls_share(structure_of(table.kind, table.columns))[index])
+    return value
 
 
 def prior_of(quantity: str, *, is_known: bool = False) -> Prior:
@@ -272,12 +298,13 @@ class MeasuredHls4mlCosts:
 
     def _subjects(self, table: OptionTable, clock_hz: float) -> list[str]:
         columns = []
-        for name in _SHAPE:
+        spare = {"length": 1.0, **CONVOLUTION}
+        names = (*_SHAPE, *CONVOLUTION)
+        for name in names:
             column = table.columns.get(name)
-            spare = 1.0 if name == "length" else 0.0
-            columns.append([spare] * len(table) if column is None else column.tolist())
+            columns.append([float(spare.get(name, 0.0))] * len(table) if column is None else column.tolist())
         rows = zip(*columns, strict=True)
-        return [subject_of(table.kind, dict(zip(_SHAPE, row, strict=True)), clock_hz) for row in rows]
+        return [subject_of(table.kind, dict(zip(names, row, strict=True)), clock_hz) for row in rows]
 
     def _take_measured(
         self,
@@ -302,7 +329,7 @@ class MeasuredHls4mlCosts:
                 order = list(CYCLE_SOURCES if name == "latency_cycles" else RESOURCE_SOURCES)
                 asked = order.index(self._source.get(name, "csynth"))
                 if item.source in order[asked:]:
-                    mean[name][index] = bound[name][index] = item.quantities[name]
+                    mean[name][index] = bound[name][index] = _compared(item, name, table, index)
                     taken.setdefault(index, set()).add(name)
         for index, names in taken.items():
             if names >= set(CALIBRATED):

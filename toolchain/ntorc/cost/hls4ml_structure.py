@@ -13,6 +13,10 @@ with ceil(K M / R) multipliers.  What HLS makes of one depends on which indices 
     o2 .. o32 R = os K, os 2, 4, 8, 16     a multiplier serves os outputs in turn, from a table of output indices
     ========  ===========================  ========================================================================
 
+A convolution is the product of its taps and channels with its filters, at every position that gives an output; where a
+stride passes a position over, and while the first taps are gathered, values are only shifted.  The data has three taps,
+no stride and one zero on each side; all else (`Structure.beyond`) is that structure carried on.
+
 LUT and FF of a product are, in each regime, almost linear in M, in the multipliers, and in K; the linear terms are
 shared between layer kinds, so that dense layers tell about convolutions.  Closed forms and basis are our own reading
 of the published synthesis data (`ntorc.cost.synthesis_data`) and of hls4ml's loops.
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
 
     FloatArray = npt.NDArray[np.float64]
     IntArray = npt.NDArray[np.int64]
+    BoolArray = npt.NDArray[np.bool_]
+
+CONVOLUTION = {"taps": KERNEL, "stride": 1, "padding": KERNEL - 1}
+"""Of the data's convolutions: taps, input positions from output to output, zeros on both sides together."""
 
 REGIMES = ("unrolled", "p8", "p4", "p2", "o1", "o2", "o4", "o8", "o16", "o32")
 DATA_BITS = 16
@@ -89,6 +97,10 @@ class Structure:
         words: stream words of one input frame of a dense layer (inputs over channels of the layer before; 0 where
             that is not known); 1 for the other kinds, ``[N]``.
         products: of inputs, and for an LSTM of the fed back state.
+        active: positions for which the whole time of a product is counted: outputs of a convolution and the taps
+            before the first, input vectors of the other kinds, ``[N]``.
+        idle: positions that a convolution's stride passes over, ``[N]``.
+        beyond: whether it is a convolution of other taps, stride or padding than the data's, ``[N]``.
     """
 
     kind: str
@@ -97,6 +109,14 @@ class Structure:
     length: FloatArray
     words: FloatArray
     products: tuple[Product, ...]
+    active: FloatArray
+    idle: FloatArray
+    beyond: BoolArray
+
+    @property
+    def equivalent_n_in(self) -> FloatArray:
+        """Channels of a convolution of the data's taps with as many inputs of its product; of other kinds ``n_in``."""
+        return self.products[0].inputs / KERNEL if self.kind == "conv" else self.n_in
 
 
 def structure_of(kind: str, columns: Mapping[str, FloatArray]) -> Structure:
@@ -106,19 +126,34 @@ def structure_of(kind: str, columns: Mapping[str, FloatArray]) -> Structure:
         kind: ``conv``, ``lstm`` or ``dense``.
         columns: ``reuse_factor``, ``n_in`` (channels of a convolution), ``size`` (filters, units), and for
             ``conv`` and ``lstm`` the layer's own input ``length``; for ``dense`` optionally ``pack``, the channels
-            of the layer before, which share a stream word.
+            of the layer before, which share a stream word; for ``conv`` optionally `CONVOLUTION`.
     """
     reuse, n_in, size = (_column(columns, name) for name in ("reuse_factor", "n_in", "size"))
-    one = np.ones_like(reuse)
-    if kind != "dense":
+    one, none = np.ones_like(reuse), np.zeros_like(reuse)
+    if kind == "conv":
+        return _convolution(columns, reuse, n_in, size)
+    if kind == "lstm":
         length = _column(columns, "length")
-        if kind == "conv":
-            return Structure(kind, n_in, size, length, one, (product(KERNEL * n_in, size, reuse),))
-        fed_back = product(size, 4 * size, _recurrent_reuse(size, reuse))
-        return Structure(kind, n_in, size, length, one, (product(n_in, 4 * size, reuse), fed_back))
-    pack = _column(columns, "pack") if "pack" in columns else np.zeros_like(reuse)
+        products = product(n_in, 4 * size, reuse), product(size, 4 * size, _recurrent_reuse(size, reuse))
+        return Structure(kind, n_in, size, length, one, products, length, none, none > 0)
+    pack = _column(columns, "pack") if "pack" in columns else none
     words = np.where(pack > 0, np.ceil(n_in / np.maximum(pack, 1)), 0.0)
-    return Structure(kind, n_in, size, one, words, (product(n_in, size, reuse),))
+    return Structure(kind, n_in, size, one, words, (product(n_in, size, reuse),), one, none, none > 0)
+
+
+def _convolution(
+    columns: Mapping[str, FloatArray], reuse: FloatArray, n_in: FloatArray, size: FloatArray
+) -> Structure:
+    length, one = _column(columns, "length"), np.ones_like(reuse)
+    taps, stride, padding = (
+        _column(columns, name) if name in columns else default * one for name, default in CONVOLUTION.items()
+    )
+    padded = length + padding
+    outputs = np.floor((padded - taps) / stride) + 1
+    active = np.clip(outputs + taps - 1, 1, padded)
+    beyond = (taps != CONVOLUTION["taps"]) | (stride != CONVOLUTION["stride"]) | (padding != CONVOLUTION["padding"])
+    products = (product(taps * n_in, size, reuse),)
+    return Structure("conv", n_in, size, length, one, products, active, padded - active, beyond)
 
 
 def _column(columns: Mapping[str, FloatArray], name: str) -> FloatArray:
@@ -197,7 +232,7 @@ def basis(structure: Structure) -> dict[str, FloatArray]:
     else:
         add("address_bits", np.log2(structure.length))
     if kind == "conv":
-        add("K_conv", KERNEL * structure.n_in)
+        add("K_conv", structure.products[0].inputs)
     if kind == "lstm":
         add("units", structure.size)
         add("n_in_lstm", structure.n_in)
@@ -246,7 +281,7 @@ def _dense_terms(structure: Structure, item: Product, summing: FloatArray, many:
 def residual_inputs(structure: Structure) -> FloatArray:
     """Coordinates in which what the basis leaves is smooth, in octaves, ``[N, D]``."""
     first = structure.products[0]
-    columns = [np.log2(first.reuse), np.log2(structure.n_in), np.log2(structure.size)]
+    columns = [np.log2(first.reuse), np.log2(structure.equivalent_n_in), np.log2(structure.size)]
     columns.append(2.0 * (structure.words != 1) if structure.kind == "dense" else np.log2(structure.length) / 4)
     columns += [np.log2(item.reuse / item.inputs) for item in structure.products]
     for item in structure.products:

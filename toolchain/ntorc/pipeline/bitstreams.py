@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ntorc.backends.base import Backend
-from ntorc.backends.bitstream.execute import run_here
-from ntorc.backends.bitstream.project import Written
 from ntorc.boards import Board
-from ntorc.pipeline.builder import builder_at
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.hardware import Runner, as_result, build_hardware, collect, project_of, write_design
+from ntorc.pipeline.hardware import as_result, build_hardware, collect, project_of, write_design
+from ntorc.pipeline.logic import runner_of
 from ntorc.pipeline.make import backend_for
 from ntorc.pipeline.standalone import NetworkRequest, design_of, settled
 
@@ -54,7 +52,7 @@ def build_bitstream(
     flow: Flow, request: NetworkRequest, tool: str, host: str = "", config: Path | None = None
 ) -> dict[str, Any]:
     """Run a project's steps here, or on a builder behind SSH, and sign a bundle of what they give."""
-    runner = _runner(flow, host, config)
+    runner = runner_of(flow, host, config)
     request, compared = settled(flow, request, "" if host else tool)
     design = design_of(flow, request)
     with flow.stage("build", f"bitstream by {tool}{f' on {host}' if host else ''}: synthesis, place and route"):
@@ -70,13 +68,3 @@ def collect_bitstream(flow: Flow, folder: Path) -> dict[str, Any]:
 
     with flow.stage("collect", str(folder)):
         return as_result(collect(flow, folder, backend_of))
-
-
-def _runner(flow: Flow, host: str, config: Path | None) -> Runner:
-    if host:
-        return builder_at(host, config, flow.progress).run
-
-    def here(folder: Path, written: Written) -> None:
-        run_here(folder, written.steps, flow.progress)
-
-    return here

@@ -11,6 +11,7 @@ import io
 import shlex
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ntorc.backends.bitstream.execute import Event, Follower, failure
@@ -48,6 +49,7 @@ else
   run=$(cat state/running)
 fi
 shown=0
+seen=
 while :; do
   kill -0 "$run" 2>/dev/null
   over=$?
@@ -55,6 +57,12 @@ while :; do
   if [ "$total" -gt "$shown" ]; then
     sed -n "$((shown + 1)),${{total}}p" run.out
     shown=$total
+  fi
+  # what the running step says: its newest lines, whenever there are more
+  log=$(ls -t logs/*.[0-9]*.log 2>/dev/null | head -n 1)
+  if [ -n "$log" ]; then
+    now="$log $(wc -c <"$log")"
+    if [ "$now" != "$seen" ]; then tail -c 4000 "$log" | sed 's/^/ntorc: said /'; echo; seen=$now; fi
   fi
   if [ "$over" -ne 0 ]; then break; fi
   sleep 1
@@ -74,6 +82,13 @@ if [ -f state/running ]; then
 fi
 """
 )
+_HAS = """\
+root={root}
+if [ -f "$root/settings.sh" ]; then . "$root/settings.sh"; fi
+for name in {names}; do
+  if command -v "$name" >/dev/null 2>&1; then echo "ntorc:$name"; fi
+done
+"""
 _PACK = _FIND + 'for name in {back}; do mkdir -p "$name"; done\ntar -c -f - {back}\n'
 
 
@@ -115,6 +130,17 @@ class Builder:
             raise failure(folder, written.steps, follower.end)
         if any(not (folder / STATE / f"{step.name}.done").is_file() for step in written.steps):
             raise failure(folder, written.steps, Event("missing", (SETTINGS,)) if status else None)
+
+    def lacks(self, programs: Sequence[Sequence[str]]) -> list[str]:
+        """Which programs are not there, its settings sourced; of each tuple one is needed.
+
+        Raises:
+            DeploymentError: it cannot be reached.
+        """
+        known = [name for names in programs for name in names]
+        script = _HAS.format(root=self._root, names=" ".join(map(shlex.quote, known)))
+        there = self._client.run(script, limit_s=120.0).decode(errors="replace").split()
+        return [" or ".join(names) for names in programs if not any(f"ntorc:{name}" in there for name in names)]
 
     def _script(self, text: str, written: Written) -> str:
         return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK))

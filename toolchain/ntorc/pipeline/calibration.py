@@ -1,4 +1,4 @@
-"""The stage Measurement -> Calibration: what a deployment showed becomes observations in the store."""
+"""What a build and a measurement changed in the cost models, and in what is assumed about a board."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ntorc.allocate.allocation import Allocation
-from ntorc.backends.base import RESOURCES
+from ntorc.backends.base import RESOURCES, Resources
 from ntorc.deploy.target import is_virtual_name
 from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
@@ -72,6 +72,31 @@ def _predictions(allocation: Allocation, built: Built, run: str) -> list[Observa
     return found
 
 
+def _synthesised(allocation: Allocation, built: Built, run: str) -> list[Observation]:
+    return [
+        Observation(
+            "post_synthesis",
+            allocation.backend,
+            allocation.part,
+            part.subject,
+            part.directive,
+            {resource: float(getattr(part.resources, resource)) for resource in RESOURCES},
+            built.products.tool,
+            run,
+        )
+        for part in built.products.parts
+    ]
+
+
+def _compared(allocation: Allocation, built: Built) -> list[tuple[str, Resources, Resources]]:
+    """Predicted and found resources: of each layer and the shell; of the whole where the parts are cut otherwise."""
+    parts = built.products.parts
+    if len(parts) != len(allocation.layers) + 1:
+        return [("design", allocation.predicted, built.products.total)]
+    names = [*((item.layer, item.resources) for item in allocation.layers), ("shell", allocation.fixed)]
+    return [(name, before, part.resources) for (name, before), part in zip(names, parts, strict=True)]
+
+
 def calibrate(
     flow: Flow,
     allocation: Allocation,
@@ -79,37 +104,34 @@ def calibrate(
     measurement: Measurement,
     run: str,
     known: BoardKnowledge | None = None,
+    *,
+    is_routed: bool = False,
 ) -> Calibration:
     """Store synthesised resources, measured cycles and what the board showed of itself; say what they change.
 
-    ``known`` is what the allocation assumed about the board, None for its file alone.
+    Args:
+        flow: for the store.
+        allocation: what was predicted.
+        built: what was built of it.
+        measurement: of the deployed design.
+        run: its name.
+        known: what the allocation assumed about the board, None for its file alone.
+        is_routed: the figures are those of place and route, whose observations the bitstream's build has stored.
     """
-    tool = built.products.tool
-    flow.store.observe(_predictions(allocation, built, run))
-    observations, changes, confirmed = [], [], 0
-    predicted = {item.layer: item.resources for item in allocation.layers}
-    names = [*(item.layer for item in allocation.layers), "shell"]
-    for name, part in zip(names, built.products.parts, strict=True):
-        quantities = {resource: float(getattr(part.resources, resource)) for resource in RESOURCES}
-        observations.append(
-            Observation(
-                "post_synthesis",
-                allocation.backend,
-                allocation.part,
-                part.subject,
-                part.directive,
-                quantities,
-                tool,
-                run,
-            )
-        )
-        before = predicted.get(name, allocation.fixed)
+    observations, confirmed = [], 0
+    if not is_routed:
+        flow.store.observe(_predictions(allocation, built, run))
+        observations = _synthesised(allocation, built, run)
+    changes: list[Change] = []
+    for name, before, found in _compared(allocation, built):
         for resource in RESOURCES:
-            guess, truth = round(getattr(before, resource)), quantities[resource]
+            guess, truth = round(getattr(before, resource)), float(getattr(found, resource))
             if guess == truth:
                 confirmed += 1
             else:
-                changes.append(Change(name, resource.upper(), guess, truth, "synthesised"))
+                changes.append(
+                    Change(name, resource.upper(), guess, truth, "routed" if is_routed else "synthesised")
+                )
     learned = learn_board(allocation, measurement, run, known)
     source = "simulated_cycles" if is_virtual_name(measurement.target) else "board_cycles"
     observations.append(

@@ -15,8 +15,8 @@ import numpy as np
 
 from ntorc.cost.calibration import Asked, Calibration, Measurement
 from ntorc.cost.hls4ml import FITTED, Hls4mlModel, load_hls4ml
-from ntorc.cost.hls4ml_fit import physical_weights, structure_of_data
 from ntorc.cost.hls4ml_measured import prior_of
+from ntorc.cost.hls4ml_weights import physical_weights, structure_of_data
 from ntorc.cost.splits import folds
 from ntorc.cost.synthesis_data import KINDS, LayerData, load_synthesis, synthesis_folder
 from ntorc.progress import Progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
+from ntorc.backends.base import Backend
 from ntorc.boards import Board, load_board
-from ntorc.errors import NtorcError, VerdictError
+from ntorc.errors import DataError, NtorcError, UsageError, VerdictError
 from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
 from ntorc.pipeline.calibration import Calibration, calibrate
@@ -20,22 +21,14 @@ from ntorc.pipeline.card import card_in
 from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.hardware import Design, as_result
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
 from ntorc.pipeline.learn import Given, Learned, learn
-from ntorc.pipeline.make import (
-    DEFAULT_HOP,
-    Built,
-    allocation_stage,
-    backend_for,
-    backend_named,
-    build_stage,
-    bundle_stage,
-    gap_of,
-    hop_for,
-    requirement_for,
-)
+from ntorc.pipeline.logic import Made, Way, backend_of, check_way, make_logic
+from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
+from ntorc.pipeline.recalibrate import EXACT_BACKEND
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.progress import Silent
 from ntorc.records import save
@@ -43,7 +36,6 @@ from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
 
 if TYPE_CHECKING:
-    from ntorc.bundle.bundle import Bundle
     from ntorc.deploy.deployment import Deployment
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
@@ -63,6 +55,7 @@ class DeployRequest:
         training: the estimator's form and training, where it is trained.
         ready: folder of an estimator that was trained before; None to train.
         given: the user's own model instead.
+        way: simulated logic, or a bitstream by which tool, where.
         clock_hz: of the logic, or None for the board's default.
         estimates: how many to measure.
         ceiling: share of each device resource that may be used.
@@ -86,6 +79,7 @@ class DeployRequest:
     load: str = ""
     ready: Path | None = None
     given: Given | None = None
+    way: Way = field(default_factory=Way)
 
 
 @dataclass
@@ -123,10 +117,10 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     """
     check_target(request.target)
     board = load_board(request.board)
-    if request.backend != AUTO:
-        backend_named(request.backend)
+    check_way(flow, request.way, request.backend, board, request.target)
+    _check_form(request)
     request = replace(request, load=load_named(request.load))
-    request = replace(request, target=settle_target(flow, request.target, board, "virtual"))
+    request = replace(request, target=settle_target(flow, request.target, board, request.way.kind))
     known = knowledge_of(flow.store, board, request.target, request.load, request.miss_probability)
     requirement = requirement_for(
         board, request.deadline, request.clock_hz, DEFAULT_HOP, request.ceiling, request.solver, known=known
@@ -172,22 +166,55 @@ def _walk(walk: _Walk) -> None:
     learned.network.save(walk.folder / "network")
     data = held_out(learned)
     np.savez_compressed(walk.folder / STIMULUS, counts=data.counts.astype(np.int16))
+    name = _settle_backend(walk, learned.network)
+    backend = backend_of(flow, request.way, name, walk.board, walk.requirement.clock_hz)
+    if name != EXACT_BACKEND:  # what a board takes beyond the closed form says nothing of another estimate
+        walk.requirement, walk.known = replace(walk.requirement, offset_cycles=0), replace(walk.known, offset_cycles=0)
+    _check_network(backend, learned.network)
     _judge_estimator(walk, learned, data)
-    backend = backend_named(_settle_backend(walk, learned.network))
     deadline = format_seconds(walk.requirement.deadline_s)
     with flow.stage("allocate", f"exact optimum for {deadline} on {walk.board.part}"):
         allocation = allocation_stage(flow, learned.network, backend, walk.requirement)
-    save(allocation, walk.folder / "allocation.json")
     predicted_cycles = allocation.latency_cycles + walk.known.offset_cycles
     walk.summary["predicted"] = {"latency_cycles": predicted_cycles, **allocation.predicted.as_dict()}
-    with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
-        built = build_stage(flow, learned.network, backend, allocation, extra_stages_of(request.target))
-        gap = gap_of(learned.network, backend, allocation)
-        bundle = bundle_stage(flow, learned.network, built, walk.board, data.counts, gap)
-    walk.summary["synthesised"] = {**built.products.total.as_dict(), "tool": built.products.tool}
-    walk.summary["design_id"] = built.plan.design_id
-    save(built.products, walk.folder / "products.json")
-    _prove(walk, learned, data, allocation, built, bundle)
+    with flow.stage("build", request.way.title):
+        design = Design(learned.network, backend, walk.board, allocation, data.counts)
+        made = make_logic(flow, request.way, design, extra_stages_of(request.target))
+    save(made.allocation, walk.folder / "allocation.json")
+    walk.summary["clock_hz"] = made.allocation.clock_hz
+    walk.summary["synthesised"] = made.figures
+    if made.hardware is not None:
+        walk.summary["timing"] = as_result(made.hardware)["timing"]
+    walk.summary["design_id"] = made.built.plan.design_id
+    save(made.built.products, walk.folder / "products.json")
+    _prove(walk, learned, data, made)
+
+
+def _check_form(request: DeployRequest) -> None:
+    """Before it is trained: a form that the backend has no layers for.
+
+    Raises:
+        UsageError: says which form to take.
+    """
+    from ntorc.estimator.streaming_training import StreamingConfig
+
+    is_trained = request.given is None and request.ready is None
+    if request.backend == "hls4ml" and is_trained and isinstance(request.training, StreamingConfig):
+        raise UsageError("the streaming estimator keeps its state from frame to frame; hls4ml's layers do not", _WINDOW)
+
+
+_WINDOW = "take the window form: --estimator window; or --backend native"
+
+
+def _check_network(backend: Backend, network: Network) -> None:
+    """As soon as there is a network.
+
+    Raises:
+        DataError: it has what the backend cannot build.
+    """
+    reasons = backend.unsupported(network)
+    if reasons:
+        raise DataError(f"{backend.name} cannot build this estimator: {'; '.join(reasons)}", _WINDOW)
 
 
 def _settle_backend(walk: _Walk, network: Network) -> str:
@@ -197,11 +224,11 @@ def _settle_backend(walk: _Walk, network: Network) -> str:
     quiet = replace(walk.flow, progress=Silent())
 
     def allocate_with(name: str) -> tuple[Allocation, Requirement]:
-        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz)
+        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz, walk.request.way.tool)
         return allocation_stage(quiet, network, backend, walk.requirement), walk.requirement
 
     with walk.flow.stage("choose", "every backend's exact optimum"):
-        found = candidates(walk.flow, allocate_with, "virtual")
+        found = candidates(walk.flow, allocate_with, "" if walk.request.way.host else walk.request.way.tool)
     walk.summary["backend"] = best(found)
     walk.summary["compared"] = [one.row() for one in found]
     return best(found)
@@ -234,12 +261,12 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
     walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
 
 
-def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation, built: Built, bundle: Bundle) -> None:
-    flow, request, hop = walk.flow, walk.request, allocation.hop
+def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
+    flow, request, allocation, hop = walk.flow, walk.request, made.allocation, made.allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
     with open_target(flow, request.target, walk.board) as target:
         with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
-            deployment = target.install(bundle.folder, flow.progress)
+            deployment = target.install(made.bundle.folder, flow.progress)
             save(deployment, walk.folder / "deployment.json")
         with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
             pace = Pace(request.estimates, period_ns_on(request.target), request.load)
@@ -249,21 +276,23 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, allocation: Allocation,
     )
     save(measurement, walk.folder / "measurement.json")
     with flow.stage("calibrate", "what was measured becomes the cost model's next answer"):
-        calibration = calibrate(flow, allocation, built, measurement, walk.record.run, walk.known)
+        is_routed = made.hardware is not None
+        calibration = calibrate(
+            flow, allocation, made.built, measurement, walk.record.run, walk.known, is_routed=is_routed
+        )
         save(calibration, walk.folder / "calibration.json")
         for line in calibration.lines():
             flow.progress.message(f"  {line}")
     values = observed.records.table["value"].astype(np.int64)
     seen = trace(data, values, learned.network, hop)
-    _report(walk, learned, allocation, built, deployment, measurement, calibration, seen, observed.records)
+    _report(walk, learned, made, deployment, measurement, calibration, seen, observed.records)
     _conclude(walk, measurement)
 
 
 def _report(
     walk: _Walk,
     learned: Learned,
-    allocation: Allocation,
-    built: Built,
+    made: Made,
     deployment: Deployment,
     measurement: Measurement,
     calibration: Calibration,
@@ -285,9 +314,9 @@ def _report(
                 created=walk.record.created,
                 command=walk.record.command,
                 summary=walk.summary,
-                allocation=allocation,
+                allocation=made.allocation,
                 measurement=measurement,
-                products=built.products,
+                products=made.built.products,
                 deployment=deployment,
                 estimator=estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop),
                 pl_cycles=records.table["pl_cycles"][whole].astype(np.int64),
@@ -296,7 +325,7 @@ def _report(
                 truth_v=seen.truth_v[first],
                 estimate_v=seen.estimate_v[first],
                 calibration=calibration.lines(),
-                notes=not_real(walk.known, allocation, request_target=walk.request.target),
+                notes=not_real(walk.known, made.allocation, walk.request.target, walk.request.way),
             ),
             path,
         )

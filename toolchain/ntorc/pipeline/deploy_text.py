@@ -1,18 +1,18 @@
-"""What a deployment says to people: the estimator and its error, and what is not a measurement of hardware."""
+"""What a deployment says to people: the estimator, and what must not be taken for hardware."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ntorc.allocate.allocation import Allocation
+from ntorc.backends.bitstream.openxc7 import OPEN_TIMING
 from ntorc.deploy.target import is_virtual_name
 from ntorc.lab import lab_of
 from ntorc.pipeline.knowledge import BoardKnowledge
+from ntorc.pipeline.learn import Learned
+from ntorc.pipeline.logic import VIRTUAL, Way
 from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
 from ntorc.units import format_seconds
-
-if TYPE_CHECKING:
-    from ntorc.pipeline.learn import Learned
 
 
 def error_text(estimator: dict[str, Any]) -> str:
@@ -30,7 +30,7 @@ def error_text(estimator: dict[str, Any]) -> str:
 
 
 def estimator_rows(learned: Learned, summary: dict[str, Any], hop: int) -> dict[str, str]:
-    """The estimator for people."""
+    """The estimator for people; ``summary`` is its part of what ``--json`` prints."""
     estimator = learned.estimator
     return {
         "Name": estimator.name,
@@ -44,16 +44,18 @@ def estimator_rows(learned: Learned, summary: dict[str, Any], hop: int) -> dict[
     }
 
 
-def not_real(known: BoardKnowledge, allocation: Allocation, request_target: str) -> tuple[str, ...]:
+def not_real(known: BoardKnowledge, allocation: Allocation, target: str, way: Way) -> tuple[str, ...]:
     """What a reader must not take for a measurement of hardware."""
     overhead = (
         f"The I/O overhead of {format_seconds(allocation.io_overhead_s)} that was counted on: {known.overhead_source}."
     )
+    if way.kind != VIRTUAL:
+        return (overhead, *((OPEN_TIMING,) if way.tool == "openxc7" else ()))
     clock = f"The clock of {allocation.clock_hz / 1e6:g} MHz is a request: no place and route has closed it."
     utilisation = "Utilisation is from synthesis before place and route: an estimate."
-    if not is_virtual_name(request_target):
+    if not is_virtual_name(target):
         return (clock, utilisation, overhead)
-    simulated = lab_of(request_target) is not None
+    simulated = lab_of(target) is not None
     times = "a simulated board's" if simulated else "this computer's"
     return (
         f"No board was measured. The logic ran cycle by cycle in a simulator; driver and loop times are {times}.",

@@ -18,6 +18,7 @@ from ntorc.backends.base import RESOURCES
 from ntorc.errors import ToolError, UsageError
 from ntorc.network.network import Network
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.logic import check_tool
 from ntorc.pipeline.make import backend_for, costs_for
 from ntorc.pipeline.standalone import NetworkRequest, asked_for, opened
 from ntorc.progress import Progress
@@ -63,7 +64,8 @@ def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     network = opened(flow, request)
     requirement = asked_for(flow, request, network)
     board = requirement.board
-    backend = backend_for(flow, request.backend, board, requirement.clock_hz)
+    check_tool(request.tool)
+    backend = backend_for(flow, request.backend, board, requirement.clock_hz, request.tool)
     with flow.stage("front", f"{network.name} on {board.part}, every deadline"):
         check_supported(backend, network)
         options = backend.options(network, costs_for(flow, backend, board), requirement.hop)

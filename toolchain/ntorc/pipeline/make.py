@@ -65,8 +65,8 @@ def backend_named(name: str) -> Backend:
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
-def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend:
-    """A backend to allocate and plan with, its costs as measured so far."""
+def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str = "") -> Backend:
+    """A backend to allocate and plan with, its costs as measured so far, for what ``tool`` makes of a design."""
     if name == "hls4ml":
         from ntorc.backends.bitstream.detect import hls4ml_tool
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
@@ -77,6 +77,8 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float) -> Backend
         return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls4ml_tool())
     if name == finn.NAME:
         return finn.finn_backend(flow, board, clock_hz)
+    if name == "native" and tool == "openxc7":
+        return NativeBackend(logic_only=True)
     return backend_named(name)
 
 

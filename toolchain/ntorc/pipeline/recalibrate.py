@@ -23,6 +23,9 @@ from ntorc.store.base import Observation
 if TYPE_CHECKING:
     from ntorc.measure.measurement import Measurement
 
+EXACT_BACKEND = "native"
+"""Whose cycles are a closed form: what a board takes beyond it is the board's."""
+
 _CLOCK_UNCERTAINTY_S = 10e-6  # of the two moments at which cycles and time are read together
 
 
@@ -81,9 +84,10 @@ def learn_board(
     found = [observation(OVERHEAD, f"load={load}", figures)]
     learned_s, _ = overhead_at(figures, measurement.miss_probability)
     changes = [Change("board", f"I/O overhead (load {load}), us", known.overhead_s * 1e6, learned_s * 1e6, "measured")]
-    offset = measurement.pl_cycles_max - allocation.latency_cycles
-    quantities = {"offset_cycles": float(offset), "measured_cycles": float(measurement.pl_cycles_max)}
-    found.append(observation(OFFSET, allocation.backend, quantities))
+    if allocation.backend == EXACT_BACKEND:  # another one's difference is its cost model's, not the board's
+        offset = measurement.pl_cycles_max - allocation.latency_cycles
+        quantities = {"offset_cycles": float(offset), "measured_cycles": float(measurement.pl_cycles_max)}
+        found.append(observation(OFFSET, allocation.backend, quantities))
     if measurement.true_clock_hz is not None:
         ratio = measurement.true_clock_hz / measurement.clock_hz
         uncertainty = _CLOCK_UNCERTAINTY_S / max(

@@ -24,7 +24,10 @@ def refit_hls4ml(folder: Path | None, out: Path | None, progress: Progress) -> d
     data = load_synthesis(synthesis_folder(folder))
     model = fit_all(data, progress)
     bounds = {
-        kind: {name: [round(pair.inside, 4), round(pair.outside, 4)] for name, pair in one.bounds.items()}
+        kind: {
+            name: [round(value, 4) for value in (row.inside, row.outside, row.beyond)]
+            for name, row in one.bounds.items()
+        }
         for kind, one in model.kinds.items()
     }
     shares = {
@@ -37,5 +40,5 @@ def refit_hls4ml(folder: Path | None, out: Path | None, progress: Progress) -> d
         "model": str(path),
         "bytes": path.stat().st_size,
         "provenance": dict(model.provenance),
-        "bound_factors_inside_outside": bounds,
+        "bound_factors_inside_outside_beyond": bounds,
     }

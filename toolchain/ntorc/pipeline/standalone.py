@@ -21,6 +21,7 @@ from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design
 from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
+from ntorc.pipeline.logic import check_tool
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_for,
@@ -59,6 +60,7 @@ class NetworkRequest:
         accuracy_budget: what the result may change by with narrower weights, RMS in its unit.
         data: runs on which that is measured.
         target: the board that it is for: what was measured on it replaces its file's priors.
+        tool: what makes a bitstream of it, where that decides what directives cost; else empty.
     """
 
     network: Path
@@ -75,6 +77,7 @@ class NetworkRequest:
     accuracy_budget: float | None = None
     data: Path | None = None
     target: str = "virtual"
+    tool: str = ""
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -136,9 +139,10 @@ def allocate_opened(flow: Flow, request: NetworkRequest, network: Network) -> Al
 
 
 def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backend, Requirement]:
+    check_tool(request.tool)
     requirement = asked_for(flow, request, network)
     board = requirement.board
-    return backend_for(flow, request.backend, board, requirement.clock_hz), requirement
+    return backend_for(flow, request.backend, board, requirement.clock_hz, request.tool), requirement
 
 
 def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
@@ -197,7 +201,7 @@ def design_of(flow: Flow, request: NetworkRequest) -> Design:
         backend_named(request.backend)
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
-    backend = backend_for(flow, request.backend, board, allocation.clock_hz)
+    backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool)
     return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ntorc.cost.hls4ml_fit import fit_hls4ml, held_out_ratios, structure_of_data
+from ntorc.cost.hls4ml_fit import fit_hls4ml, held_out_ratios
 from ntorc.cost.hls4ml_structure import structure_of
+from ntorc.cost.hls4ml_weights import structure_of_data
 from ntorc.cost.published_forests import FOREST_TARGETS, default_forest
 from ntorc.cost.splits import SPLITS, folds
 from ntorc.cost.synthesis_data import KINDS, LayerData, SynthesisData, labels, load_synthesis, synthesis_folder

@@ -105,8 +105,12 @@ def settle_target(flow: Flow, name: str, board: Board, kind: str) -> str:
             )
         if kind == "virtual" and not target.is_virtual:
             raise DeploymentError(
-                f"{known.name} has real logic, and this version of ntorc builds simulated logic alone",
-                "make a bitstream with the vendor's tools and a bundle of it, and use `ntorc board install`; or deploy"
-                " with --target virtual",
+                f"{known.name} has real logic, and what would be built is simulated logic",
+                "make a bitstream: --tool vivado or --tool openxc7, with --host ssh://me@builder where the tools are"
+                " elsewhere; or deploy with --target virtual",
+            )
+        if kind != "virtual" and target.is_virtual:
+            raise DeploymentError(
+                f"{known.name} has simulated logic, into which no bitstream goes", "leave out --tool, or name a board"
             )
         return target.name

@@ -49,14 +49,14 @@ def comparison(data: ReportData) -> Markup:
         Column("Quantity"),
         Column("Predicted", True),
         Column("Upper bound", True),
-        Column("Measured, synthesised", True),
+        Column("Measured, routed" if data.is_routed else "Measured, synthesised", True),
         Column("Difference", True),
         Column("Available", True),
         Column("Used", True),
     ]
     said = (
         f"Cycles were measured on the {'virtual board' if data.is_virtual else 'board'}; resources are those after"
-        f" synthesis by {data.products.tool}, estimates until place and route. Available: the cycles that the"
+        f" {data.made_by}. Available: the cycles that the"
         f" deadline leaves after {duration(allocation.io_overhead_s)} of I/O, and the resources of the"
         f" {allocation.part}."
     )

@@ -99,6 +99,19 @@ class ReportData:
         return is_virtual_name(self.measurement.target)
 
     @property
+    def is_routed(self) -> bool:
+        """Whether the logic is a bitstream, its figures those of place and route."""
+        made = self.summary.get("synthesised")
+        return isinstance(made, Mapping) and made.get("state") == "routed"
+
+    @property
+    def made_by(self) -> str:
+        """What the resources are after, for people."""
+        if self.is_routed:
+            return f"place and route by {self.products.tool}"
+        return f"synthesis by {self.products.tool}, estimates until place and route"
+
+    @property
     def device(self) -> Resources:
         """What the device has."""
         if self.capacity is not None:

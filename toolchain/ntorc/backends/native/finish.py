@@ -25,11 +25,13 @@ from ntorc.network.widths import accumulator_fraction, rounding_shift
 
 _IN_LOGIC_ENTRIES = {"auto": 256, "lut": 2048, "block": 64}
 """Tables of up to so many words are put into logic (a LUT a bit and 64 words), larger ones into block RAM."""
+NO_BLOCKS = "no blocks"
+"""Storage where there is no block RAM; no directive's."""
 
 
 def table_in_logic(table: Table, storage: str) -> bool:
     """Whether a table lies in logic under a directive's ``table_storage``."""
-    return table.entries <= _IN_LOGIC_ENTRIES[storage]
+    return storage == NO_BLOCKS or table.entries <= _IN_LOGIC_ENTRIES[storage]
 
 
 def table_storages(tables: Sequence[Table]) -> tuple[str, ...]:

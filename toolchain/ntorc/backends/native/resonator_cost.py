@@ -7,6 +7,7 @@ fit one).  Every memory is small and lies in logic, so no bank takes a block RAM
 from __future__ import annotations
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native.logic_only import product_luts
 from ntorc.backends.native.memory_cost import distributed_luts, multiplexer_luts
 from ntorc.backends.native.resonator_engine import BankEngine, bank_engine, bank_parameters
 from ntorc.network.formats import FixedFormat
@@ -18,16 +19,27 @@ _CONTROL_FLIP_FLOPS = 50  # states and the stages of the two pipelines
 
 
 def bank_features(
-    network: Network, layer: ResonatorBank, input_format: FixedFormat, directive: Directive
+    network: Network,
+    layer: ResonatorBank,
+    input_format: FixedFormat,
+    directive: Directive,
+    *,
+    logic_only: bool = False,
 ) -> dict[str, float]:
-    """The basis of a bank's counts (see `cost.native`)."""
+    """The basis of a bank's counts (see `cost.native`); ``logic_only``: its multipliers lie in logic too."""
     engine = bank_engine(layer, directive.multipliers)
     stated = bank_parameters(network, layer, engine, input_format)
     widths = {name: int(value) for name, value in stated.items() if name != "FLOOR"}
+    luts = float(_memory_luts(layer, engine, widths) + _logic_luts(layer, engine, widths))
+    flip_flops = float(_flip_flops(layer, engine, widths))
+    if logic_only:  # what a DSP block holds: operands, product and sum
+        wide, narrow, total = layer.state_bits + 1, max(widths["POLE_BITS"], widths["WORD_BITS"]), widths["SUM_BITS"]
+        luts += engine.lanes * (product_luts(wide, narrow) + total)
+        flip_flops += engine.lanes * (2 * (wide + narrow) + total)
     return {
-        "dsp_by_structure": float(engine.lanes),
-        "lut_by_structure": float(_memory_luts(layer, engine, widths) + _logic_luts(layer, engine, widths)),
-        "ff_by_structure": float(_flip_flops(layer, engine, widths)),
+        "dsp_by_structure": 0.0 if logic_only else float(engine.lanes),
+        "lut_by_structure": luts,
+        "ff_by_structure": flip_flops,
     }
 
 

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from ntorc.backends.base import Directive
-from ntorc.backends.native.cells import cell_cost, gate_columns
-from ntorc.backends.native.finish import Quotient, finish_cost
+from ntorc.backends.native.cells import cell_cost, combined_bits_of, gate_columns
+from ntorc.backends.native.finish import NO_BLOCKS, Quotient, finish_cost
 from ntorc.backends.native.generate import BANK_SOURCES, address_bits, bias_words, engine_sources, pool_sources
 from ntorc.backends.native.geometry import Engine, engine_of
+from ntorc.backends.native.logic_only import product_luts
 from ntorc.backends.native.memory_cost import (
     distributed_luts,
     multiplexer_luts,
@@ -86,8 +87,17 @@ class EngineFeatures:
     from the structure of ``ntorc_conv1d`` and ``ntorc_mvm``, whose names the shorter ones here are.
     """
 
-    def __init__(self, network: Network, layer: WeightedLayer, input_format: FixedFormat) -> None:
-        self.network, self.layer, self.input_format = network, layer, input_format
+    def __init__(
+        self, network: Network, layer: WeightedLayer, input_format: FixedFormat, *, logic_only: bool = False
+    ) -> None:
+        """Features of a layer.
+
+        Args:
+            network, layer: it and its network.
+            input_format: of what it takes.
+            logic_only: there are neither DSP blocks nor block RAM (see `logic_only`).
+        """
+        self.network, self.layer, self.input_format, self.logic_only = network, layer, input_format, logic_only
         self._finish: dict[str, dict[str, float]] = {}
 
     @cached_property
@@ -119,6 +129,15 @@ class EngineFeatures:
             )
         return self._finish[table_storage]
 
+    @cached_property
+    def cell_product_luts(self) -> float:
+        """LUTs of a recurrent layer's elementwise multiplier and the sum behind it, where they lie in logic."""
+        layer = self.layer
+        if not isinstance(layer, Recurrent):
+            return 0.0
+        inner = max(layer.inner_format.bits, layer.output_format.bits)
+        return product_luts(layer.gate_format.bits, inner) + combined_bits_of(self.network, layer)
+
     def weight_rows(self, engine: Engine) -> IntArray:
         """Words of the weights' memory ``[n, lanes]``, in the order of its addresses."""
         padded = np.zeros((engine.inputs, engine.groups * engine.lanes), np.int64)
@@ -130,19 +149,21 @@ class EngineFeatures:
         """The features by name."""
         layer, input_format, accumulator = self.layer, self.input_format, self.accumulator_bits
         engine = engine_of(layer, directive.multipliers)
-        in_logic = directive.weight_storage == "lut"
+        bare = self.logic_only
+        in_logic = bare or directive.weight_storage == "lut"
         depth = engine.slots * engine.channels
         last_tap = (engine.positions - 1) * engine.stride + engine.span - engine.pad_left
         masked = engine.pad_left > 0 or last_tap > engine.length
         operand = max(input_format.bits, layer.output_format.bits) if engine.state else input_format.bits
         soft = directive.multiplier_kind == "logic"
         vectors = address_bits(engine.length + engine.positions * engine.stride + engine.slots + engine.span) + 2
-        finish = self.finish(directive.table_storage)
+        finish = self.finish(NO_BLOCKS if bare else directive.table_storage)
+        array = bare and not soft  # a product that yosys makes of LUTs, its sum and registers as those of ours
         words = self.weight_rows(engine)
         stored = varying_bits(words, layer.weight_format.bits)
         buffer_blocks, buffer_luts = (
             (0, distributed_luts(depth, input_format.bits))
-            if depth <= SMALL_BUFFER_WORDS
+            if bare or depth <= SMALL_BUFFER_WORDS
             else block_memory(input_format.bits, depth, written=True)
         )
         rom_blocks, rom_luts = (
@@ -179,10 +200,12 @@ class EngineFeatures:
             "strided": float(engine.stride > 1 or engine.dilation > 1) * address_bits(depth),
             "one_position": float(engine.positions == 1),
             "logic_products": float(engine.lanes * -(-layer.weight_format.bits // 2) * (operand + 2)) if soft else 0.0,
-            "logic_sums": float(engine.lanes * accumulator) if soft else 0.0,
-            "logic_words": float(engine.lanes * (operand + 2 * layer.weight_format.bits)) if soft else 0.0,
+            "logic_sums": float(engine.lanes * accumulator) if soft or array else 0.0,
+            "logic_words": float(engine.lanes * (operand + 2 * layer.weight_format.bits)) if soft or array else 0.0,
             "cut_sums": float(engine.lanes * accumulator) if layer.accumulator is not None and not soft else 0.0,
-            "dsp_by_structure": finish.get("dsp_by_structure", 0.0) + (0.0 if soft else engine.lanes),
+            "lut_by_structure": (engine.lanes * product_luts(operand, layer.weight_format.bits) if array else 0.0)
+            + (self.cell_product_luts if bare else 0.0),
+            "dsp_by_structure": 0.0 if bare else finish.get("dsp_by_structure", 0.0) + (0.0 if soft else engine.lanes),
             "bram18_by_structure": finish.get("bram18_by_structure", 0.0) + buffer_blocks + rom_blocks,
         }
 
@@ -202,12 +225,16 @@ def pool_features(layer: Pool, bits: int) -> dict[str, float]:
     }
 
 
-def shell_features(network: Network, hop: int, *, streaming: bool = False, dma: bool = False) -> dict[str, float]:
+def shell_features(
+    network: Network, hop: int, *, streaming: bool = False, dma: bool = False, logic_only: bool = False
+) -> dict[str, float]:
     """The basis of the shell's counts."""
     depth = STREAM_DEPTH if streaming else window_depth(network.input_length, hop)
     bits, outputs = network.input_format.bits, network.outputs
     blocks, luts = (
-        (0, distributed_luts(depth, bits)) if depth <= SMALL_BUFFER_WORDS else block_memory(bits, depth, written=True)
+        (0, distributed_luts(depth, bits))
+        if logic_only or depth <= SMALL_BUFFER_WORDS
+        else block_memory(bits, depth, written=True)
     )
     return {
         "kind_shell": 1.0,
