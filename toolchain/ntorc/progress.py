@@ -27,6 +27,24 @@ class Silent:
         """Say nothing."""
 
 
+class Steps:
+    """Passes on how far steps are, and no messages: of work that is one line of another's table.
+
+    Args:
+        to: who hears it.
+    """
+
+    def __init__(self, to: Progress) -> None:
+        self._to = to
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Pass it on."""
+        self._to.step(what, done, total)
+
+
 class Console:
     """Lines on stderr; on a terminal the current step is rewritten in place."""
 

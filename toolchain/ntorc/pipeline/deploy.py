@@ -16,8 +16,9 @@ from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.card import card_in
-from ntorc.pipeline.choose import AUTO, best, candidates
+from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
@@ -46,7 +47,7 @@ from ntorc.pipeline.prove import (
 )
 from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
-from ntorc.progress import Silent
+from ntorc.progress import Steps
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -202,11 +203,12 @@ def _settle_backend(walk: _Walk, network: Network) -> str:
     """The backend: the best that can build for the virtual board where ``auto`` was asked for."""
     if walk.request.backend != AUTO:
         return walk.request.backend
-    quiet = replace(walk.flow, progress=Silent())
+    quiet = replace(walk.flow, progress=Steps(walk.flow.progress))
 
-    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+    def allocate_with(name: str) -> Allocated:
+        own = finn.network_for(name, network)
         backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz)
-        return allocation_stage(quiet, network, backend, walk.requirement), walk.requirement
+        return allocation_stage(quiet, own, backend, walk.requirement), walk.requirement, own
 
     with walk.flow.stage("choose", "every backend's exact optimum"):
         found = candidates(walk.flow, allocate_with, "virtual")

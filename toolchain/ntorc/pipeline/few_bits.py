@@ -24,7 +24,9 @@ from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
 
 WIDTHS = (8, 6, 4, 3, 2)
-_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
+_EPOCHS = {3: 80, 2: 80}
+"""By bits, `_FEW_EPOCHS` for all others: the fewer, the longer until nothing gets better."""
+_FEW_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -75,12 +77,14 @@ def _trained(
     def error_v(network: Network) -> float:
         return rmse_of(network, data.validation)
 
-    few = FewBitsConfig(_EPOCHS, _RATE, replace(config, steps_per_epoch=_STEPS))
+    epochs = _EPOCHS.get(bits, _FEW_EPOCHS)
+    few = FewBitsConfig(epochs, _RATE, replace(config, steps_per_epoch=_STEPS))
     best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress)
     test = cut([learned.runs[name] for name in learned.split.test], data.train.window_samples, config.hop_samples)
     return best, {
         "bits": bits,
         "epoch": epoch,
+        "epochs": epochs,
         "validation_rmse_v": best_v,
         "rounded_validation_rmse_v": error_v(rounded),
         "rounded_test_rmse_v": rmse_of(rounded, test),
@@ -114,7 +118,7 @@ def as_text(result: dict[str, Any]) -> str:
     """For people."""
     lines = [f"float model: {result['float_test_rmse_v']:.4f} V on held-out trajectories ({result['split']})"]
     lines += [
-        f"{row['bits']} bits: {row['test_rmse_v']:.4f} V trained on (epoch {row['epoch']}),"
+        f"{row['bits']} bits: {row['test_rmse_v']:.4f} V trained on (epoch {row['epoch']} of {row['epochs']}),"
         f" {row['rounded_test_rmse_v']:.4f} V rounded alone; {row['network']}"
         for row in result["rows"]
     ]
