@@ -33,10 +33,11 @@ from ntorc.network.importers.qonnx_model import from_qonnx
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline import finn
+from ntorc.pipeline.choose import AUTO
 from ntorc.pipeline.finn_install import install_backend
 from ntorc.pipeline.finn_plan import write_plan
 from ntorc.pipeline.flow import Flow, open_flow
-from ntorc.pipeline.standalone import NetworkRequest
+from ntorc.pipeline.standalone import NetworkRequest, settled
 from ntorc.progress import Silent
 from ntorc.records import load
 
@@ -219,6 +220,23 @@ def test_the_plans_command_is_finns_own(python: Path, plan: Path, tmp_path: Path
     assert "Starting FINN build with config build.json and model network.onnx" in done.stdout
     assert done.returncode != 0
     assert "XILINX_VIVADO environment variable not set" in done.stderr
+
+
+def test_auto_shows_finn_and_takes_it_where_it_is_the_best_that_is_asked_for(
+    prepared: Prepared, network: Network, flow: Flow, tmp_path: Path
+) -> None:
+    request = NetworkRequest(network.save(tmp_path / "network"), "pynq-z2", "65us", AUTO, CLOCK_HZ, objective="ff")
+    chosen, compared = settled(flow, request)
+    rows = {row["backend"]: row for row in compared}
+    assert chosen.backend == "finn" == compared[0]["backend"]  # no flip-flops of a shell are in its figures
+    assert rows["finn"]["words"] == rows["native"]["words"] == "5/7"
+    assert rows["finn"]["cost"] < rows["native"]["cost"]
+    assert "conv1d of a kind" in rows["hls4ml"]["reason"]
+    for tool in ("virtual", "openxc7"):
+        chosen, compared = settled(flow, request, tool, here=tool == "virtual")
+        rows = {row["backend"]: row for row in compared}
+        assert chosen.backend == "native"
+        assert "FINN's own steps build it" in rows["finn"]["reason"]
 
 
 @settings(max_examples=4)

@@ -118,8 +118,8 @@ def _narrowed(backend: str, path: Path) -> str:
     if precision is None or brings_formats(path):
         return ""
     return (
-        f"rounds the model to weights of {precision.weight_bits} and words of {precision.activation_bits} bits, which"
-        " changes its results: take it with --backend finn, or give a network of few bits"
+        f"not taken, as it rounds the model to weights of {precision.weight_bits} and words of"
+        f" {precision.activation_bits} bits (--backend {backend} does)"
     )
 
 
