@@ -108,7 +108,12 @@ def test_nothing_is_built_and_the_way_out_is_named(program: Program, tmp_path: P
     network.save(tmp_path / "net")
     found = program("build", str(tmp_path / "net"), "--board", "pynq-z2", "--deadline", "1ms", "--backend", "finn")
     assert found.returncode == 2
-    assert "ntorc backend plan finn" in found.stderr
+    assert "ntorc build NETWORK --backend finn --plan-only" in found.stderr
+    wide = network_of(Dense("d", 4, 1, 2, FixedFormat(10, 8), WORD, "relu"), Dense("e", 1, 2, 1, WEIGHTS, WORD))
+    words = ("--board", "pynq-z2", "--deadline", "1ms", "--backend", "finn", "--plan-only")
+    refused = program("build", wide.save(tmp_path / "wide"), *words)
+    assert refused.returncode == 1
+    assert "'d' has weights of 10 bits" in refused.stderr
 
 
 def test_doctor_and_deploy_say_what_finn_is_here(program: Program) -> None:

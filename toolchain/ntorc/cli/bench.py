@@ -117,7 +117,7 @@ def _faults(flow: Flow, asked: Asked) -> Outcome:
 def _few_bits(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.few_bits import as_text, table_of_widths
 
-    result = table_of_widths(flow, asked.data, asked.seed)
+    result = table_of_widths(flow, asked.data, asked.seed, asked.only)
     return result, as_text(result)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
 
 WIDTHS = (8, 6, 4, 3, 2)
-_EPOCHS = {3: 80, 2: 80}
+_EPOCHS = {3: 40, 2: 40}
 """By bits, `_FEW_EPOCHS` for all others: the fewer, the longer until nothing gets better."""
 _FEW_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
@@ -103,12 +104,25 @@ def rmse_of(network: Network, windows: Windows) -> float:
     return float(np.sqrt(total / windows.ends.size))
 
 
-def table_of_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
-    """Every width: error of rounding alone and of training on, on held-out trajectories, beside the float model's."""
+def table_of_widths(flow: Flow, data: Path | None, seed: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Every width: error of rounding alone and of training on, on held-out trajectories, beside the float model's.
+
+    Args:
+        flow: the walk.
+        data: folder of runs, or None for simulated ones.
+        seed: of the float model and of sampling.
+        only: of the widths, as text; `WIDTHS` when empty.
+
+    Raises:
+        UsageError: a width that is none.
+    """
+    unknown = [text for text in only if not text.isdecimal()]
+    if unknown:
+        raise UsageError(f"'{unknown[0]}' is no number of bits", "give 2 to 8")
     config = replace(TrainingConfig(), seed=seed)
     learned = learn(flow, data, config)
     rows = []
-    for bits in WIDTHS:
+    for bits in map(int, only) if only else WIDTHS:
         with flow.stage("few-bits", f"{bits} bits"):
             rows.append(few_bits_stage(flow, learned, config, bits)[1])
     return {"float_test_rmse_v": learned.estimator.test_rmse_v, "split": learned.split.name, "rows": rows}

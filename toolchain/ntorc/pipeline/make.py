@@ -61,8 +61,8 @@ def backend_named(name: str) -> Backend:
         raise UsageError(
             "FINN's own steps build its hardware, with Vivado and Vitis HLS, and its own PYNQ driver runs it: ntorc"
             " neither builds nor deploys it",
-            "write all that a machine with the tools needs: `ntorc backend plan finn NETWORK ... --out plan/`; or take"
-            " --backend native",
+            "write all that a machine with the tools needs: ntorc build NETWORK --backend finn --plan-only (or `ntorc"
+            " backend plan finn`); or take --backend native",
         )
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
