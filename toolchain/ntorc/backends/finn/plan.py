@@ -123,11 +123,18 @@ def _npy(array: np.ndarray) -> bytes:  # type: ignore[type-arg]
 
 
 def _readme(network: Network, board: Board, clock_hz: float, instrumented: bool) -> str:
-    measured = (
-        "instrumented: output/report has latency, least latency and interval in cycles of the logic once the driver\n"
-        "has run on the board; such a build moves no data"
+    call = "finn-plus-driver -b bitfile/finn-accel.bit -s driver/settings.json -f"
+    run = (
+        f"""\
+  2. {call} experiment_instrumentation \\
+       -fk runtime=10 Int -fk report_dir=. Str
+leaves report_experiment_instrumentation.json with latency, least latency and interval in cycles of the logic.
+This build is instrumented: it counts its latency and moves no data."""
         if instrumented
-        else "with a DMA and PYNQ's driver; make the plan with --instrumented to measure its latency in cycles"
+        else f"""\
+  2. {call} throughput_test
+or FINNDMAOverlay(...).execute(frames) in Python: integers, of the shape that settings.json has as ishape_normal.
+This build has a DMA; make the plan with --instrumented to measure its latency in cycles."""
     )
     return f"""\
 {network.name} for {board.name} at {clock_hz / 1e6:g} MHz, by FINN (finn-plus {vendor_free.WRITTEN_FOR})
@@ -141,6 +148,9 @@ On a machine with Vivado and Vitis HLS (2022.2 or 2024.2), git, cmake and g++:
 
 FINN's first build fetches its HLS sources and board files, and builds its binding to Vivado's simulator.
 It executes the streamlined graph and the simulated IP on input.npy, and holds them against expected_output.npy.
-Output: output/bitfile (bitstream, .hwh), output/driver (settings of FINN's PYNQ driver), output/deploy, output/report.
-This build is {measured}.
+Output: output/bitfile (bitstream, .hwh), output/driver (settings of FINN's driver), output/deploy (both), reports.
+
+On the board, in a copy of output/deploy, with PYNQ's Python:
+  1. pip install finn-plus-driver=={vendor_free.WRITTEN_FOR}
+{run}
 """
