@@ -25,7 +25,7 @@ from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
 
 WIDTHS = (8, 6, 4, 3, 2)
-_EPOCHS = {3: 40, 2: 40}
+_EPOCHS = {3: 32, 2: 32}
 """By bits, `_FEW_EPOCHS` for all others: the fewer, the longer until nothing gets better."""
 _FEW_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
@@ -53,7 +53,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
     )
 
     def make(work: Path) -> None:
-        network, about = _trained(flow, learned, config, import_keras(model, learned.estimator.name), bits)
+        network, about = _trained(flow, learned, config, import_keras(model, learned.estimator.name), bits, work)
         network.save(work / "network")
         save(about, work / "about.json")
 
@@ -63,7 +63,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
 
 
 def _trained(
-    flow: Flow, learned: Learned, config: TrainingConfig, floating: FloatNetwork, bits: int
+    flow: Flow, learned: Learned, config: TrainingConfig, floating: FloatNetwork, bits: int, work: Path
 ) -> tuple[Network, dict[str, Any]]:
     data = prepare(learned.runs, learned.split, config)
     word = FixedFormat(ADC_BITS, data.input_fraction_bits)
@@ -80,7 +80,7 @@ def _trained(
 
     epochs = _EPOCHS.get(bits, _FEW_EPOCHS)
     few = FewBitsConfig(epochs, _RATE, replace(config, steps_per_epoch=_STEPS))
-    best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress)
+    best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress, work / "training.npz")
     test = cut([learned.runs[name] for name in learned.split.test], data.train.window_samples, config.hop_samples)
     return best, {
         "bits": bits,
