@@ -53,6 +53,7 @@ def build(
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado
     ntorc build my_network/ --board zcu104 --deadline 200us --tool vivado --plan-only --project my_project/
     ntorc build --collect my_project/
+    ntorc build model.onnx --board pynq-z2 --deadline 500us --backend finn --plan-only --project plan/
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado --host ssh://me@builder
 
     A project is complete: `sh run.sh` in it, with the tools on PATH, goes on where it ended.  After Ctrl-C, a crash or
