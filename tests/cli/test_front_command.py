@@ -75,14 +75,15 @@ def test_auto_takes_the_best_and_shows_the_table(program: Program, network: Path
     native = program.json("allocate", network, *words)
     table = [line.split() for line in done.stderr.splitlines() if line.strip().startswith(("native", "hls4ml"))]
     assert [row[0] for row in table] == ["native", "hls4ml"]
-    assert int(table[0][1]) == native["latency_cycles"]
+    assert int(table[0][2]) == native["latency_cycles"]
     none = program("allocate", network, "--board", "pynq-z2", "--deadline", "3us", "--backend", "auto")
     assert none.returncode == 3
     assert "smallest reachable deadline" in none.stderr
     plan = program.json("build", network, *words, "--backend", "auto", "--tool", "vivado", "--plan-only")
     assert plan["backend"] == "native"
-    assert [row["backend"] for row in plan["compared"]] == ["native", "hls4ml"]
-    assert all(row["predicted"]["lut"] > 0 for row in plan["compared"])
+    assert [row["backend"] for row in plan["compared"][:2]] == ["native", "hls4ml"]
+    for row in plan["compared"]:  # FINN too where it is installed, which cannot have these words
+        assert row["words"] == "12/12" and row["predicted"]["lut"] > 0 if row["backend"] != "finn" else row["reason"]
 
 
 def test_backend_check_says_what_is_here(program: Program) -> None:

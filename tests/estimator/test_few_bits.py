@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,35 @@ def test_training_on_brings_the_error_down_and_the_best_epoch_is_taken() -> None
     assert best_v < 0.8 * start
     assert rmse_of(network, validation) == best_v
     assert unsupported(network) == []
+
+
+def test_what_was_interrupted_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    data_windows, validation = windows(), windows(7)
+    cumulative = np.arange(1, len(data_windows.ends) + 1) / len(data_windows.ends)
+    data = Prepared(data_windows, validation, WORD.fraction, 1.0, 0.35, cumulative)
+    few = FewBitsConfig(3, 5e-3, TrainingConfig(form=FORM, steps_per_epoch=10, batch=64))
+
+    class Stops(Silent):
+        """Ends it behind the second epoch, as Ctrl-C does."""
+
+        def step(self, what: str, done: int, total: int) -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+    def trained(progress: Silent, keep: Path | None) -> tuple[Network, float, int]:
+        return train_on(
+            floating(), data, few, lambda real: quantised(real, 3), lambda one: rmse_of(one, validation), progress, keep
+        )
+
+    keep = tmp_path / "training.npz"
+    with pytest.raises(KeyboardInterrupt):
+        trained(Stops(), keep)
+    assert keep.is_file()
+    network, best_v, epoch = trained(Silent(), keep)
+    whole = trained(Silent(), None)
+    assert (best_v, epoch) == whole[1:]
+    assert network.digest == whole[0].digest
+    assert not keep.exists()
 
 
 def test_other_layers_are_refused() -> None:

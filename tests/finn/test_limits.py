@@ -15,6 +15,7 @@ from ntorc.network.activations import table_within
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
 from ntorc.network.network import Network, random_network
+from ntorc.pipeline.choose import builds_here
 
 WORD, WEIGHTS = FixedFormat(6, 3), FixedFormat(4, 3)
 
@@ -107,4 +108,27 @@ def test_nothing_is_built_and_the_way_out_is_named(program: Program, tmp_path: P
     network.save(tmp_path / "net")
     found = program("build", str(tmp_path / "net"), "--board", "pynq-z2", "--deadline", "1ms", "--backend", "finn")
     assert found.returncode == 2
-    assert "ntorc backend plan finn" in found.stderr
+    assert "ntorc build NETWORK --backend finn --plan-only" in found.stderr
+    wide = network_of(Dense("d", 4, 1, 2, FixedFormat(10, 8), WORD, "relu"), Dense("e", 1, 2, 1, WEIGHTS, WORD))
+    words = ("--board", "pynq-z2", "--deadline", "1ms", "--backend", "finn", "--plan-only")
+    refused = program("build", wide.save(tmp_path / "wide"), *words)
+    assert refused.returncode == 1
+    assert "'d' has weights of 10 bits" in refused.stderr
+
+
+def test_doctor_and_deploy_say_what_finn_is_here(program: Program) -> None:
+    found = program("deploy", "--board", "pynq-z2", "--deadline", "500us", "--backend", "finn")
+    assert found.returncode == 2
+    assert "neither builds nor deploys it" in found.stderr
+    rows = {row["name"]: row for row in program.json("doctor")["tools"]}
+    assert rows["backend native"]["present"]
+    assert "hls4ml 1" in rows["backend hls4ml"]["detail"]
+    here, detail = rows["backend finn"]["present"], rows["backend finn"]["detail"]
+    assert ("finn-plus" if here else "ntorc backend install finn") in detail
+
+
+def test_what_a_backend_cannot_build_is_said_for_every_tool() -> None:
+    assert builds_here("finn", "") == builds_here("hls4ml", "vivado", here=False) == ""
+    for tool in ("virtual", "vivado", "openxc7"):
+        assert "ntorc backend plan finn" in builds_here("finn", tool, here=False)
+    assert "the vendor's HLS" in builds_here("hls4ml", "openxc7", here=False)

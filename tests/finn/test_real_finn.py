@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,10 +33,11 @@ from ntorc.network.importers.qonnx_model import from_qonnx
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline import finn
+from ntorc.pipeline.choose import AUTO
 from ntorc.pipeline.finn_install import install_backend
 from ntorc.pipeline.finn_plan import write_plan
 from ntorc.pipeline.flow import Flow, open_flow
-from ntorc.pipeline.standalone import NetworkRequest
+from ntorc.pipeline.standalone import NetworkRequest, settled
 from ntorc.progress import Silent
 from ntorc.records import load
 
@@ -155,24 +158,85 @@ def test_a_graph_that_differs_is_found(
     assert "4 of 4 results of FINN's streamlined.onnx" in failed.value.message
 
 
-def test_the_plan_is_walked_by_finn_as_far_as_no_tool_is_needed(
-    prepared: Prepared, network: Network, flow: Flow, tmp_path: Path
-) -> None:
-    saved = network.save(tmp_path / "network")
-    request = NetworkRequest(saved, "pynq-z2", "65us", "finn", CLOCK_HZ)
-    result = write_plan(flow, request, tmp_path / "plan", instrumented=True)
-    assert result["checked_steps"] == 10
-    configuration = json.loads((tmp_path / "plan" / "build.json").read_text())
+@pytest.fixture(scope="module")
+def plan(prepared: Prepared, network: Network, flow: Flow, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instrumented one, which FINN has walked as far as it needs no tool."""
+    folder = tmp_path_factory.mktemp("plan")
+    request = NetworkRequest(network.save(folder / "network"), "pynq-z2", "65us", "finn", CLOCK_HZ)
+    assert write_plan(flow, request, folder / "plan", instrumented=True)["checked_steps"] == 10
+    return folder / "plan"
+
+
+def test_the_plan_says_what_finn_is_to_do(plan: Path, network: Network, flow: Flow) -> None:
+    configuration = json.loads((plan / "build.json").read_text())
     assert configuration["enable_instrumentation"]
     assert configuration["steps"][-1] == "step_deployment_package"
-    frames: Any = np.load(tmp_path / "plan" / "input.npy")
+    frames: Any = np.load(plan / "input.npy")
     expected = reference.run(network, frames[..., 0].transpose(0, 2, 1).astype(np.int64))
-    np.testing.assert_array_equal(np.load(tmp_path / "plan" / "expected_output.npy"), expected)
+    np.testing.assert_array_equal(np.load(plan / "expected_output.npy"), expected)
     backend = finn.finn_backend(flow, load_board("pynq-z2"), CLOCK_HZ)
-    directives = load(Allocation, tmp_path / "plan" / "allocation.json").directives
+    directives = load(Allocation, plan / "allocation.json").directives
     inputs = backend, network, directives, load_board("pynq-z2"), CLOCK_HZ, finn.gate_frames(network, 1, seed=2)
     for name, content in finn_plan(*inputs, instrumented=True).items():
-        assert (tmp_path / "plan" / name).read_bytes() == content, name
+        assert (plan / name).read_bytes() == content, name
+
+
+def test_the_plan_comes_to_a_bitstream_with_stand_ins(
+    python: Path, plan: Path, tmp_path: Path, require: Callable[[str], Path]
+) -> None:
+    """17 of its 18 steps: FINN's scripts run under tclsh, where the tools' commands are recorded."""
+    require("tclsh")
+    here, tools, record = Path(__file__).resolve().parent, tmp_path / "bin", tmp_path / "record"
+    for folder in ("bin", "home", "work"):
+        (tmp_path / folder).mkdir()
+    for tool in ("vivado", "vitis_hls"):
+        (tools / tool).symlink_to(here / "vendor" / "vivado")
+    done = subprocess.run(
+        [python, "-B", here / "walk.py", plan, tmp_path / "work"],
+        capture_output=True, text=True, timeout=600,
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path / "home"), "MOCK_RECORD": str(record),
+             "XILINX_VIVADO": str(tmp_path / "Vivado" / "2024.2")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    made = tmp_path / "work" / "output"
+    assert {one.name for one in (made / "deploy" / "bitfile").iterdir()} == {"finn-accel.bit", "finn-accel.hwh"}
+    driver = json.loads((made / "deploy" / "driver" / "settings.json").read_text())["driver_information"]
+    assert driver["driver_type"] == "FINNInstrumentationOverlay"
+    assert [one.name for one in (made / "verification_output").iterdir()] == ["verify_streamlined_python_0_SUCCESS.npy"]
+    commands = record.read_text().splitlines()
+    assert "set_property board_part tul.com.tw:pynq-z2:part0:1.0 {}" in commands
+    assert commands.count("csynth_design") == commands.count("create_clock -period 10.0 -name default") >= 3
+    assert "launch_runs -jobs 1 -to_step write_bitstream impl_1" in commands
+    assert not [line for line in commands if line.startswith("ERROR")]
+
+
+def test_the_plans_command_is_finns_own(python: Path, plan: Path, tmp_path: Path) -> None:
+    """It reads the configuration, and ends where Vivado's simulator is asked for."""
+    done = subprocess.run(
+        ["sh", plan / "build.sh"], capture_output=True, text=True, timeout=300,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "FINN": str(python.with_name("finn")),
+             "FINN_BUILD_DIR": str(tmp_path / "build"), "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert "Starting FINN build with config build.json and model network.onnx" in done.stdout
+    assert done.returncode != 0
+    assert "XILINX_VIVADO environment variable not set" in done.stderr
+
+
+def test_auto_shows_finn_and_takes_it_where_it_is_the_best_that_is_asked_for(
+    prepared: Prepared, network: Network, flow: Flow, tmp_path: Path
+) -> None:
+    request = NetworkRequest(network.save(tmp_path / "network"), "pynq-z2", "65us", AUTO, CLOCK_HZ, objective="ff")
+    chosen, compared = settled(flow, request)
+    rows = {row["backend"]: row for row in compared}
+    assert chosen.backend == "finn" == compared[0]["backend"]  # no flip-flops of a shell are in its figures
+    assert rows["finn"]["words"] == rows["native"]["words"] == "5/7"
+    assert rows["finn"]["cost"] < rows["native"]["cost"]
+    assert "conv1d of a kind" in rows["hls4ml"]["reason"]
+    for tool in ("virtual", "openxc7"):
+        chosen, compared = settled(flow, request, tool, here=tool == "virtual")
+        rows = {row["backend"]: row for row in compared}
+        assert chosen.backend == "native"
+        assert "FINN's own steps build it" in rows["finn"]["reason"]
 
 
 @settings(max_examples=4)

@@ -34,6 +34,28 @@ class Silent:
         """Say nothing."""
 
 
+class Steps:
+    """Passes on how far steps are, and no messages: of work that is one line of another's table.
+
+    Args:
+        to: who hears it.
+    """
+
+    def __init__(self, to: Progress) -> None:
+        self._to = to
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Pass it on."""
+        self._to.step(what, done, total)
+
+    def status(self, text: str) -> None:
+        """Pass it on."""
+        self._to.status(text)
+
+
 class Console:
     """Lines on stderr; on a terminal the current step is rewritten in place.
 

@@ -44,7 +44,7 @@ def bench(
 
     \b
     ntorc bench allocate               exact allocation against searches on the same tables, in one run
-    ntorc bench backends               predicted costs of every backend side by side, outputs gated (half an hour)
+    ntorc bench backends               predicted costs of native, hls4ml and FINN side by side, outputs gated (an hour)
     ntorc bench calibration --count 60 what few measurements of a shifted tool are worth, on the synthesis data
     ntorc bench convolutions           convolutions beyond hls4ml's synthesis data: what its structure tells of them
     ntorc bench cost-speed             options that the cost models answer in a second
@@ -57,7 +57,6 @@ def bench(
     ntorc bench excitation --data DIR  the simulator's excitation fitted to recorded runs, --count simulations
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench few-bits --data DIR    the default estimator with 2 to 8 bits, rounded and trained on
-    ntorc bench finn --data DIR        published networks by FINN, hls4ml and native gateware, side by side
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
@@ -90,10 +89,10 @@ def _mismatches(value: Any) -> int:
 
 
 def _backends(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.backends_bench import side_by_side
+    from ntorc.pipeline.backends_bench import as_text, side_by_side
 
     result = side_by_side(flow, asked.only, asked.seed)
-    return result, result.pop("text")
+    return result, as_text(result)
 
 
 def _gateware(flow: Flow, asked: Asked) -> Outcome:
@@ -120,14 +119,7 @@ def _faults(flow: Flow, asked: Asked) -> Outcome:
 def _few_bits(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.pipeline.few_bits import as_text, table_of_widths
 
-    result = table_of_widths(flow, asked.data, asked.seed)
-    return result, as_text(result)
-
-
-def _finn(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.finn_bench import as_text, side_by_side
-
-    result = side_by_side(flow, asked.data, asked.only)
+    result = table_of_widths(flow, asked.data, asked.seed, asked.only)
     return result, as_text(result)
 
 
@@ -358,7 +350,6 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "excitation": _excitation,
     "faults": _faults,
     "few-bits": _few_bits,
-    "finn": _finn,
     "finn-fill": _finn_fill,
     "gateware": _gateware,
     "hls4ml": _hls4ml,

@@ -50,13 +50,15 @@ def build(
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado
     ntorc build my_network/ --board zcu104 --deadline 200us --tool vivado --plan-only --project my_project/
     ntorc build --collect my_project/
+    ntorc build model.onnx --board pynq-z2 --deadline 500us --backend finn --plan-only --project plan/
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado --host ssh://me@builder
 
     A project is complete: `sh run.sh` in it, with the tools on PATH, goes on where it ended.  After Ctrl-C, a crash or
     a missing licence the same command goes on with the step that was not done.  Exit 3 when the clock is not met.
     """
     from ntorc.errors import UsageError
-    from ntorc.pipeline.bitstreams import build_bitstream, collect_bitstream, plan_bitstream
+    from ntorc.pipeline import finn, finn_plan
+    from ntorc.pipeline.bitstreams import PROJECTS, build_bitstream, collect_bitstream, plan_bitstream
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest, build_network
 
@@ -76,6 +78,9 @@ def build(
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")
         options.show(found := build_network(flow, request), as_json=json, text=_virtual(found))
+    elif plan_only and backend == finn.NAME:
+        where = project or flow.root / PROJECTS / f"{network.stem}-{board}-finn"
+        options.show(plan := finn_plan.write_plan(flow, request, where), as_json=json, text=finn_plan.as_text(plan))
     elif plan_only:
         options.show(found := plan_bitstream(flow, request, tool, project), as_json=json, text=_project(found))
     else:

@@ -8,9 +8,11 @@ layer's sums stay whole.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from ntorc.estimator.training import Prepared, TrainingConfig, epoch_batches
 from ntorc.network.floating import FloatConv1D, FloatDense, FloatLayer, FloatMaxPool1D, FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
+from ntorc.npz import read_arrays
 from ntorc.progress import Progress
+from ntorc.records import write_atomically
 
 _FINAL_RATE = 0.05
 Formats = Mapping[str, tuple[FixedFormat, FixedFormat]]
@@ -49,8 +53,11 @@ def train_on(
     quantised: Callable[[FloatNetwork], Network],
     error_v: Callable[[Network], float],
     progress: Progress,
+    keep: Path | None = None,
 ) -> tuple[Network, float, int]:
     """The best integer network by validation, its error there, and its epoch (0: without training on).
+
+    What was interrupted goes on behind its last finished epoch, as if it had not been.
 
     Args:
         floating: trained, gives volts; convolutions, max pools and dense layers alone.
@@ -59,9 +66,11 @@ def train_on(
         quantised: the integer network of real weights, its formats always the same.
         error_v: RMSE of an integer network on validation.
         progress: for people.
+        keep: file of this very training, for what is needed to go on; removed at the end.
 
     Raises:
         DataError: another kind of layer.
+        StorageError: ``keep`` cannot be written.
     """
     import tensorflow as tf
 
@@ -71,18 +80,54 @@ def train_on(
     optimizer.build(variables)
     best = quantised(floating)
     step = _step(layers, variables, formats_of(best), data.std_v, optimizer)
-    best_v, best_epoch = error_v(best), 0
-    for epoch in range(config.epochs):
+    best_v, best_epoch, begin = error_v(best), 0, 0
+    chosen = [variable.numpy() for variable in variables]
+    kept = _kept(keep, variables, optimizer.variables)
+    if kept is not None:
+        begin, best_epoch, best_v, chosen = kept
+    for epoch in range(begin, config.epochs):
         falling = 0.5 * (1.0 + math.cos(math.pi * epoch / config.epochs))
         optimizer.learning_rate = config.learning_rate * (_FINAL_RATE + (1.0 - _FINAL_RATE) * falling)
         for inputs, targets in epoch_batches(data, config.training, epoch):
             step(inputs, targets)
-        network = quantised(_in_volts(floating, layers, variables, data))
-        found_v = error_v(network)
+        now = [variable.numpy() for variable in variables]
+        found_v = error_v(quantised(_in_volts(floating, layers, now, data)))
         if found_v < best_v:
-            best, best_v, best_epoch = network, found_v, epoch + 1
+            best_v, best_epoch, chosen = found_v, epoch + 1, now
+        if keep is not None:
+            _keep(keep, (epoch + 1, best_epoch, best_v), now, optimizer.variables, chosen)
         progress.step(f"epochs trained on, validation {found_v:.4f} V, best {best_v:.4f} V", epoch + 1, config.epochs)
-    return best, best_v, best_epoch
+    if keep is not None:
+        keep.unlink(missing_ok=True)
+    return (quantised(_in_volts(floating, layers, chosen, data)) if best_epoch else best), best_v, best_epoch
+
+
+def _keep(
+    file: Path, state: tuple[int, int, float], now: Sequence[Any], optimizer: Sequence[Any], chosen: Sequence[Any]
+) -> None:
+    """Weights, the optimiser's state and the best weights of a finished epoch, whole or not at all."""
+    content = io.BytesIO()
+    arrays = {f"now{i}": array for i, array in enumerate(now)} | {f"best{i}": array for i, array in enumerate(chosen)}
+    arrays |= {f"optimizer{i}": variable.numpy() for i, variable in enumerate(optimizer)}
+    np.savez(content, state=np.array(state, np.float64), **arrays)
+    write_atomically(file, content.getvalue())
+
+
+def _kept(
+    file: Path | None, variables: Sequence[Any], optimizer: Sequence[Any]
+) -> tuple[int, int, float, list[Any]] | None:
+    """Take up a kept epoch: its number, the best one's, that one's error and weights; None where there is none."""
+    if file is None or not file.is_file():
+        return None
+    names = [f"{kind}{i}" for kind in ("now", "best") for i in range(len(variables))]
+    names += ["state", *(f"optimizer{i}" for i in range(len(optimizer)))]
+    found = read_arrays(file, names, "remove it: the training begins anew")
+    for i, variable in enumerate(variables):
+        variable.assign(found[f"now{i}"])
+    for i, variable in enumerate(optimizer):
+        variable.assign(found[f"optimizer{i}"])
+    epoch, best_epoch, best_v = (float(value) for value in found["state"].astype(np.float64))
+    return int(epoch), int(best_epoch), best_v, [found[f"best{i}"] for i in range(len(variables))]
 
 
 def _arrays(layer: FloatLayer) -> Sequence[Any]:
@@ -105,10 +150,10 @@ def _unscaled(floating: FloatNetwork, data: Prepared) -> list[FloatLayer]:
 
 
 def _in_volts(
-    floating: FloatNetwork, layers: Sequence[FloatLayer], variables: Sequence[Any], data: Prepared
+    floating: FloatNetwork, layers: Sequence[FloatLayer], arrays: Sequence[Any], data: Prepared
 ) -> FloatNetwork:
-    """The network with the weights as they are now."""
-    values, made = [np.asarray(variable.numpy(), np.float64) for variable in variables], list[FloatLayer]()
+    """The network with these weights and biases."""
+    values, made = [np.asarray(array, np.float64) for array in arrays], list[FloatLayer]()
     for layer in layers:
         if isinstance(layer, FloatConv1D | FloatDense):
             weights, bias, *values = values

@@ -103,6 +103,12 @@ class Network:
         return sum(layer.multiplies for layer in self.layers)
 
     @property
+    def widths(self) -> tuple[int, int]:
+        """Bits of the widest weights, and of the widest words between layers (the result's not)."""
+        weights = max((layer.weight_format.bits for layer in self.weighted_layers), default=0)
+        return weights, max(layer.output_format.bits for layer in self.weighted_layers[:-1] or self.weighted_layers)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of description and integers."""
         arrays = {name: [self.weights[name].tolist(), self.biases[name].tolist()] for name in sorted(self.weights)}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ntorc.backends.bitstream.detect import Way, finn_way, hls_way, open_way, vivado_way
-from ntorc.errors import UsageError
+from ntorc.errors import ToolError, UsageError
 
 _WAYS: dict[str, tuple[Callable[[], Way], ...]] = {
     "native": (vivado_way, open_way),
@@ -36,6 +36,27 @@ def check_backends(name: str = "") -> dict[str, Any]:
             if name in ("", one)
         }
     }
+
+
+def summary(name: str) -> tuple[bool, str]:
+    """Whether networks can be allocated with a backend on this machine, and what it can do here, in a line."""
+    from ntorc.backends.finn import environment, vendor_free
+    from ntorc.backends.hls4ml.emulate import hls4ml_version
+
+    does = "allocation and simulated logic"
+    if name == "hls4ml":
+        try:
+            does = f"allocation, projects, gated emulation ({hls4ml_version()})"
+        except ToolError as error:
+            return False, f"{error.message}: {error.hint}"
+    if name == "finn":
+        python = environment.find()
+        if python is None:
+            return False, f"not installed: `{environment.INSTALL}` (minutes, 2.3 GB or more); nothing else needs it"
+        does = f"allocation, gated graphs, plans (finn-plus {vendor_free.WRITTEN_FOR}, {python})"
+    ways = [way.name for way in (one() for one in _WAYS[name]) if way.works]
+    made = f"bitstreams by {', '.join(ways)}" if ways else f"no bitstreams here (`ntorc backend check {name}`)"
+    return True, f"{does}; {made}"
 
 
 def as_text(result: dict[str, Any]) -> str:

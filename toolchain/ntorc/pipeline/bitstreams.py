@@ -25,7 +25,7 @@ def plan_bitstream(flow: Flow, request: NetworkRequest, tool: str, folder: Path 
         tool: by which tools.
         folder: where to; below the store's root by the project's digest when left out.
     """
-    request, compared = settled(flow, request)
+    request, compared = settled(flow, request, tool, here=False)
     design = design_of(flow, request)
     project = project_of(design, tool)
     with flow.stage("plan", f"the project for {tool}; nothing is run"):
@@ -53,7 +53,7 @@ def build_bitstream(
 ) -> dict[str, Any]:
     """Run a project's steps here, or on a builder behind SSH, and sign a bundle of what they give."""
     runner = runner_of(flow, host, config)
-    request, compared = settled(flow, request, "" if host else tool)
+    request, compared = settled(flow, request, tool, here=not host)
     design = design_of(flow, request)
     with flow.stage("build", f"bitstream by {tool}{f' on {host}' if host else ''}: synthesis, place and route"):
         found = as_result(build_hardware(flow, design, tool, runner))

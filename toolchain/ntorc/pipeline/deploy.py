@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend
 from ntorc.boards import Board, load_board
 from ntorc.errors import DataError, NtorcError, UsageError, VerdictError
 from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
+from ntorc.pipeline import finn
 from ntorc.pipeline.calibration import Calibration, calibrate
 from ntorc.pipeline.card import card_in
-from ntorc.pipeline.choose import AUTO, best, candidates
+from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design, as_result
@@ -30,7 +30,7 @@ from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
 from ntorc.pipeline.recalibrate import EXACT_BACKEND
 from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
-from ntorc.progress import Silent
+from ntorc.progress import Steps
 from ntorc.records import save
 from ntorc.store.base import RunRecord
 from ntorc.units import Duration, format_seconds
@@ -221,14 +221,15 @@ def _settle_backend(walk: _Walk, network: Network) -> str:
     """The backend: the best that can build for the virtual board where ``auto`` was asked for."""
     if walk.request.backend != AUTO:
         return walk.request.backend
-    quiet = replace(walk.flow, progress=Silent())
+    quiet = replace(walk.flow, progress=Steps(walk.flow.progress))
 
-    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+    def allocate_with(name: str) -> Allocated:
+        own = finn.network_for(name, network)
         backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz, walk.request.way.tool)
-        return allocation_stage(quiet, network, backend, walk.requirement), walk.requirement
+        return allocation_stage(quiet, own, backend, walk.requirement), walk.requirement, own
 
     with walk.flow.stage("choose", "every backend's exact optimum"):
-        found = candidates(walk.flow, allocate_with, "" if walk.request.way.host else walk.request.way.tool)
+        found = candidates(walk.flow, allocate_with, walk.request.way.tool, here=not walk.request.way.host)
     walk.summary["backend"] = best(found)
     walk.summary["compared"] = [one.row() for one in found]
     return best(found)

@@ -11,6 +11,7 @@ from importlib import metadata
 from ntorc.bundle.keys import own_key_id
 from ntorc.errors import NtorcError, ToolError
 from ntorc.paths import home
+from ntorc.pipeline.choose import BACKENDS
 from ntorc.pipeline.flow import Flow
 
 
@@ -43,6 +44,8 @@ def check() -> list[Tool]:
         path = shutil.which(program)
         detail = path or f"not found: no {what} (the virtual board needs neither; see `ntorc backend check`)"
         found.append(Tool(program, path is not None, False, detail))
+    for name in BACKENDS:
+        found.append(Tool(f"backend {name}", *_backend(name)))
     return found
 
 
@@ -114,6 +117,13 @@ def _compiler() -> str:
     from ntorc.processes import run_tool
 
     return run_tool([gxx(), "--version"]).splitlines()[0]
+
+
+def _backend(name: str) -> tuple[bool, bool, str]:
+    from ntorc.pipeline.backends import summary
+
+    present, detail = summary(name)
+    return present, name == "native", detail
 
 
 def _free_space() -> Tool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
 
 WIDTHS = (8, 6, 4, 3, 2)
-_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
+_EPOCHS = {3: 32, 2: 32}
+"""By bits, `_FEW_EPOCHS` for all others: the fewer, the longer until nothing gets better."""
+_FEW_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -50,7 +53,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
     )
 
     def make(work: Path) -> None:
-        network, about = _trained(flow, learned, config, import_keras(model, learned.estimator.name), bits)
+        network, about = _trained(flow, learned, config, import_keras(model, learned.estimator.name), bits, work)
         network.save(work / "network")
         save(about, work / "about.json")
 
@@ -60,7 +63,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
 
 
 def _trained(
-    flow: Flow, learned: Learned, config: TrainingConfig, floating: FloatNetwork, bits: int
+    flow: Flow, learned: Learned, config: TrainingConfig, floating: FloatNetwork, bits: int, work: Path
 ) -> tuple[Network, dict[str, Any]]:
     data = prepare(learned.runs, learned.split, config)
     word = FixedFormat(ADC_BITS, data.input_fraction_bits)
@@ -75,12 +78,14 @@ def _trained(
     def error_v(network: Network) -> float:
         return rmse_of(network, data.validation)
 
-    few = FewBitsConfig(_EPOCHS, _RATE, replace(config, steps_per_epoch=_STEPS))
-    best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress)
+    epochs = _EPOCHS.get(bits, _FEW_EPOCHS)
+    few = FewBitsConfig(epochs, _RATE, replace(config, steps_per_epoch=_STEPS))
+    best, best_v, epoch = train_on(floating, data, few, quantised, error_v, flow.progress, work / "training.npz")
     test = cut([learned.runs[name] for name in learned.split.test], data.train.window_samples, config.hop_samples)
     return best, {
         "bits": bits,
         "epoch": epoch,
+        "epochs": epochs,
         "validation_rmse_v": best_v,
         "rounded_validation_rmse_v": error_v(rounded),
         "rounded_test_rmse_v": rmse_of(rounded, test),
@@ -99,12 +104,25 @@ def rmse_of(network: Network, windows: Windows) -> float:
     return float(np.sqrt(total / windows.ends.size))
 
 
-def table_of_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
-    """Every width: error of rounding alone and of training on, on held-out trajectories, beside the float model's."""
+def table_of_widths(flow: Flow, data: Path | None, seed: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Every width: error of rounding alone and of training on, on held-out trajectories, beside the float model's.
+
+    Args:
+        flow: the walk.
+        data: folder of runs, or None for simulated ones.
+        seed: of the float model and of sampling.
+        only: of the widths, as text; `WIDTHS` when empty.
+
+    Raises:
+        UsageError: a width that is none.
+    """
+    unknown = [text for text in only if not text.isdecimal()]
+    if unknown:
+        raise UsageError(f"'{unknown[0]}' is no number of bits", "give 2 to 8")
     config = replace(TrainingConfig(), seed=seed)
     learned = learn(flow, data, config)
     rows = []
-    for bits in WIDTHS:
+    for bits in map(int, only) if only else WIDTHS:
         with flow.stage("few-bits", f"{bits} bits"):
             rows.append(few_bits_stage(flow, learned, config, bits)[1])
     return {"float_test_rmse_v": learned.estimator.test_rmse_v, "split": learned.split.name, "rows": rows}
@@ -114,7 +132,7 @@ def as_text(result: dict[str, Any]) -> str:
     """For people."""
     lines = [f"float model: {result['float_test_rmse_v']:.4f} V on held-out trajectories ({result['split']})"]
     lines += [
-        f"{row['bits']} bits: {row['test_rmse_v']:.4f} V trained on (epoch {row['epoch']}),"
+        f"{row['bits']} bits: {row['test_rmse_v']:.4f} V trained on (epoch {row['epoch']} of {row['epochs']}),"
         f" {row['rounded_test_rmse_v']:.4f} V rounded alone; {row['network']}"
         for row in result["rows"]
     ]

@@ -22,6 +22,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_sources, load, save
 
 NAME = "finn"
+PRECISION = limits.PRECISION
 GRAPHS = ("streamlined.onnx", "operators.onnx")
 """What FINN makes of a network and executes in Python: its streamlined graph, and its hardware operators."""
 
@@ -36,7 +37,7 @@ def finn_backend(flow: Flow, board: Board, clock_hz: float) -> FinnBackend:
 
 def precision_for(backend: str) -> Precision | None:
     """How models without formats of their own are quantised for a backend; None for the default."""
-    return limits.PRECISION if backend == NAME else None
+    return PRECISION if backend == NAME else None
 
 
 def network_for(backend: str, network: Network) -> Network:

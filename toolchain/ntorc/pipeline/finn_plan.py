@@ -1,4 +1,4 @@
-"""``ntorc backend plan finn``: everything that a machine with the vendor's tools needs, written and checked here."""
+"""``ntorc backend plan finn``, ``ntorc build --backend finn --plan-only``: what a machine with the tools needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ntorc.pipeline.standalone import NetworkRequest, allocate_opened, opened
 from ntorc.records import save, write_atomically
 
 
-def write_plan(flow: Flow, request: NetworkRequest, out: Path, *, instrumented: bool) -> dict[str, object]:
+def write_plan(flow: Flow, request: NetworkRequest, out: Path, *, instrumented: bool = False) -> dict[str, object]:
     """Allocate a network and write the plan of its build into a folder.
 
     Raises:

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from ntorc.allocate.problem import objective_value
-from ntorc.backends.finn import environment
 from ntorc.errors import DataError, InfeasibleError, NtorcError
-from ntorc.pipeline import finn
-from ntorc.pipeline.choose import BACKENDS
+from ntorc.pipeline.choose import installed, words_of
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.fronts import NetworkFront, as_result, axis_title, network_front
 from ntorc.pipeline.standalone import NetworkRequest
@@ -38,11 +36,6 @@ class OneFront:
     reason: str = ""
 
 
-def compared() -> tuple[str, ...]:
-    """Those that are drawn: FINN where its environment is installed."""
-    return (*BACKENDS, *((finn.NAME,) if environment.find() is not None else ()))
-
-
 def all_fronts(flow: Flow, request: NetworkRequest) -> list[OneFront]:
     """Every backend's exact front.
 
@@ -50,7 +43,7 @@ def all_fronts(flow: Flow, request: NetworkRequest) -> list[OneFront]:
         NtorcError: none has one.
     """
     fronts = []
-    for name in compared():
+    for name in installed():
         try:
             found = network_front(flow, replace(request, backend=name))
         except (DataError, InfeasibleError) as error:
@@ -100,7 +93,7 @@ def comparison_result(fronts: Sequence[OneFront]) -> dict[str, Any]:
         result = as_result(one.found)
         for point, cost, basis in zip(result["points"], one.costs, one.bases, strict=True):
             point["cost_with_shell"], point["basis"] = cost, basis
-        rows[one.backend] = result
+        rows[one.backend] = {**result, "words": words_of(one.found.network)}
     return {"backends": rows}
 
 
@@ -134,7 +127,8 @@ def draw_comparison(flow: Flow, fronts: Sequence[OneFront], path: Path | None, d
 
 def comparison_text(fronts: Sequence[OneFront], drawn: Path) -> str:
     """A table for people."""
-    lines = [f"{'backend':8} {'deadline':>12} {'cycles':>9} {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"]
+    head = f"{'backend':8} {'words':>6} {'deadline':>12} {'cycles':>9} {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}"
+    lines = [f"{head}  basis"]
     for one in fronts:
         if one.found is None:
             lines.append(f"{one.backend:8} {one.reason}")
@@ -144,9 +138,11 @@ def comparison_text(fronts: Sequence[OneFront], drawn: Path) -> str:
         for at in places:
             total = problem.total(points[at].choice)
             lines.append(
-                f"{one.backend:8} {one.found.deadline_s(points[at]) * 1e6:10.1f}us {points[at].latency_cycles:9}"
+                f"{one.backend:8} {words_of(one.found.network):>6}"
+                f" {one.found.deadline_s(points[at]) * 1e6:10.1f}us {points[at].latency_cycles:9}"
                 f" {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}  {one.bases[at]}"
             )
-    lines.append("estimate: the cost model; synthesised: every layer by a tool; measured: its cycles were counted")
+    lines.append("estimate: the cost model; synthesised: every layer by a tool; measured: its cycles were counted;"
+                 " words: bits of weights and between layers")
     lines.append(f"drawn in {drawn}; --json has all points")
     return "\n".join(lines)

@@ -59,8 +59,10 @@ def backend_named(name: str) -> Backend:
         )
     if name == finn.NAME:
         raise UsageError(
-            "FINN's hardware needs Vivado and Vitis HLS, which this version does not run",
-            "use ntorc allocate or ntorc front; `ntorc backend plan finn` writes all for a machine that has them",
+            "FINN's own steps build its hardware, with Vivado and Vitis HLS, and its own PYNQ driver runs it: ntorc"
+            " neither builds nor deploys it",
+            "write all that a machine with the tools needs: ntorc build NETWORK --backend finn --plan-only (or `ntorc"
+            " backend plan finn`); or take --backend native",
         )
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 

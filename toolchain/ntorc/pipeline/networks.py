@@ -41,6 +41,11 @@ def load_network(path: Path) -> Network:
     return Network.load(path)
 
 
+def brings_formats(path: Path) -> bool:
+    """Whether a network's file fixes its words: a network of ours or a QONNX model, not a Keras model."""
+    return path.name == "network.json" or path.suffix.lower() not in (*_MODELS, ".json")
+
+
 def open_network(flow: Flow, path: Path, precision: Precision | None = None, backend: str = "") -> Network:
     """The integer network of any of the known forms.
 

@@ -17,7 +17,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline import finn
-from ntorc.pipeline.choose import AUTO, best, candidates
+from ntorc.pipeline.choose import AUTO, Allocated, best, candidates, installed
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design
 from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
@@ -32,9 +32,9 @@ from ntorc.pipeline.make import (
     hop_for,
     requirement_for,
 )
-from ntorc.pipeline.networks import open_network
+from ntorc.pipeline.networks import brings_formats, open_network
 from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, with_budget
-from ntorc.progress import Silent
+from ntorc.progress import Steps
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
@@ -86,8 +86,16 @@ def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
     return allocate_opened(flow, request, opened(flow, request))
 
 
-def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[NetworkRequest, list[dict[str, Any]]]:
+def settled(
+    flow: Flow, request: NetworkRequest, tool: str = "", *, here: bool = True
+) -> tuple[NetworkRequest, list[dict[str, Any]]]:
     """The request with a backend: the best where ``auto`` was asked for; and what was compared.
+
+    Args:
+        flow: the walk.
+        request: what is asked for.
+        tool: what it is to be built with; empty when nothing is.
+        here: by this machine.
 
     Raises:
         NtorcError: no backend can build the network here with ``tool``.
@@ -95,15 +103,27 @@ def settled(flow: Flow, request: NetworkRequest, tool: str = "") -> tuple[Networ
     if request.backend != AUTO:
         return request, []
 
-    def allocate_with(name: str) -> tuple[Allocation, Requirement]:
+    def allocate_with(name: str) -> Allocated:
         one = replace(request, backend=name)
         network = opened(quiet, one)
-        return allocate_opened(quiet, one, network), asked_for(quiet, one, network)
+        return allocate_opened(quiet, one, network), asked_for(quiet, one, network), network
 
-    quiet = replace(flow, progress=Silent())
+    quiet = replace(flow, progress=Steps(flow.progress))
+    reservations = {name: _narrowed(name, request.network) for name in installed()}
     with flow.stage("choose", "every backend's exact optimum"):
-        found = candidates(flow, allocate_with, tool)
+        found = candidates(flow, allocate_with, tool, here=here, reservations=reservations)
     return replace(request, backend=best(found)), [one.row() for one in found]
+
+
+def _narrowed(backend: str, path: Path) -> str:
+    """Why a backend's network may not stand for the others': FINN rounds a model without formats to few bits."""
+    precision = finn.precision_for(backend)
+    if precision is None or brings_formats(path):
+        return ""
+    return (
+        f"not taken, as it rounds the model to weights of {precision.weight_bits} and words of"
+        f" {precision.activation_bits} bits (--backend {backend} does)"
+    )
 
 
 def opened(flow: Flow, request: NetworkRequest) -> Network:

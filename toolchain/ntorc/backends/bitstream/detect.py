@@ -129,10 +129,15 @@ def finn_way() -> Way:
     from ntorc.backends.finn import environment
     from ntorc.backends.finn.vendor_free import WRITTEN_FOR
 
-    python, hls, vivado = environment.find(), find("vitis_hls", ["-version"]), vivado_way()
+    python, vivado = environment.find(), vivado_way()
+    hls = find("vitis_hls", ["-version"]) or find("vitis-run", ["-version"])
     own = Found("finn-plus", "" if python is None else str(python), "" if python is None else WRITTEN_FOR)
-    lacks = [*([] if own else [f"finn-plus ({environment.INSTALL})"]), *([] if hls else ["vitis_hls"]), *vivado.lacks]
-    notes = ("by `ntorc backend plan finn`, which runs on a machine that has these tools", *vivado.notes)
+    missing = {f"finn-plus ({environment.INSTALL})": own, "vitis_hls or vitis-run": hls}
+    lacks = [*(name for name, found in missing.items() if not found), *vivado.lacks]
+    notes = (
+        "by the plan of `ntorc backend plan finn`: its build.sh runs on a machine that has these tools",
+        "no vendor tool has run it yet: FINN took its steps with stand-ins, but for the simulation of RTL",
+    )
     return Way("finn", not lacks and vivado.works, (own, hls, *vivado.tools), tuple(lacks), notes)
 
 

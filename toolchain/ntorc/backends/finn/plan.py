@@ -1,6 +1,7 @@
 """FINN's way to a bitstream as an inert plan: files and commands for a machine with Vivado and Vitis HLS.
 
-Nothing here runs a vendor's tool.  `build.py` in the plan is FINN's own flow with our folding; its driver is PYNQ's.
+Nothing here runs a vendor's tool.  `build.sh` in the plan is FINN's own command with our folding; its driver is PYNQ's.
+The command brings what the installed packages lack: HLS sources, board files, the binding to Vivado's simulator.
 With instrumentation the accelerator counts its latency itself in cycles of the logic, in place of the DMA, so that such
 a build measures and does not estimate.
 """
@@ -44,22 +45,13 @@ STEPS = (
 _OUTPUTS = ("estimate_reports", "stitched_ip", "rtlsim_performance", "out_of_context_synth", "bitfile", "pynq_driver",
             "deployment_package")  # fmt: skip
 _CHECKS = ("streamlined_python", "stitched_ip_rtlsim")
-_BUILD = '''\
-"""Builds the accelerator: python build.py, in FINN's environment, with Vivado and Vitis HLS on PATH."""
-
-from pathlib import Path
-
-from finn.util.settings import initialize_dummy_settings
-
-initialize_dummy_settings()
-
-from finn.builder.build_dataflow import build_dataflow_cfg  # noqa: E402
-from finn.builder.build_dataflow_config import DataflowBuildConfig  # noqa: E402
-
-here = Path(__file__).resolve().parent
-configuration = DataflowBuildConfig.from_json((here / "build.json").read_text(encoding="utf-8"))
-raise SystemExit(build_dataflow_cfg(str(here / "network.onnx"), configuration))
-'''
+_BUILD = """\
+#!/bin/sh
+# Builds the accelerator by FINN's own command, with Vivado and Vitis HLS on PATH and XILINX_VIVADO set.
+# FINN=/path/to/finn sh build.sh; options go to `finn build`, as --start STEP to go on with a step.
+cd "$(dirname "$0")" || exit 1
+exec "${FINN:-finn}" build --batch "$@" build.json network.onnx
+"""
 
 
 def finn_plan(
@@ -110,7 +102,7 @@ def finn_plan(
         "network.onnx": qonnx_model(network, for_finn=True).SerializeToString(deterministic=True),
         "folding.json": _json(settings),
         "build.json": _json(configuration),
-        "build.py": _BUILD.encode(),
+        "build.sh": _BUILD.encode(),
         "input.npy": _npy(shaped),
         "expected_output.npy": _npy(results.astype(np.float32)),
         "README.txt": _readme(network, board, clock_hz, instrumented).encode(),
@@ -131,23 +123,34 @@ def _npy(array: np.ndarray) -> bytes:  # type: ignore[type-arg]
 
 
 def _readme(network: Network, board: Board, clock_hz: float, instrumented: bool) -> str:
-    measured = (
-        "instrumented: output/report has latency, least latency and interval in cycles of the logic once the driver\n"
-        "has run on the board; such a build moves no data"
+    call = "finn-plus-driver -b bitfile/finn-accel.bit -s driver/settings.json -f"
+    run = (
+        f"""\
+  2. {call} experiment_instrumentation \\
+       -fk runtime=10 Int -fk report_dir=. Str
+leaves report_experiment_instrumentation.json with latency, least latency and interval in cycles of the logic.
+This build is instrumented: it counts its latency and moves no data."""
         if instrumented
-        else "with a DMA and PYNQ's driver; make the plan with --instrumented to measure its latency in cycles"
+        else f"""\
+  2. {call} throughput_test
+or FINNDMAOverlay(...).execute(frames) in Python: integers, of the shape that settings.json has as ishape_normal.
+This build has a DMA; make the plan with --instrumented to measure its latency in cycles."""
     )
     return f"""\
 {network.name} for {board.name} at {clock_hz / 1e6:g} MHz, by FINN (finn-plus {vendor_free.WRITTEN_FOR})
 
 No vendor's tool has run: what is known so far are FINN's estimates.
 
-On a machine with Vivado and Vitis HLS (2022.2 or 2024.2):
+On a machine with Vivado and Vitis HLS (2022.2 or 2024.2), git, cmake and g++:
   1. source the settings of both
-  2. ntorc backend install finn         prints where its Python is
-  3. PYTHON build.py                    in this folder
+  2. ntorc backend install finn         prints the folder of its environment
+  3. FINN=FOLDER/bin/finn sh build.sh   in this folder
 
+FINN's first build fetches its HLS sources and board files, and builds its binding to Vivado's simulator.
 It executes the streamlined graph and the simulated IP on input.npy, and holds them against expected_output.npy.
-Output: output/bitfile (bitstream, .hwh), output/driver (PYNQ), output/deploy, output/report.
-This build is {measured}.
+Output: output/bitfile (bitstream, .hwh), output/driver (settings of FINN's driver), output/deploy (both), reports.
+
+On the board, in a copy of output/deploy, with PYNQ's Python:
+  1. pip install finn-plus-driver=={vendor_free.WRITTEN_FOR}
+{run}
 """
