@@ -60,6 +60,7 @@ def bench(
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
+    ntorc bench hgq --data DIR         widths learned by HGQ2 against fixed ones: error, area, outputs (an hour)
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
@@ -151,6 +152,13 @@ def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
         f" {one['latency_mismatches']} latencies differ"
         for kind, one in result["granularities"].items()
     )
+
+
+def _hgq(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.hgq_bench import as_text, learned_widths
+
+    result = learned_widths(flow, asked.data, asked.seed)
+    return result, as_text(result)
 
 
 def _published(flow: Flow, asked: Asked) -> Outcome:
@@ -341,6 +349,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "finn": _finn,
     "finn-fill": _finn_fill,
     "gateware": _gateware,
+    "hgq": _hgq,
     "hls4ml": _hls4ml,
     "published": _published,
     "quantisation": _quantisation,

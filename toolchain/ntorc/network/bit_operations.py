@@ -1,7 +1,7 @@
 """Effective bit operations: what HGQ2 penalises, counted on an integer network.
 
-The sum over all multiplies of the product of both operands' widths (EBOPs: Sun et al., arXiv:2405.00645), signs left out
-where HGQ2 leaves them out: of weights, and of words behind a relu.
+The sum over all multiplies of the product of both operands' widths (EBOPs: Sun et al., arXiv:2405.00645), signs left
+out where HGQ2 leaves them out: of weights, and of words behind a relu.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ def effective_bit_operations(network: Network) -> int:
             total += layer.multiplies * (layer.weight_format.bits - 1) * (word.bits - unsigned)
             unsigned = layer.activation == "relu"
         elif not isinstance(layer, Pool):
-            total += layer.multiplies * layer.weight_format.bits * word.bits  # type: ignore[union-attr]
+            total += layer.multiplies * layer.weight_format.bits * word.bits
             unsigned = False
     return total

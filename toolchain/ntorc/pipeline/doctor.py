@@ -39,6 +39,7 @@ def check() -> list[Tool]:
     found.append(_tool("Verilator", _verilator))
     found.append(_tool("C++ compiler", _compiler))
     found.append(_free_space())
+    found.append(_hgq())
     for program, what in (("vivado", "bitstreams by Vivado"), ("nextpnr-xilinx", "bitstreams by openXC7")):
         path = shutil.which(program)
         detail = path or f"not found: no {what} (the virtual board needs neither; see `ntorc backend check`)"
@@ -114,6 +115,14 @@ def _compiler() -> str:
     from ntorc.processes import run_tool
 
     return run_tool([gxx(), "--version"]).splitlines()[0]
+
+
+def _hgq() -> Tool:
+    from ntorc.estimator.hgq import environment
+
+    folder = environment.find()
+    detail = str(folder or f"not installed: no training with learned widths (`{environment.INSTALL}`)")
+    return Tool("HGQ2", folder is not None, False, detail)
 
 
 def _free_space() -> Tool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ntorc.errors import UsageError
 from ntorc.estimator.few_bits import rmse_of
 from ntorc.estimator.hgq.environment import require
-from ntorc.estimator.hgq.exchange import OUTCOME, HgqConfig, HgqOutcome
+from ntorc.estimator.hgq.exchange import GATE, OUTCOME, HgqConfig, HgqOutcome
 from ntorc.estimator.hgq.exchange import NETWORK as NETWORK_FOLDER
-from ntorc.estimator.hgq.training import check_form, train_by_hgq
+from ntorc.estimator.hgq.training import Gate, check_form, train_by_hgq
 from ntorc.estimator.training import Prepared, TrainingConfig, prepare
 from ntorc.estimator.windows import ADC_BITS, Windows, cut
 from ntorc.network.bit_operations import effective_bit_operations
@@ -48,7 +49,7 @@ class Trained:
         outcome: what the training says.
         operations: effective bit operations.
         widths: bits of weights and of the words behind them, by layer.
-        gate_windows: held-out windows on which HGQ2's model and the network gave equal bits.
+        gate: held-out windows on which HGQ2's own model and the network gave equal bits.
     """
 
     penalty: float
@@ -57,7 +58,18 @@ class Trained:
     outcome: HgqOutcome
     operations: int
     widths: dict[str, tuple[int, int]]
-    gate_windows: int
+    gate: Gate
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "penalty": self.penalty,
+            "validation_rmse_v": self.outcome.validation_rmse_v,
+            "bit_operations": self.operations,
+            "bits": {name: list(pair) for name, pair in self.widths.items()},
+            "epoch": self.outcome.epoch,
+            "network": str(self.folder),
+        }
 
     def text(self) -> str:
         """For people."""
@@ -118,12 +130,10 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
 
     folder = flow.once("hgq", key, make)
     network = Network.load(folder / NETWORK_FOLDER)
-    test = [learned.runs[name] for name in learned.split.test]
-    windows = cut(test, learned.estimator.window_samples, config.hop_samples).ends.size
     widths = {layer.name: (layer.weight_format.bits, layer.output_format.bits) for layer in network.weighted_layers}
-    outcome = load(HgqOutcome, folder / OUTCOME)
+    outcome, gate = load(HgqOutcome, folder / OUTCOME), load(Gate, folder / GATE)
     operations = effective_bit_operations(network)
-    return Trained(penalty, network, folder / NETWORK_FOLDER, outcome, operations, widths, windows)
+    return Trained(penalty, network, folder / NETWORK_FOLDER, outcome, operations, widths, gate)
 
 
 def family(
@@ -140,7 +150,33 @@ def family(
     return found, min(near, key=lambda one: one.operations)
 
 
-def test_error_v(learned: Learned, network: Network, hop_samples: int) -> float:
+def hgq_trained(
+    flow: Flow, learned: Learned, config: TrainingConfig, penalty: float | None
+) -> tuple[Learned, dict[str, Any], str]:
+    """The estimator with the network of a penalty, or of the one that validation chooses; what each gave, and in words.
+
+    Only the chosen network is judged on the held-out trajectories.
+    """
+    penalties = PENALTIES if penalty is None else (penalty,)
+    found, chosen = family(flow, learned, config, penalties, min(EPOCHS, config.epochs))
+    error_v = held_out_error_v(learned, chosen.network, config)
+    about = {
+        "tool": chosen.outcome.tool,
+        "chosen": chosen.penalty,
+        "float_test_rmse_v": learned.estimator.test_rmse_v,
+        "test_rmse_v": error_v,
+        "gate": vars(chosen.gate),
+        "penalties": [one.as_dict() for one in found],
+    }
+    lines = [("* " if one is chosen and len(found) > 1 else "  ") + one.text() for one in found]
+    lines.append(
+        f"penalty {chosen.penalty:g}: {error_v:.4f} V on held-out trajectories, float"
+        f" {learned.estimator.test_rmse_v:.4f} V; HGQ2's own model gives the same bits on {chosen.gate.vectors} windows"
+    )
+    return replace(learned, network=chosen.network), about, "\n".join(lines)
+
+
+def held_out_error_v(learned: Learned, network: Network, config: TrainingConfig) -> float:
     """RMSE of an integer network on the held-out trajectories."""
     test = [learned.runs[name] for name in learned.split.test]
-    return rmse_of(network, cut(test, learned.estimator.window_samples, hop_samples))
+    return rmse_of(network, cut(test, learned.estimator.window_samples, config.hop_samples))

@@ -1,7 +1,8 @@
 """What goes into HGQ2's training process and what comes out: a folder with a request, arrays, networks, an outcome.
 
-In: ``request.json``, ``windows.npz``, ``model.keras``, ``start/`` (the integer network whose formats it begins with).  Out:
-``network/``, ``outcome.json``, ``outputs.npz``; ``training/`` holds the last finished epoch meanwhile.
+In: ``request.json``, ``windows.npz``, ``model.keras``, ``start/`` (the integer network whose formats it begins with).
+Out: ``network/``, ``outcome.json``, ``outputs.npz``; our side adds ``gate.json``.  ``training/`` holds the last
+finished epoch meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ntorc.estimator.windows import Windows
 from ntorc.npz import read_arrays
 
 REQUEST, OUTCOME, WINDOWS, OUTPUTS = "request.json", "outcome.json", "windows.npz", "outputs.npz"
-MODEL, START, NETWORK = "model.keras", "start", "network"
+MODEL, START, NETWORK, GATE = "model.keras", "start", "network", "gate.json"
 
 _WINDOWS = ("counts", "ends", "target_v", "run")
 

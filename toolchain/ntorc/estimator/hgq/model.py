@@ -1,7 +1,7 @@
 """The HGQ2 model of a window network and the integer network that computes the same bits.  This module imports HGQ2.
 
-Every tensor has one width and one binary point, as the words of our gateware and of hls4ml's streams have.  Roundings are
-half up; words saturate, as `ntorc.network.reference` computes them; the widths and binary points are trained
+Every tensor has one width and one binary point, as the words of our gateware and of hls4ml's streams have.  Roundings
+are half up; words saturate, as `ntorc.network.reference` computes them; the widths and binary points are trained
 (Sun et al., arXiv:2405.00645), except those of the input, which is the converter's, and of biases, which cost nothing.
 """
 
@@ -151,7 +151,7 @@ def network_of(model: HgqModel, start: Network) -> Network:
             layer = replace(layer, output_format=after)
             word = after
         made.append(layer)
-    return replace(start, layers=tuple(made), weights=weights, biases=biases)
+    return replace(start, name=f"{start.name}-hgq", layers=tuple(made), weights=weights, biases=biases)
 
 
 def _fixed(quantiser: Any) -> FixedFormat:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,14 @@ from ntorc.records import load, save
 
 _INSTEAD = "HGQ2 is for Conv1D, MaxPooling1D and Dense with relu; layers that keep a state train with --qat native"
 _PIECE = 2048
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Windows that were compared, and those whose bits differ."""
+
+    vectors: int
+    mismatches: int
 
 
 def check_form(form: Form) -> None:
@@ -113,7 +122,7 @@ def train_by_hgq(
         environment={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow"}, what="HGQ2",
     )  # fmt: skip
     network, outcome = Network.load(folder / exchange.NETWORK), load(HgqOutcome, folder / exchange.OUTCOME)
-    gate(network, held_out, folder)
+    save(gate(network, held_out, folder), folder / exchange.GATE)
     found_v = rmse_of(network, data.validation)
     if found_v != outcome.validation_rmse_v:
         raise GateError(
@@ -124,8 +133,8 @@ def train_by_hgq(
     return network, outcome
 
 
-def gate(network: Network, held_out: Windows, folder: Path) -> int:
-    """Compare HGQ2's outputs for the held-out windows with the reference's; returns how many there are.
+def gate(network: Network, held_out: Windows, folder: Path) -> Gate:
+    """Compare HGQ2's outputs for the held-out windows with the reference's.
 
     Raises:
         GateError: they differ.
@@ -144,7 +153,7 @@ def gate(network: Network, held_out: Windows, folder: Path) -> int:
             "the network must not be used; please report it",
             {"gate": {"vectors": held_out.ends.size, "mismatches": wrong}},
         )
-    return held_out.ends.size
+    return Gate(held_out.ends.size, wrong)
 
 
 def _progress_of(line: str) -> tuple[str, int, int]:
