@@ -112,7 +112,7 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
     require()
     model = learned.folder / "model.keras"
     code = [_PACKAGE / "estimator" / name for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
-    hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, replace(config, steps_per_epoch=_STEPS))
+    hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, replace(config, steps_per_epoch=min(_STEPS, config.steps_per_epoch)))
     key = digest_of(
         {
             "model": digest_of_file(model),

@@ -1,4 +1,4 @@
-"""``ntorc bench hgq``: what learned widths lose in error and save in area, each network gated in gateware and hls4ml."""
+"""``ntorc bench hgq``: what learned widths lose in error and save in area; gated in gateware and hls4ml."""
 
 from __future__ import annotations
 
@@ -167,8 +167,8 @@ def _emulated(flow: Flow, network: Network, allocation: Allocation) -> int:
 def as_text(result: dict[str, Any]) -> str:
     """For people."""
     lines = [
-        f"float model: validation {result['float_validation_rmse_v']:.4f} V, held out {result['float_test_rmse_v']:.4f} V;"
-        f" {result['board']}, {result['deadline']}",
+        f"float model: validation {result['float_validation_rmse_v']:.4f} V, held out"
+        f" {result['float_test_rmse_v']:.4f} V; {result['board']}, {result['deadline']}",
         f"{'':40} validation held out  rounded alike  bit op.     LUT     FF  DSP BRAM18  cycles  gateware, hls4ml",
     ]
     for row in result["rows"]:
@@ -176,8 +176,8 @@ def as_text(result: dict[str, Any]) -> str:
         alike = row.get("same_widths_test_rmse_v")
         lines.append(
             f"{mark} {row['name']:38} {row['validation_rmse_v']:8.4f} V {row['test_rmse_v']:6.4f} V"
-            f" {f'{alike:.4f} V' if alike else '-':>14} {row['bit_operations'] / 1e3:7.0f}k {need['lut']:7} {need['ff']:6}"
-            f" {need['dsp']:4} {need['bram18']:6} {row['latency_cycles']:7}  {row['output_mismatches']} of"
+            f" {f'{alike:.4f} V' if alike else '-':>14} {row['bit_operations'] / 1e3:7.0f}k {need['lut']:7}"
+            f" {need['ff']:6} {need['dsp']:4} {need['bram18']:6} {row['latency_cycles']:7}  {row['output_mismatches']} of"
             f" {row['gateware_windows']} differ, {row['hls4ml_windows_equal']} equal"
         )
         lines.append(f"    bits of weights/words: {', '.join(f'{w}/{a}' for w, a in row['bits'].values())}")

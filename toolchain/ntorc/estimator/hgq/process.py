@@ -86,6 +86,7 @@ class Training:
                 step(inputs, targets)
             self._judge(epoch)
             self._keep()
+            self._report()
         assert self._best is not None
         _, number, values = self._best
         outcome = HgqOutcome(
@@ -118,8 +119,11 @@ class Training:
         if self._best is None or objective < self._best[0]:
             self._best = (objective, epoch, values_of(self._model))
             network.save(self._folder / exchange.NETWORK)
+
+    def _report(self) -> None:
+        error_v, operations = self._history[-1]
         what = f"epochs trained on by HGQ2, validation {error_v:.4f} V, {operations / 1e3:.0f}k bit operations"
-        print(json.dumps({"progress": [what, epoch + 1, self._config.epochs]}), flush=True)
+        print(json.dumps({"progress": [what, len(self._history), self._config.epochs]}), flush=True)
 
     def _keep(self) -> None:
         """All that the next epoch needs, in one file that is replaced at once."""
