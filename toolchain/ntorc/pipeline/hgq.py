@@ -26,7 +26,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Learned
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
 
-PENALTIES = (1e-9, 3e-9, 1e-8, 3e-8)
+PENALTIES = (3e-9, 1e-8, 3e-8, 1e-7)
 """Of the loss for one effective bit operation; the default estimator's window form has some 1.6 million at 8 bits."""
 EPOCHS = 12
 ALLOWED_LOSS = 1.05
@@ -112,7 +112,8 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
     require()
     model = learned.folder / "model.keras"
     code = [_PACKAGE / "estimator" / name for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
-    hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, replace(config, steps_per_epoch=min(_STEPS, config.steps_per_epoch)))
+    steps = replace(config, steps_per_epoch=min(_STEPS, config.steps_per_epoch))
+    hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, steps)
     key = digest_of(
         {
             "model": digest_of_file(model),

@@ -174,11 +174,12 @@ def as_text(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         need, mark = row["synthesised"], "*" if row.get("chosen") else " "
         alike = row.get("same_widths_test_rmse_v")
+        gateware = f"{row['output_mismatches']} of {row['gateware_windows']} differ"
         lines.append(
             f"{mark} {row['name']:38} {row['validation_rmse_v']:8.4f} V {row['test_rmse_v']:6.4f} V"
             f" {f'{alike:.4f} V' if alike else '-':>14} {row['bit_operations'] / 1e3:7.0f}k {need['lut']:7}"
-            f" {need['ff']:6} {need['dsp']:4} {need['bram18']:6} {row['latency_cycles']:7}  {row['output_mismatches']} of"
-            f" {row['gateware_windows']} differ, {row['hls4ml_windows_equal']} equal"
+            f" {need['ff']:6} {need['dsp']:4} {need['bram18']:6} {row['latency_cycles']:7}"
+            f"  {gateware}, {row['hls4ml_windows_equal']} equal"
         )
         lines.append(f"    bits of weights/words: {', '.join(f'{w}/{a}' for w, a in row['bits'].values())}")
     reasons = sorted({row["hls4ml_reason"] for row in result["rows"] if row["hls4ml_reason"]})

@@ -30,7 +30,7 @@ class HgqConfig:
         penalty: of the loss (mean square error over the variance of the positions) for one effective bit operation.
         epochs: how many.
         learning_rate: of the weights at the start (Adam); it falls along a half cosine to 5 %.
-        width_rate: the same of the widths, in bits a step.
+        width_rate: the same of the widths, in bits a step; it falls to nothing, after which they stay.
         training: of batches, gains and seed.
     """
 

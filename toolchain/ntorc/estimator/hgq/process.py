@@ -33,6 +33,8 @@ from ntorc.network.network import Network
 from ntorc.records import digest_of, digest_of_file, load, save, storage_errors
 
 _FINAL_RATE = 0.05
+_SETTLED = 2 / 3
+"""Part of the epochs after which widths stay as they are, and only weights learn."""
 _PIECE = 2048
 
 
@@ -77,11 +79,9 @@ class Training:
         self._restore()
         step, epochs = self._step(), self._config.epochs
         for epoch in range(len(self._history), epochs):
-            falling = _FINAL_RATE + (1.0 - _FINAL_RATE) * 0.5 * (1.0 + math.cos(math.pi * epoch / epochs))
-            for optimizer, rate in zip(
-                self._optimizers, (self._config.learning_rate, self._config.width_rate), strict=True
-            ):
-                optimizer.learning_rate = rate * falling
+            weights, widths = self._optimizers
+            weights.learning_rate = self._config.learning_rate * _falling(epoch / epochs, _FINAL_RATE)
+            widths.learning_rate = self._config.width_rate * _falling(epoch / epochs / _SETTLED, 0.0)
             for inputs, targets in epoch_batches(self._data, self._config.training, epoch):
                 step(inputs, targets)
             self._judge(epoch)
@@ -159,6 +159,11 @@ class Training:
         self._history = [(float(row[0]), int(row[1])) for row in found["history"]]
         objective, epoch = found["objective"]
         self._best = (float(objective), int(epoch), [found[f"best.{n}"] for n in range(len(model))])
+
+
+def _falling(part: float, to: float) -> float:
+    """Along a half cosine from 1, and then at its end."""
+    return to + (1.0 - to) * 0.5 * (1.0 + math.cos(math.pi * min(part, 1.0)))
 
 
 def exact_outputs(
