@@ -28,7 +28,7 @@ from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
 
 PENALTIES = (3e-9, 1e-8, 3e-8, 1e-7)
 """Of the loss for one effective bit operation; the default estimator's window form has some 1.6 million at 8 bits."""
-EPOCHS = 12
+EPOCHS = 8
 ALLOWED_LOSS = 1.05
 """The penalty that is chosen has the fewest bit operations among those that err at most so many times the least."""
 
