@@ -47,14 +47,14 @@ def learned_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
     config = replace(TrainingConfig(), seed=seed)
     learned = learn(flow, data, config)
     found = material(learned, config)
-    rows = [_row(flow, learned, found, learned.network, "16 and 12 bits, rounded after training", config)]
+    rows = [_row(flow, learned, found, learned.network, "16 and 12 bits, rounded after training", config)[0]]
     for bits in _UNIFORM:
         with flow.stage("few-bits", f"{bits} bits everywhere, trained on"):
             network, _ = few_bits_stage(flow, learned, config, bits)
-        rows.append(_row(flow, learned, found, network, f"{bits} bits, trained on", config))
+        rows.append(_row(flow, learned, found, network, f"{bits} bits, trained on", config)[0])
     trained, chosen = family(flow, learned, config)
     for one in trained:
-        row = _row(flow, learned, found, one.network, f"HGQ2, penalty {one.penalty:g}", config)
+        row, allocation = _row(flow, learned, found, one.network, f"HGQ2, penalty {one.penalty:g}", config)
         after, rule = _rounded_alike(learned, found, one.widths)
         rows.append(
             {
@@ -66,6 +66,7 @@ def learned_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
                 "same_widths_test_rmse_v": held_out_error_v(learned, after, config),
                 "same_widths_rule": rule,
                 "hgq_gate": vars(one.gate),
+                "hls4ml_windows_equal": _emulated(flow, one.network, allocation),
             }
         )
         flow.progress.step("penalties", len(rows) - 1 - len(_UNIFORM), len(PENALTIES))
@@ -94,10 +95,11 @@ def _rounded_alike(learned: Learned, found: Material, widths: dict[str, tuple[in
 
 def _row(
     flow: Flow, learned: Learned, found: Material, network: Network, name: str, config: TrainingConfig
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Allocation]:
     with flow.stage("costs", f"{name}: allocation, synthesis, outputs"):
         allocation = _allocated(flow, network, "native")
-        assert isinstance(allocation, Allocation)
+        if not isinstance(allocation, Allocation):
+            raise DataError(f"the native gateware does not keep {_DEADLINE} with {name}", allocation)
         hls4ml = _allocated(flow, network, "hls4ml")
         return {
             "name": name,
@@ -113,8 +115,7 @@ def _row(
             **_built(flow, learned, network, allocation),
             "hls4ml_predicted": hls4ml.predicted.as_dict() if isinstance(hls4ml, Allocation) else None,
             "hls4ml_reason": hls4ml if isinstance(hls4ml, str) else "",
-            "hls4ml_windows_equal": _emulated(flow, network, allocation),
-        }
+        }, allocation
 
 
 def _allocated(flow: Flow, network: Network, name: str) -> Allocation | str:
@@ -175,11 +176,12 @@ def as_text(result: dict[str, Any]) -> str:
         need, mark = row["synthesised"], "*" if row.get("chosen") else " "
         alike = row.get("same_widths_test_rmse_v")
         gateware = f"{row['output_mismatches']} of {row['gateware_windows']} differ"
+        hls4ml = f", {row['hls4ml_windows_equal']} equal" if "hls4ml_windows_equal" in row else ""
         lines.append(
             f"{mark} {row['name']:38} {row['validation_rmse_v']:8.4f} V {row['test_rmse_v']:6.4f} V"
             f" {f'{alike:.4f} V' if alike else '-':>14} {row['bit_operations'] / 1e3:7.0f}k {need['lut']:7}"
             f" {need['ff']:6} {need['dsp']:4} {need['bram18']:6} {row['latency_cycles']:7}"
-            f"  {gateware}, {row['hls4ml_windows_equal']} equal"
+            f"  {gateware}{hls4ml}"
         )
         lines.append(f"    bits of weights/words: {', '.join(f'{w}/{a}' for w, a in row['bits'].values())}")
     reasons = sorted({row["hls4ml_reason"] for row in result["rows"] if row["hls4ml_reason"]})
