@@ -25,7 +25,7 @@ def train(
     ] = None,
     quantise_aware: Annotated[bool, typer.Option("--quantise-aware", help="The same as --qat native.")] = False,
     penalty: Annotated[
-        float | None, typer.Option("--penalty", help="Of HGQ2 for a bit operation, as 3e-9; else chosen on validation.")
+        float | None, typer.Option("--penalty", help="Of HGQ2 for a bit operation, as 3e-8; else chosen on validation.")
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -37,7 +37,7 @@ def train(
     ntorc train my_network/ --form window
     ntorc train my_network/ --activation-bits 8 --weight-bits 6 --qat native
     ntorc train my_network/ --form window --qat hgq
-    ntorc train my_network/ --form window --qat hgq --penalty 3e-9
+    ntorc train my_network/ --form window --qat hgq --penalty 3e-8
 
     --qat hgq trains on by HGQ2 (`ntorc backend install hgq`), which learns each layer's widths under a penalty on bit
     operations.  Without --penalty it tries several, shows what each gives, and takes the one chosen on validation.
