@@ -28,10 +28,12 @@ from ntorc.pipeline.hgq import EPOCHS, PENALTIES, Material, family, held_out_err
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.pipeline.make import backend_for, backend_named, costs_for, windows_of
 from ntorc.pipeline.standalone import NetworkRequest, asked_for
+from ntorc.records import digest_of, from_json, save
 
 _BOARD, _DEADLINE = "pynq-z2", "200us"
 _UNIFORM = (8, 6, 4)
 _SIMULATED = 128
+_BUILT = "built.json"
 
 
 def learned_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def _allocated(flow: Flow, network: Network, name: str) -> Allocation | str:
 
 
 def _built(flow: Flow, learned: Learned, network: Network, allocation: Allocation) -> dict[str, Any]:
-    """Synthesised with its shell, and simulated on held-out samples."""
+    """Synthesised with its shell, and simulated on held-out samples; kept in the store."""
     from ntorc.estimator.windows import to_counts
 
     backend, window, hop = backend_named("native"), network.input_length, allocation.hop
@@ -138,17 +140,24 @@ def _built(flow: Flow, learned: Learned, network: Network, allocation: Allocatio
     middle = max((len(samples) - window - _SIMULATED * hop) // 2, 0)
     samples = samples[middle : middle + window + (_SIMULATED - 1) * hop]
     plan = backend.plan(network, allocation.directives, allocation.clock_hz, hop)
-    with tempfile.TemporaryDirectory(prefix="ntorc-hgq-") as folder:
-        products = backend.products(plan, Path(folder), flow.cache, flow.progress)
-        with SimulatedLogic(Path(folder) / products.logic) as logic:
-            results, latencies = logic.estimates(samples, hop)
-    wanted = reference.run(network, windows_of(samples, window, hop))
-    return {
-        "synthesised": products.total.as_dict(),
-        "gateware_windows": len(wanted),
-        "output_mismatches": int((results != wanted).any(axis=1).sum()),
-        "latency_mismatches": int((latencies != allocation.latency_cycles).sum()),
-    }
+
+    def make(work: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="ntorc-hgq-") as folder:
+            products = backend.products(plan, Path(folder), flow.cache, flow.progress)
+            with SimulatedLogic(Path(folder) / products.logic) as logic:
+                results, latencies = logic.estimates(samples, hop)
+        wanted = reference.run(network, windows_of(samples, window, hop))
+        found = {
+            "synthesised": products.total.as_dict(),
+            "gateware_windows": len(wanted),
+            "output_mismatches": int((results != wanted).any(axis=1).sum()),
+            "latency_mismatches": int((latencies != allocation.latency_cycles).sum()),
+        }
+        save(found, work / _BUILT)
+
+    key = {"plan": digest_of(plan), "network": network.digest, "samples": samples.tolist()}
+    kept = flow.once("hgq-built", digest_of(key), make) / _BUILT
+    return from_json(dict[str, Any], kept.read_text(encoding="utf-8"), str(kept))
 
 
 def _emulated(flow: Flow, network: Network, allocation: Allocation) -> int:
