@@ -17,7 +17,7 @@ BOARD_STAMPS := $(VENV)/boards/pynq30/.set-up $(VENV)/boards/pynq31/.set-up
 # of the caller's: `make test PYTEST_ARGS="tests/report -x"`
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev setup-timing setup-boards setup-finn deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
+.PHONY: help setup setup-dev setup-timing setup-boards setup-finn setup-hgq deploy test lint lint-python lint-gateware lint-firmware lock clean distclean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +33,10 @@ setup-timing: $(TIMING_STAMP)
 # FINN's environment, for its backend and the tests that need it: 2.3 GB where pip finds torch built for CPUs alone
 setup-finn: $(RUN_STAMP)
 	$(BIN)/ntorc backend install finn --into $(VENV)/finn
+
+# HGQ2 (LGPL), for `ntorc train --qat hgq` and the tests that need it: under 1 MB
+setup-hgq: $(RUN_STAMP)
+	$(BIN)/ntorc backend install hgq --into $(VENV)/hgq
 
 # What the boards' images have, for the tests of the agent alone: pynq 3.0 and 3.1
 setup-boards: $(BOARD_STAMPS)
@@ -123,6 +127,7 @@ lock: | $(BIN)/python
 	$$uv $(LOCK) --python-version 3.11 --quiet requirements/timing.in -c requirements/run.txt -o requirements/timing.txt && \
 	$$uv $(LOCK) --python-version 3.11 --override requirements/finn-overrides.in --quiet requirements/finn.in -o build/finn-all.txt && \
 	$(BIN)/python requirements/split_finn.py build/finn-all.txt requirements && \
+	$$uv $(LOCK) --no-deps --python-version 3.11 --quiet requirements/hgq.in -c requirements/run.txt -o requirements/hgq.txt && \
 	for board in board-pynq30 board-pynq31; do \
 	  $$uv $(LOCK) --python-version 3.10 --quiet requirements/$$board.in -o requirements/$$board.txt || exit 1; \
 	done

@@ -36,6 +36,7 @@ BOARDS = {
     "pynq 3.1": "pynq31",
 }
 FINN = "finn"  # its environment, as `make setup-finn` or `ntorc backend install finn` makes it
+HGQ = "hgq"  # HGQ2's folder, as `make setup-hgq` or `ntorc backend install hgq` makes it
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # where sshd lies, often not on PATH
 
 
@@ -71,6 +72,10 @@ def find(name: str) -> Path | None:
         from ntorc.backends.finn import environment
 
         return environment.find(Path(__file__).resolve().parents[1] / ".venv" / "finn") or environment.find()
+    if name == HGQ:
+        from ntorc.estimator.hgq import environment as hgq
+
+        return hgq.find(Path(__file__).resolve().parents[1] / ".venv" / "hgq") or hgq.find()
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
     found = (shutil.which(program, path=path) for program in PROGRAMS[name][0])
     return next((Path(program) for program in found if program), None)
@@ -91,6 +96,9 @@ def _do_without(name: str) -> NoReturn:
     elif name == FINN:
         LEFT_OUT.parts[name] = ()
         reason, strict = "no FINN, or not the version that is needed: make setup-finn", ("all", "packages")
+    elif name == HGQ:
+        LEFT_OUT.parts[name] = ()
+        reason, strict = "no HGQ2, or not the version that is needed: make setup-hgq", ("all", "packages")
     elif name in BOARDS:
         LEFT_OUT.parts[name] = ()
         reason, strict = f"no Python with {name}: make setup-boards", ("all", "packages")

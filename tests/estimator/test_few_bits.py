@@ -10,7 +10,7 @@ import pytest
 
 from ntorc.backends.finn.limits import unsupported
 from ntorc.errors import DataError
-from ntorc.estimator.few_bits import FewBitsConfig, formats_of, forward_of, train_on
+from ntorc.estimator.few_bits import FewBitsConfig, formats_of, forward_of, rmse_of, train_on
 from ntorc.estimator.forms import ConvLayer, WindowForm
 from ntorc.estimator.training import Prepared, TrainingConfig
 from ntorc.estimator.windows import Windows
@@ -19,7 +19,6 @@ from ntorc.network.few_bits import few_bits_network, with_weights
 from ntorc.network.floating import FloatConv1D, FloatDense, FloatMaxPool1D, FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
-from ntorc.pipeline.few_bits import rmse_of
 from ntorc.progress import Silent
 
 LENGTH, WORD = 24, FixedFormat(14, 6)

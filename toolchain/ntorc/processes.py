@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -79,3 +79,43 @@ def lines_and_pauses(stream: IO[bytes], pause_s: float) -> Iterator[str | None]:
                 break
     if rest:
         yield rest.decode(errors="replace")
+
+
+def run_reporting(
+    arguments: Sequence[str | Path],
+    on_line: Callable[[str], None],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    what: str,
+) -> None:
+    """Run a program that takes minutes, and see each line that it prints on stdout as it comes.
+
+    Args:
+        arguments: the program and its arguments.
+        on_line: told every line.
+        log: file that receives stderr.
+        environment: the whole environment.
+        what: the program's name for messages.
+
+    Raises:
+        ToolError: it failed; the end of its log is in the hint.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as kept:
+        process = subprocess.Popen(
+            [str(word) for word in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept,
+            env=environment, text=True, errors="replace",
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                on_line(line.rstrip("\n"))
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if status != 0:
+        end = "\n".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-12:])
+        raise ToolError(f"{what} failed with status {status}", f"{end}\nfull log: {log}")

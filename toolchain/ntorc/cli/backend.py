@@ -21,7 +21,7 @@ def backend() -> None:
 
 @app.command("install")
 def install_command(
-    name: Annotated[str, typer.Argument(help="finn; the other backends come with ntorc.")],
+    name: Annotated[str, typer.Argument(help="finn, or hgq; what else there is comes with ntorc.")],
     into: Annotated[Path | None, typer.Option("--into", help="Folder; below NTORC_HOME if left out.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Make it anew.")] = False,
     json: options.Json = False,
@@ -31,9 +31,11 @@ def install_command(
     \b
     ntorc backend install finn
     ntorc backend install finn --again
+    ntorc backend install hgq
 
     FINN (finn-plus) has its own environment, since its packages do not go with ntorc's: 2.3 GB where pip finds torch
-    built for CPUs alone, else some 6 GB more.
+    built for CPUs alone, else some 6 GB more.  HGQ2, for `ntorc train --qat hgq`, takes under 1 MB; it is under the
+    LGPL and kept in a folder of its own.
     """
     from ntorc.pipeline.finn_install import as_text, install_backend
 

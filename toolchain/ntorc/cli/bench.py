@@ -60,6 +60,7 @@ def bench(
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
     ntorc bench gateware --count 60    gateware against reference and closed form, random networks
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
+    ntorc bench hgq --data DIR         widths learned by HGQ2 against fixed ones: error, area, outputs (an hour)
     ntorc bench hls4ml-convolutions    random convolutions as hls4ml projects, emulated against the reference
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
@@ -145,6 +146,13 @@ def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
         f" {one['latency_mismatches']} latencies differ"
         for kind, one in result["granularities"].items()
     )
+
+
+def _hgq(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.pipeline.hgq_bench import as_text, learned_widths
+
+    result = learned_widths(flow, asked.data, asked.seed)
+    return result, as_text(result)
 
 
 def _published(flow: Flow, asked: Asked) -> Outcome:
@@ -352,6 +360,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "few-bits": _few_bits,
     "finn-fill": _finn_fill,
     "gateware": _gateware,
+    "hgq": _hgq,
     "hls4ml": _hls4ml,
     "hls4ml-convolutions": _hls4ml_convolutions,
     "published": _published,

@@ -19,9 +19,14 @@ def train(
     epochs: options.Epochs = None,
     activation_bits: Annotated[int, typer.Option("--activation-bits", min=6, max=18, help="Between layers.")] = 16,
     weight_bits: Annotated[int, typer.Option("--weight-bits", min=3, max=18, help="Words of the weights.")] = 12,
-    quantise_aware: Annotated[
-        bool, typer.Option("--quantise-aware", help="Go on training in these words; says what it wins.")
-    ] = False,
+    qat: Annotated[
+        str | None,
+        typer.Option("--qat", help="Train on in words: native (streaming; these widths), hgq (window; learns widths)."),
+    ] = None,
+    quantise_aware: Annotated[bool, typer.Option("--quantise-aware", help="The same as --qat native.")] = False,
+    penalty: Annotated[
+        float | None, typer.Option("--penalty", help="Of HGQ2 for a bit operation, as 3e-8; else chosen on validation.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Train an estimator on an honest split and write it with its integer network.  Ctrl-C loses nothing.
@@ -30,25 +35,30 @@ def train(
     ntorc train my_network/
     ntorc train my_network/ --data my_runs/ --seed 2
     ntorc train my_network/ --form window
-    ntorc train my_network/ --activation-bits 8 --weight-bits 6 --quantise-aware
+    ntorc train my_network/ --activation-bits 8 --weight-bits 6 --qat native
+    ntorc train my_network/ --form window --qat hgq
+    ntorc train my_network/ --form window --qat hgq --penalty 3e-8
+
+    --qat hgq trains on by HGQ2 (`ntorc backend install hgq`), which learns each layer's widths under a penalty on bit
+    operations.  Without --penalty it tries several, shows what each gives, and takes the one chosen on validation.
     """
     from ntorc.network.quantise import Precision
     from ntorc.pipeline.card import CARD_NAME, card_of, card_text
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.learn import learn, save_learned
-    from ntorc.pipeline.quantisation import ITERATIONS, quantised
+    from ntorc.pipeline.qat import check_way, chosen_way, save_about, trained_on
     from ntorc.records import save
 
+    way = chosen_way(qat, quantise_aware, penalty)
     progress = options.progress()
     flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
     config = options.training(form, seed, train_limit, epochs)
+    check_way(way, config)
     learned = learn(flow, data, config, precision=precision)
-    card = ""
-    if quantise_aware:
-        iterations = min(ITERATIONS, getattr(config, "iterations", ITERATIONS))
-        learned, figures = quantised(flow, learned, precision, iterations)
-        card = "\n" + figures.text()
+    learned, about, card = trained_on(flow, learned, config, precision, way, penalty)
+    card = f"\n{card}" if card else ""
     save_learned(learned, out)
+    save_about(way, about, out)
     if learned.network.stateful:
         progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
         made = card_of(learned)
@@ -64,6 +74,8 @@ def train(
         "validation_rmse_v": learned.estimator.validation_rmse_v,
         "test_rmse_v": learned.estimator.test_rmse_v,
     }
+    if about is not None:
+        result["quantised"] = about
     options.show(
         result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate{card}"
     )

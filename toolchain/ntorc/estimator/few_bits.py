@@ -19,6 +19,8 @@ import numpy as np
 
 from ntorc.errors import DataError
 from ntorc.estimator.training import Prepared, TrainingConfig, epoch_batches
+from ntorc.estimator.windows import Windows
+from ntorc.network import reference
 from ntorc.network.floating import FloatConv1D, FloatDense, FloatLayer, FloatMaxPool1D, FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
@@ -228,3 +230,13 @@ def _step(
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     return step
+
+
+def rmse_of(network: Network, windows: Windows) -> float:
+    """RMSE in volts of an integer network on windows, by the reference."""
+    total = 0.0
+    for begin in range(0, windows.ends.size, 2048):
+        piece = slice(begin, begin + 2048)
+        values = reference.run(network, windows.inputs(0, piece).astype(np.int64))[:, 0]
+        total += float(np.square(network.output_format.values(values) - windows.target_v[piece]).sum())
+    return float(np.sqrt(total / windows.ends.size))

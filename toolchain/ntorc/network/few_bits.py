@@ -7,6 +7,7 @@ errors at the ends cost most.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,15 +35,39 @@ def few_bits_network(floating: FloatNetwork, word: FixedFormat, frames: npt.Arra
         frames: integers ``[n, length, channels]`` from the training data.
         bits: 2 to 8.
     """
+    weighted = [layer for layer in floating.layers if isinstance(layer, FloatConv1D | FloatDense)]
+    outer = (weighted[0].name, weighted[-1].name)
+    widths = {
+        layer.name: (
+            _OUTER_BITS if layer.name in outer else bits, bits + 1 if layer.activation == "relu" else bits,
+        )
+        for layer in weighted
+    }  # fmt: skip
+    return network_of_widths(floating, word, frames, widths)
+
+
+def network_of_widths(
+    floating: FloatNetwork,
+    word: FixedFormat,
+    frames: npt.ArrayLike,
+    widths: Mapping[str, tuple[int, int]],
+    finer: int = _FINER,
+) -> Network:
+    """A network of given bits of weights and of words behind them, by layer, with formats of least square error.
+
+    Args:
+        floating, word, frames: see `few_bits_network`.
+        widths: of every layer with weights.
+        finer: formats with up to so many fraction bits more than what nothing saturates in; 0 for that one.
+    """
     network = quantise(floating, word, frames, Precision(activation_bits=_OUTER_BITS + 1, weight_bits=_OUTER_BITS))
     outputs = floating.run(word.values(np.asarray(frames)))
-    weighted = [layer.name for layer in network.weighted_layers]
     layers = list[Layer]()
     for source, layer, output in zip(floating.layers, network.layers, outputs, strict=True):
         if isinstance(layer, Conv1D | Dense) and isinstance(source, FloatConv1D | FloatDense):
-            width = _OUTER_BITS if layer.name in (weighted[0], weighted[-1]) else bits
-            after = _nearest(bits + 1 if layer.activation == "relu" else bits, output)
-            layers.append(replace(layer, weight_format=_nearest(width, source.weights), output_format=after))
+            weights, after = widths[layer.name]
+            weight_format, after_format = _nearest(weights, source.weights, finer), _nearest(after, output, finer)
+            layers.append(replace(layer, weight_format=weight_format, output_format=after_format))
         else:
             layers.append(layer)
     return with_weights(network, tuple(layers), floating)
@@ -74,9 +99,9 @@ def with_weights(network: Network, layers: tuple[Layer, ...], floating: FloatNet
     return replace(network, layers=tuple(made), weights=weights, biases=biases)
 
 
-def _nearest(bits: int, values: npt.NDArray[np.float64]) -> FixedFormat:
+def _nearest(bits: int, values: npt.NDArray[np.float64], most_finer: int) -> FixedFormat:
     """The format of least square error."""
     coarsest = format_for_range(bits, float(np.abs(values).max()))
-    tried = [replace(coarsest, fraction=coarsest.fraction + finer) for finer in range(_FINER + 1)]
+    tried = [replace(coarsest, fraction=coarsest.fraction + finer) for finer in range(most_finer + 1)]
     errors = [float(np.square(word.values(word.quantise(values)) - values).mean()) for word in tried]
     return tried[int(np.argmin(errors))]

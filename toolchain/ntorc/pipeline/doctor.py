@@ -40,6 +40,7 @@ def check() -> list[Tool]:
     found.append(_tool("Verilator", _verilator))
     found.append(_tool("C++ compiler", _compiler))
     found.append(_free_space())
+    found.append(_hgq())
     for program, what in (("vivado", "bitstreams by Vivado"), ("nextpnr-xilinx", "bitstreams by openXC7")):
         path = shutil.which(program)
         detail = path or f"not found: no {what} (the virtual board needs neither; see `ntorc backend check`)"
@@ -124,6 +125,14 @@ def _backend(name: str) -> tuple[bool, bool, str]:
 
     present, detail = summary(name)
     return present, name == "native", detail
+
+
+def _hgq() -> Tool:
+    from ntorc.estimator.hgq import environment
+
+    folder = environment.find()
+    detail = str(folder or f"not installed: no training with learned widths (`{environment.INSTALL}`)")
+    return Tool("HGQ2", folder is not None, False, detail)
 
 
 def _free_space() -> Tool:

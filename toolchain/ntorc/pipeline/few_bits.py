@@ -11,10 +11,9 @@ import numpy as np
 
 from ntorc.backends.finn.limits import unsupported
 from ntorc.errors import UsageError
-from ntorc.estimator.few_bits import FewBitsConfig, train_on
+from ntorc.estimator.few_bits import FewBitsConfig, rmse_of, train_on
 from ntorc.estimator.training import TrainingConfig, prepare
-from ntorc.estimator.windows import ADC_BITS, Windows, cut
-from ntorc.network import reference
+from ntorc.estimator.windows import ADC_BITS, cut
 from ntorc.network.few_bits import few_bits_network, with_weights
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat
@@ -92,16 +91,6 @@ def _trained(
         "test_rmse_v": rmse_of(best, test),
         "unsupported": unsupported(best),
     }
-
-
-def rmse_of(network: Network, windows: Windows) -> float:
-    """RMSE in volts of an integer network on windows, by the reference."""
-    total = 0.0
-    for begin in range(0, windows.ends.size, 2048):
-        piece = slice(begin, begin + 2048)
-        values = reference.run(network, windows.inputs(0, piece).astype(np.int64))[:, 0]
-        total += float(np.square(network.output_format.values(values) - windows.target_v[piece]).sum())
-    return float(np.sqrt(total / windows.ends.size))
 
 
 def table_of_widths(flow: Flow, data: Path | None, seed: int, only: Sequence[str] = ()) -> dict[str, Any]:
