@@ -16,8 +16,10 @@ import numpy.typing as npt
 DoubleArray = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-REST_V = 1.22
-HIGH_V = 3.36
+LOW_V, HIGH_V = 1.15, 3.4
+"""Where motions go; the rig's run from 1.14 V to 3.44 V."""
+_REST_V = (1.16, 1.24)
+"""Where they begin and end: 1.17 V in some of the rig's families, 1.23 V in others."""
 _LEAD_S = 0.8
 """The rig records about a second of rest before the first and after the last move."""
 
@@ -45,12 +47,12 @@ class Motion:
 class _Program:
     """Builds what the drive is told: levels from a time on, and swings."""
 
-    def __init__(self, samples: int, sample_rate_hz: float) -> None:
-        self.samples, self.rate_hz = samples, sample_rate_hz
+    def __init__(self, samples: int, sample_rate_hz: float, rest_v: float) -> None:
+        self.samples, self.rate_hz, self.rest_v = samples, sample_rate_hz, rest_v
         self.pieces: list[DoubleArray] = []
         self.levels: list[DoubleArray] = []
         self.length = 0
-        self.level_v = REST_V
+        self.level_v = rest_v
 
     @property
     def time_s(self) -> float:
@@ -80,12 +82,12 @@ class _Program:
 
 
 def _driven(told_v: DoubleArray, sample_rate_hz: float) -> DoubleArray:
-    """Where the drive brings the roller that is told to be at ``told_v``, from rest at REST_V, shape [n]."""
+    """Where the drive brings the roller that is told to be at ``told_v``, from rest, shape [n]."""
     times_s = np.arange(told_v.size) / sample_rate_hz
     steps_s = np.arange(0.0, times_s[-1] + 2 * _DRIVE_STEP_S, _DRIVE_STEP_S)
     targets = told_v[np.minimum((steps_s * sample_rate_hz).astype(np.int64), told_v.size - 1)]
     share = _DRIVE_STEP_S / _DRIVE_LAG_S
-    place, first, second = REST_V, 0.0, 0.0
+    place, first, second = float(told_v[0]), 0.0, 0.0
     places = []
     for target in targets.tolist():
         places.append(place)
@@ -96,30 +98,32 @@ def _driven(told_v: DoubleArray, sample_rate_hz: float) -> DoubleArray:
     from scipy.interpolate import CubicSpline
 
     # a smooth speed: corners would be heard as knocks
-    return np.clip(np.asarray(CubicSpline(steps_s, np.array(places))(times_s)), REST_V, HIGH_V)
+    return np.clip(np.asarray(CubicSpline(steps_s, np.array(places))(times_s)), LOW_V, HIGH_V)
 
 
 def random_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
     """Random levels at random times; a move may begin before the last one is over."""
-    program = _Program(samples, sample_rate_hz)
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     duration_s = samples / sample_rate_hz
     program.hold(min(_LEAD_S, 0.1 * duration_s) * generator.uniform(0.7, 1.2))
     while program.time_s < 0.86 * duration_s:
-        level_v = REST_V + (HIGH_V - REST_V) * generator.beta(1.1, 1.4)
+        level_v = LOW_V + (HIGH_V - LOW_V) * generator.beta(1.1, 1.4)
         if generator.random() < 0.5:  # half of the rig's moves are short
             level_v = program.level_v + 0.25 * generator.normal()
-        program.hold(generator.uniform(0.12, 0.8), float(np.clip(level_v, REST_V, HIGH_V)))
-    program.hold(0.1, REST_V)
+        program.hold(generator.uniform(0.12, 0.8), float(np.clip(level_v, LOW_V, HIGH_V)))
+    program.hold(0.1, program.rest_v)
     return program.finish(label)
 
 
 def slow_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
     """A staircase up and down again in equal steps."""
-    program = _Program(samples, sample_rate_hz)
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     duration_s = samples / sample_rate_hz
     steps = int(generator.integers(4, 16))
     top_v = generator.uniform(3.1, HIGH_V)
-    levels = np.concatenate([np.linspace(REST_V, top_v, steps + 1)[1:], np.linspace(top_v, REST_V, steps + 1)[1:]])
+    levels = np.concatenate(
+        [np.linspace(program.rest_v, top_v, steps + 1)[1:], np.linspace(top_v, program.rest_v, steps + 1)[1:]]
+    )
     program.hold(0.07 * duration_s)
     for level_v in levels:
         program.hold(0.86 * duration_s / levels.size, float(level_v))
@@ -128,18 +132,18 @@ def slow_motion(generator: Generator, samples: int, sample_rate_hz: float, label
 
 def standard_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
     """Excursions from rest to growing levels, then swings of growing amplitude, then short excursions."""
-    program = _Program(samples, sample_rate_hz)
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     third_s = samples / sample_rate_hz * 0.3
     program.hold(third_s * 0.15)
     levels = np.linspace(1.8, generator.uniform(3.2, HIGH_V), 4)
     for level_v in levels:
         program.hold(third_s / levels.size * 0.5, float(level_v))
-        program.hold(third_s / levels.size * 0.5, REST_V)
+        program.hold(third_s / levels.size * 0.5, program.rest_v)
     for level_v in levels:
         program.swing(float(level_v), third_s / levels.size)
     for level_v in levels:
         program.hold(min(0.25, third_s / levels.size * 0.4), float(level_v))
-        program.hold(third_s / levels.size * 0.6, REST_V)
+        program.hold(third_s / levels.size * 0.6, program.rest_v)
     return program.finish(label)
 
 

@@ -9,11 +9,14 @@ recorded Random sets 1, 3, 6 and 7; no other run was looked at for them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ntorc import records
 from ntorc.errors import UsageError
 from ntorc.estimator.beam import Beam
 
@@ -73,3 +76,9 @@ class RigModes:
         """Decay rates of the modes with a curve, shape [positions, modes]."""
         columns = [curve.at(position_v) for curve in self.decays_per_s]
         return np.stack(columns, axis=1) if columns else np.empty((len(position_v), 0))
+
+
+@cache
+def dropbear_modes() -> RigModes:
+    """Those of the DROPBEAR rig."""
+    return records.load(RigModes, Path(__file__).with_name("rig_modes.json"))

@@ -8,6 +8,7 @@ runs advance together.  Mode shapes are the beam's, natural frequencies and damp
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.beam import Beam, ReducedBeam, reduce_beam
 from ntorc.estimator.excitation import Excitation, Track
 from ntorc.estimator.motions import Motion, motions
-from ntorc.estimator.rig_modes import Curve, RigModes
-from ntorc.estimator.rig_shipped import RIG_MODES
+from ntorc.estimator.rig_modes import Curve, RigModes, dropbear_modes
 from ntorc.estimator.runs import SAMPLE_RATE_HZ, Run, Runs, family_of
 from ntorc.estimator.windows import ADC_FULL_SCALE_V, ADC_LSB_V
 from ntorc.progress import Progress, Silent
@@ -29,6 +29,12 @@ _GRID_LOW_V, _GRID_HIGH_V, _GRID_POINTS = 1.0, 3.6, 1041
 _TRACK_SEED = 20
 _MOST_RIGS = 64
 """As each has its own matrices, 5 MB."""
+
+SOURCES = tuple(
+    Path(__file__).with_name(name)
+    for name in ("simulator.py", "beam.py", "motions.py", "excitation.py", "rig_modes.py", "rig_modes.json")
+)
+"""What equal arguments give equal runs by."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Rig:
 
     beam: Beam = field(default_factory=Beam)
     excitation: Excitation = field(default_factory=Excitation)
-    modes: RigModes = RIG_MODES
+    modes: RigModes = field(default_factory=dropbear_modes)
     damping_per_s: float = 3.3
     damping_s: float = 1.4e-6
     accelerometer_v_s2_per_m: float = 0.0102
@@ -98,7 +104,6 @@ VARIED = (
     "harmonic_n",
     "rolling_n",
     "rumble_m_per_s2",
-    "track_n",
     "carriage",
     "ambient_m_per_s2",
 )
@@ -117,11 +122,11 @@ class Spread:
             along the track.
     """
 
-    excitation: float = 0.3
+    excitation: float = 0.4
     gain: float = 0.1
     ripple: float = 0.01
     damping: float = 0.25
-    frequencies: tuple[float, ...] = (0.002, 0.003, 0.01)
+    frequencies: tuple[float, ...] = (0.002, 0.0045, 0.01)
 
 
 def simulate_runs(
@@ -162,7 +167,7 @@ def simulate_runs(
             paths.append(motion)
             sources.append(np.random.default_rng([seed, number, replica]))
             own.append(number % len(kinds))
-    accelerations_v = _accelerations(kinds, own, paths, sources, progress or Silent())
+    accelerations_v = accelerations(kinds, own, paths, sources, progress or Silent())
     runs = []
     for name, motion, generator, acceleration_v in zip(names, paths, sources, accelerations_v.T, strict=True):
         noisy_v = motion.position_v + generator.normal(0.0, rig.position_noise_v, samples)
@@ -177,13 +182,21 @@ def simulate_runs(
     )
 
 
-def _accelerations(
+def accelerations(
     rigs: list[Rig], own: list[int], paths: list[Motion], sources: list[np.random.Generator], progress: Progress
 ) -> DoubleArray:
-    """Accelerometer voltages as the ADC reads them, shape [n, runs]."""
+    """Accelerometer voltages as the ADC reads them, shape [n, runs].
+
+    Args:
+        rigs: equal in beam, coordinates, coupling and noise.
+        own: which of them each run is on.
+        paths: its motion; all of one length.
+        sources: of its noise.
+        progress: told of the simulated time.
+    """
     from scipy.signal import lfilter
 
-    tracks = [Track.of([rig.track_seed], rig.excitation.track_per_v) for rig in rigs]
+    tracks = [Track.of(rig.track_seed, rig.excitation.unevenness_per_v) for rig in rigs]
     drives = [
         rigs[kind].excitation.drive(path, tracks[kind], source, SAMPLE_RATE_HZ)
         for kind, path, source in zip(own, paths, sources, strict=True)
@@ -207,7 +220,7 @@ def _accelerations(
 def grid_places(position_v: DoubleArray) -> IntArray:
     """Positions as indices of the grid, in their shape."""
     step_v = (_GRID_HIGH_V - _GRID_LOW_V) / (_GRID_POINTS - 1)
-    return np.clip(np.round((position_v - _GRID_LOW_V) / step_v), 0, _GRID_POINTS - 1).astype(np.int64)
+    return np.asarray(np.clip(np.round((position_v - _GRID_LOW_V) / step_v), 0, _GRID_POINTS - 1), np.int64)
 
 
 def tip_velocity(
@@ -231,7 +244,9 @@ def tip_velocity(
     rig = rigs[0]
     reduced = reduce_beam(rig.beam, rig.coordinates)
     # one rig behind the other
-    transition, roller_input, frame_input = (np.concatenate(parts) for parts in zip(*_transitions(rigs, reduced), strict=True))
+    transition, roller_input, frame_input = (
+        np.concatenate(parts) for parts in zip(*_transitions(rigs, reduced), strict=True)
+    )
     places = places + own * _GRID_POINTS
     readout = np.concatenate([np.zeros(rig.coordinates), reduced.shape_at(rig.beam.length_m)])
     samples, runs = places.shape
