@@ -23,9 +23,11 @@ _REST_V = (1.16, 1.24)
 _LEAD_S = 0.8
 """The rig records about a second of rest before the first and after the last move."""
 
-# The drive: speed demanded of a distance, gain * d / (1 + gain * |d| / limit), through two lags.  Read off the peak
-# speeds and durations of the recorded Random sets 1, 3, 6 and 7.
+# The drive: speed demanded of a distance, gain * d / (1 + gain * |d| / limit), through two lags of which the first
+# rises no faster than the acceleration.  Read off the recorded Random sets 1, 3, 6 and 7: peak speeds, durations
+# (.1 s for .05 V, .2 s for .45 V, .35 s for 1.5 V) and that the peak comes after a third of them.
 _DRIVE_GAIN_PER_S, _DRIVE_LIMIT_V_PER_S, _DRIVE_LAG_S = 20.0, 14.0, 0.012
+_DRIVE_V_PER_S2 = 100.0
 _DRIVE_STEP_S = 0.001
 
 
@@ -86,13 +88,13 @@ def _driven(told_v: DoubleArray, sample_rate_hz: float) -> DoubleArray:
     times_s = np.arange(told_v.size) / sample_rate_hz
     steps_s = np.arange(0.0, times_s[-1] + 2 * _DRIVE_STEP_S, _DRIVE_STEP_S)
     targets = told_v[np.minimum((steps_s * sample_rate_hz).astype(np.int64), told_v.size - 1)]
-    share = _DRIVE_STEP_S / _DRIVE_LAG_S
+    share, most = _DRIVE_STEP_S / _DRIVE_LAG_S, _DRIVE_V_PER_S2 * _DRIVE_STEP_S
     place, first, second = float(told_v[0]), 0.0, 0.0
     places = []
     for target in targets.tolist():
         places.append(place)
         wish = _DRIVE_GAIN_PER_S * (target - place)
-        first += share * (wish / (1.0 + abs(wish) / _DRIVE_LIMIT_V_PER_S) - first)
+        first += max(-most, min(most, share * (wish / (1.0 + abs(wish) / _DRIVE_LIMIT_V_PER_S) - first)))
         second += share * (first - second)
         place += _DRIVE_STEP_S * second
     from scipy.interpolate import CubicSpline
