@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -54,7 +55,7 @@ def bench(
     ntorc bench recalibration --count 20  a board with hidden properties, until measurements have found them
     ntorc bench cost --seed 2          the shipped cost model against synthesis of parts it has not seen
     ntorc bench estimator --data DIR   errors by split and seed, in integer arithmetic (an hour; goes on where it was)
-    ntorc bench excitation --data DIR  the simulator's excitation fitted to recorded runs, --count simulations
+    ntorc bench excitation --data DIR  the simulator's modes and excitation fitted to recorded runs (a minute)
     ntorc bench faults --count 1000    deployments over SSH that are ended at every step (a quarter of an hour)
     ntorc bench few-bits --data DIR    the default estimator with 2 to 8 bits, rounded and trained on
     ntorc bench finn-fill              what FINN's estimates leave out, from syntheses (half an hour; writes the model)
@@ -233,11 +234,14 @@ def _excitation(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.estimator.readers import load_runs
     from ntorc.pipeline.excitation_fit import fit_excitation
 
-    result = fit_excitation(load_runs(_data(asked), progress=flow.progress), asked.count, flow.progress)
-    lines = [f"distance {result['distance_before']} with the shipped values, {result['distance']} with the best tried"]
-    lines += [f"  {name} = {value:g}" for name, value in result["excitation"].items()]
-    for name, row in result["figures"].items():
-        lines.append(f"  {name}: {row['recorded']} recorded, {row['simulated_before']} before, {row['simulated']} now")
+    result = fit_excitation(load_runs(_data(asked), progress=flow.progress), flow.progress)
+    lines = [
+        f"fitted to {', '.join(result['runs'])}: amplitudes off by a factor of {math.exp(result['distance']):.2f} RMS"
+    ]
+    lines += [f"  {name} = {value}" for name, value in result["excitation"].items()]
+    for name, row in result["amplitudes_v"].items():
+        bands = ", ".join(f"{band} {recorded} ({simulated}) V" for band, (recorded, simulated) in row.items())
+        lines.append(f"  {name}, recorded (simulated): {bands}")
     return result, "\n".join(lines)
 
 
@@ -334,7 +338,9 @@ def _simulator(flow: Flow, asked: Asked) -> Outcome:
     result = simulator_accuracy(flow, asked.seed)
     return result, (
         f"{result['dwells']} dwells: f1 off by {result['f1_rms_percent']} %, f2 by {result['f2_rms_percent']} %"
-        f" (RMS), at most {result['worst_percent']} %;"
+        f" (RMS), at most {result['worst_percent']} %; in the simulator, with the rig's curves:"
+        f" {result['simulator_f1_rms_percent']} %, {result['simulator_f2_rms_percent']} %,"
+        f" at most {result['simulator_worst_percent']} %;"
         f" {result['simulated_s']:.0f} s of runs in {result['cpu_s']} s of CPU"
     )
 

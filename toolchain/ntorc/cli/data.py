@@ -106,16 +106,24 @@ def simulate(
     trajectories: Annotated[int, typer.Option(min=1, help="Different motions of the roller.")] = 8,
     replicas: Annotated[int, typer.Option(min=1, help="Runs of each motion.")] = 2,
     seconds: Annotated[float, typer.Option(min=2.0, help="Length of a run in seconds.")] = 10.0,
+    varied: Annotated[bool, typer.Option("--varied", help="Each motion on another rig of the kind.")] = False,
     json: _Json = False,
 ) -> None:
     """Simulate runs of the beam with its moving roller, for work without a rig."""
     from ntorc.errors import DataError
-    from ntorc.estimator.simulator import simulate_runs
+    from ntorc.estimator.simulator import Spread, simulate_runs
 
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"{out} is not empty", "give a new folder with --out")
     console = Console()
-    runs = simulate_runs(seed=seed, trajectories=trajectories, replicas=replicas, duration_s=seconds, progress=console)
+    runs = simulate_runs(
+        seed=seed,
+        trajectories=trajectories,
+        replicas=replicas,
+        duration_s=seconds,
+        spread=Spread() if varied else None,
+        progress=console,
+    )
     runs.save(out)
     console.message(f"{len(runs)} simulated runs, {runs.duration_s:.0f} s, in {out}")
     if json:

@@ -1,6 +1,8 @@
 """Motions of the roller for the simulator, after those of the DROPBEAR rig.
 
-A motion is a list of moves; positions are volts of the position sensor, times are seconds.
+A program of level changes and swings goes to the drive, a servo whose peak speed grows with the travel and
+flattens: .75 V/s for .05 V, 2.5 for .2 V, 4.7 for .45 V, 6.9 for 1 V, 9 for 1.8 V on the rig.  Positions are volts of
+the position sensor, times are seconds.
 """
 
 from __future__ import annotations
@@ -14,10 +16,19 @@ import numpy.typing as npt
 DoubleArray = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-REST_V = 1.22
-HIGH_V = 3.36
+LOW_V, HIGH_V = 1.15, 3.4
+"""Where motions go; the rig's run from 1.14 V to 3.44 V."""
+_REST_V = (1.16, 1.24)
+"""Where they begin and end: 1.17 V in some of the rig's families, 1.23 V in others."""
 _LEAD_S = 0.8
 """The rig records about a second of rest before the first and after the last move."""
+
+# The drive: speed demanded of a distance, gain * d / (1 + gain * |d| / limit), through two lags of which the first
+# rises no faster than the acceleration.  Read off the recorded Random sets 1, 3, 6 and 7: peak speeds, durations
+# (.1 s for .05 V, .2 s for .45 V, .35 s for 1.5 V) and that the peak comes after a third of them.
+_DRIVE_GAIN_PER_S, _DRIVE_LIMIT_V_PER_S, _DRIVE_LAG_S = 20.0, 14.0, 0.012
+_DRIVE_V_PER_S2 = 100.0
+_DRIVE_STEP_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Motion:
     Attributes:
         label: what the run is named after, for example ``Random_set1`` or ``Slow_8steps``.
         position_v: shape [n], without sensor noise.
-        levels_v: the level that the roller rests at or moves to, shape [n]: constant in a dwell.
+        levels_v: the level that the roller is sent to, shape [n]; where it swings, the swing's far end.
     """
 
     label: str
@@ -35,15 +46,15 @@ class Motion:
     levels_v: DoubleArray
 
 
-class _Path:
-    """Builds a position sample by sample: dwells, moves, oscillations."""
+class _Program:
+    """Builds what the drive is told: levels from a time on, and swings."""
 
-    def __init__(self, samples: int, sample_rate_hz: float) -> None:
-        self.samples, self.rate_hz = samples, sample_rate_hz
+    def __init__(self, samples: int, sample_rate_hz: float, rest_v: float) -> None:
+        self.samples, self.rate_hz, self.rest_v = samples, sample_rate_hz, rest_v
         self.pieces: list[DoubleArray] = []
         self.levels: list[DoubleArray] = []
         self.length = 0
-        self.level_v = REST_V
+        self.level_v = rest_v
 
     @property
     def time_s(self) -> float:
@@ -54,16 +65,10 @@ class _Path:
         self.levels.append(np.full(piece.size, level_v))
         self.length += piece.size
 
-    def dwell(self, duration_s: float) -> None:
+    def hold(self, duration_s: float, level_v: float | None = None) -> None:
+        """Send the roller to a level (or leave it at the last) until the duration is over."""
+        self.level_v = self.level_v if level_v is None else level_v
         self._add(np.full(max(int(duration_s * self.rate_hz), 1), self.level_v), self.level_v)
-
-    def move(self, level_v: float, speed_v_per_s: float) -> None:
-        """Minimum-jerk move (Flash and Hogan, J. Neuroscience 5, 1985) of a mean speed."""
-        duration_s = 0.04 + abs(level_v - self.level_v) / speed_v_per_s
-        s = np.linspace(0.0, 1.0, max(int(duration_s * self.rate_hz), 2))
-        blend = s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
-        self._add(self.level_v + (level_v - self.level_v) * blend, level_v)
-        self.level_v = level_v
 
     def swing(self, level_v: float, period_s: float) -> None:
         """To a level and back, as one period of a cosine."""
@@ -73,58 +78,75 @@ class _Path:
     def finish(self, label: str) -> Motion:
         """Rest where the roller is until the end; what is too long is cut."""
         if self.length < self.samples:
-            self.dwell((self.samples - self.length) / self.rate_hz + 1.0)
-        return Motion(label, np.concatenate(self.pieces)[: self.samples], np.concatenate(self.levels)[: self.samples])
+            self.hold((self.samples - self.length) / self.rate_hz + 1.0)
+        told_v = np.concatenate(self.pieces)[: self.samples]
+        return Motion(label, _driven(told_v, self.rate_hz), np.concatenate(self.levels)[: self.samples])
+
+
+def _driven(told_v: DoubleArray, sample_rate_hz: float) -> DoubleArray:
+    """Where the drive brings the roller that is told to be at ``told_v``, from rest, shape [n]."""
+    times_s = np.arange(told_v.size) / sample_rate_hz
+    steps_s = np.arange(0.0, times_s[-1] + 2 * _DRIVE_STEP_S, _DRIVE_STEP_S)
+    targets = told_v[np.minimum((steps_s * sample_rate_hz).astype(np.int64), told_v.size - 1)]
+    share, most = _DRIVE_STEP_S / _DRIVE_LAG_S, _DRIVE_V_PER_S2 * _DRIVE_STEP_S
+    place, first, second = float(told_v[0]), 0.0, 0.0
+    places = []
+    for target in targets.tolist():
+        places.append(place)
+        wish = _DRIVE_GAIN_PER_S * (target - place)
+        first += max(-most, min(most, share * (wish / (1.0 + abs(wish) / _DRIVE_LIMIT_V_PER_S) - first)))
+        second += share * (first - second)
+        place += _DRIVE_STEP_S * second
+    from scipy.interpolate import CubicSpline
+
+    # a smooth speed: corners would be heard as knocks
+    return np.clip(np.asarray(CubicSpline(steps_s, np.array(places))(times_s)), LOW_V, HIGH_V)
 
 
 def random_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
-    """Random levels with random dwells."""
-    path = _Path(samples, sample_rate_hz)
+    """Random levels at random times; a move may begin before the last one is over."""
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     duration_s = samples / sample_rate_hz
-    path.dwell(min(_LEAD_S, 0.1 * duration_s) * generator.uniform(0.7, 1.2))
-    while path.time_s < 0.86 * duration_s:
-        level_v = REST_V + (HIGH_V - REST_V) * generator.beta(1.1, 1.4)
-        if abs(level_v - path.level_v) < 0.1:
-            continue
-        path.move(level_v, generator.uniform(1.2, 5.0))
-        path.dwell(generator.uniform(0.05, 0.75))
-    path.move(REST_V, generator.uniform(2.0, 5.0))
-    return path.finish(label)
+    program.hold(min(_LEAD_S, 0.1 * duration_s) * generator.uniform(0.7, 1.2))
+    while program.time_s < 0.86 * duration_s:
+        level_v = LOW_V + (HIGH_V - LOW_V) * generator.beta(1.1, 1.4)
+        if generator.random() < 0.5:  # half of the rig's moves are short
+            level_v = program.level_v + 0.25 * generator.normal()
+        program.hold(generator.uniform(0.12, 0.8), float(np.clip(level_v, LOW_V, HIGH_V)))
+    program.hold(0.1, program.rest_v)
+    return program.finish(label)
 
 
 def slow_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
     """A staircase up and down again in equal steps."""
-    path = _Path(samples, sample_rate_hz)
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     duration_s = samples / sample_rate_hz
-    steps = int(generator.integers(4, 9))
+    steps = int(generator.integers(4, 16))
     top_v = generator.uniform(3.1, HIGH_V)
-    levels = np.concatenate([np.linspace(REST_V, top_v, steps + 1)[1:], np.linspace(top_v, REST_V, steps + 1)[1:]])
-    lead_s = 0.07 * duration_s
-    path.dwell(lead_s)
-    for number, level_v in enumerate(levels):
-        path.move(float(level_v), 2.5)
-        path.dwell(max(lead_s + (number + 1) * 0.86 * duration_s / levels.size - path.time_s, 0.02))
-    return path.finish(f"{label}_{2 * steps}steps")
+    levels = np.concatenate(
+        [np.linspace(program.rest_v, top_v, steps + 1)[1:], np.linspace(top_v, program.rest_v, steps + 1)[1:]]
+    )
+    program.hold(0.07 * duration_s)
+    for level_v in levels:
+        program.hold(0.86 * duration_s / levels.size, float(level_v))
+    return program.finish(f"{label}_{2 * steps}steps")
 
 
 def standard_motion(generator: Generator, samples: int, sample_rate_hz: float, label: str) -> Motion:
     """Excursions from rest to growing levels, then swings of growing amplitude, then short excursions."""
-    path = _Path(samples, sample_rate_hz)
+    program = _Program(samples, sample_rate_hz, generator.uniform(*_REST_V))
     third_s = samples / sample_rate_hz * 0.3
-    path.dwell(third_s * 0.15)
+    program.hold(third_s * 0.15)
     levels = np.linspace(1.8, generator.uniform(3.2, HIGH_V), 4)
     for level_v in levels:
-        path.move(float(level_v), 5.0)
-        path.dwell(third_s / levels.size * 0.3)
-        path.move(REST_V, 5.0)
-        path.dwell(third_s / levels.size * 0.3)
+        program.hold(third_s / levels.size * 0.5, float(level_v))
+        program.hold(third_s / levels.size * 0.5, program.rest_v)
     for level_v in levels:
-        path.swing(float(level_v), third_s / levels.size)
+        program.swing(float(level_v), third_s / levels.size)
     for level_v in levels:
-        path.move(float(level_v), 8.0)
-        path.move(REST_V, 8.0)
-        path.dwell(third_s / levels.size * 0.4)
-    return path.finish(label)
+        program.hold(min(0.25, third_s / levels.size * 0.4), float(level_v))
+        program.hold(third_s / levels.size * 0.6, program.rest_v)
+    return program.finish(label)
 
 
 MotionMaker = Callable[[Generator, int, float, str], Motion]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from ntorc.estimator.beam import Beam
+    from ntorc.estimator.rig_modes import RigModes
 
 MEASURED_DWELLS = (
     # roller position in volts, first and second natural frequency in Hz: medians over the dwells of the
@@ -34,8 +35,16 @@ MEASURED_DWELLS = (
 )
 
 
-def deviation_from_rig(beam: Beam) -> npt.NDArray[np.float64]:
-    """Relative deviation of the model's first two natural frequencies from the measured ones, [dwells, 2]."""
+def deviation_from_rig(beam: Beam, modes: RigModes | None = None) -> npt.NDArray[np.float64]:
+    """Relative deviation of the first two natural frequencies from the measured ones, [dwells, 2].
+
+    Args:
+        beam: the model.
+        modes: the simulator's curves of both modes, if not the model alone is meant.
+    """
     measured = np.array(MEASURED_DWELLS)
-    model = np.array([beam.frequencies_hz(float(position_v), 2) for position_v in measured[:, 0]])
+    if modes is not None:
+        model = modes.frequencies_hz(beam, measured[:, 0])[:, :2]
+    else:
+        model = np.array([beam.frequencies_hz(float(position_v), 2) for position_v in measured[:, 0]])
     return np.asarray(model / measured[:, 1:] - 1.0, dtype=np.float64)

@@ -19,12 +19,12 @@ from ntorc.estimator.streaming import KIND
 from ntorc.estimator.streaming_training import StreamingConfig
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import estimator_stage, network_stage
-from ntorc.records import digest_of, load, save
+from ntorc.records import digest_of, digest_of_sources, load, save
 
 HELD_OUT = ("set2", "set5", "set8", "set9")
 CHOOSING = ("set3", "set7")
 SEEDS = (1, 2, 3)
-SIMULATED_TRAJECTORIES, SIMULATED_S = 40, 12.0
+SIMULATED_TRAJECTORIES, SIMULATED_S = 64, 12.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Setting:
 SETTINGS = (
     Setting("honest-8.5K", "honest", StreamingForm(RIG_BANK, 32), 0.075, 8500, "honest-8.5K"),
     Setting("paper-8.5K", "paper", StreamingForm(RIG_BANK, 32), 0.060, 8500, "honest-8.5K"),
-    Setting("simulated-8.5K", "simulated", StreamingForm(RIG_BANK, 32), 0.120, 8500, "honest-8.5K"),
+    Setting("simulated-8.5K", "simulated", StreamingForm(RIG_BANK, 32), 0.120, 8500, "simulated-8.5K"),
     Setting("honest-5K", "honest", StreamingForm(SMALL_BANK, 24), 0.085, 5000, "honest-8.5K"),
     Setting("honest-25K", "honest", StreamingForm(RIG_BANK, 72, members=3), 0.065, 25000, "honest-8.5K"),
 )
@@ -107,10 +107,12 @@ def data_of(flow: Flow, runs: Runs, split: str) -> tuple[Runs, Split]:
 
 
 def simulated_runs(flow: Flow) -> Runs:
-    """Many short motions of the simulator."""
-    from ntorc.estimator.simulator import simulate_runs
+    """Many short motions of the simulator, each on another rig of the kind."""
+    from ntorc.estimator.simulator import SOURCES, Spread, simulate_runs
 
-    key = digest_of({"simulated": [1, SIMULATED_TRAJECTORIES, SIMULATED_S], "code": _simulator_code()})
+    spread = Spread()
+    asked = [1, SIMULATED_TRAJECTORIES, SIMULATED_S, digest_of(spread)]
+    key = digest_of({"simulated": asked, "code": digest_of_sources(*SOURCES)})
 
     def make(work: Path) -> None:
         simulate_runs(
@@ -118,21 +120,15 @@ def simulated_runs(flow: Flow) -> Runs:
             trajectories=SIMULATED_TRAJECTORIES,
             replicas=1,
             duration_s=SIMULATED_S,
+            spread=spread,
             progress=flow.progress,
         ).save(work)
 
     return Runs.load(flow.once("runs", key, make))
 
 
-def _simulator_code() -> str:
-    from ntorc.records import digest_of_sources
-
-    folder = Path(__file__).resolve().parents[1] / "estimator"
-    return digest_of_sources(*(folder / name for name in ("simulator.py", "beam.py", "motions.py", "excitation.py")))
-
-
 def iterations_for(flow: Flow, runs: Runs, setting: Setting) -> int:
-    """What the validation trajectories of the honest split say, asked once by the first seed."""
+    """What the validation trajectories say (simulated ones if such are trained on), asked once by the first seed."""
     source = next(one for one in SETTINGS if one.name == setting.iterations_of)
     found, split = data_of(flow, runs, source.split)
     config = StreamingConfig(form=source.form, seed=SEEDS[0])

@@ -63,13 +63,13 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
     """Recorded runs of a folder, or simulated ones (made once for a seed and a version of the simulator)."""
     from ntorc.estimator.readers import load_runs
     from ntorc.estimator.runs import Runs
-    from ntorc.estimator.simulator import simulate_runs
+    from ntorc.estimator.simulator import SOURCES, simulate_runs
 
     if data is not None:
         return load_runs(data, progress=flow.progress)
     folder = _PACKAGE / "estimator"
-    names = ("simulator.py", "beam.py", "motions.py", "excitation.py", "runs.py", "windows.py")
-    key = digest_of({"seed": seed, "code": digest_of_sources(*(folder / name for name in names))})
+    code = digest_of_sources(*SOURCES, folder / "runs.py", folder / "windows.py")
+    key = digest_of({"seed": seed, "code": code})
 
     def make(work: Path) -> None:
         simulate_runs(seed=seed, progress=flow.progress).save(work)
@@ -103,9 +103,7 @@ def estimator_stage(
     names = ("forms.py", "windows.py", "estimator.py", "training.py", "models.py", "checkpoints.py")
     windows = isinstance(config, TrainingConfig)
     code = digest_of_sources(*(_PACKAGE / "estimator" / name for name in names)) if windows else [KIND, validate]
-    key = digest_of(
-        {"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code}
-    )
+    key = digest_of({"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code})
 
     def make(work: Path) -> None:
         if isinstance(config, TrainingConfig):
@@ -144,9 +142,7 @@ def network_stage(
     return Network.load(flow.once("network", key, make))
 
 
-def _window_network(
-    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
-) -> Network:
+def _window_network(runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision) -> Network:
     from ntorc.estimator.windows import ADC_BITS, cut
     from ntorc.network.importers.keras_model import import_keras
 
@@ -157,9 +153,7 @@ def _window_network(
     return quantise(import_keras(folder / "model.keras", estimator.name), word, frames, precision)
 
 
-def _streaming_network(
-    runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision
-) -> Network:
+def _streaming_network(runs: Runs, split: Split, estimator: Estimator, folder: Path, precision: Precision) -> Network:
     """Formats from all training runs, cut into crops of one length that each begin from a reset."""
     from ntorc.estimator.estimator import load_model
     from ntorc.estimator.forms import StreamingForm
