@@ -75,6 +75,27 @@ class Board:
             )
 
 
+@dataclass(frozen=True)
+class BoardKnowledge:
+    """What an allocation assumes about a board, and why.
+
+    Attributes:
+        overhead_s: time of an estimate outside the logic, at the wanted share of misses.
+        overhead_source: where it comes from, for people.
+        clock_ratio: the logic's true clock over the requested one.
+        clock_source: likewise.
+        offset_cycles: of the logic beyond the closed form.
+        offset_source: likewise.
+    """
+
+    overhead_s: float
+    overhead_source: str
+    clock_ratio: float = 1.0
+    clock_source: str = "as requested; not measured on this board"
+    offset_cycles: int = 0
+    offset_source: str = "the closed form; not measured on this board"
+
+
 def list_boards(folder: Path | None = None) -> list[str]:
     """The names of all boards, sorted."""
     return sorted(path.stem for path in (folder or boards_folder()).glob("*.toml"))

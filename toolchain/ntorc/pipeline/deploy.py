@@ -11,7 +11,7 @@ import numpy as np
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.requirement import Requirement
-from ntorc.boards import Board, load_board
+from ntorc.boards import Board, BoardKnowledge, load_board
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import NtorcError, VerdictError
 from ntorc.lab import lab_of
@@ -20,7 +20,7 @@ from ntorc.pipeline.card import card_in
 from ntorc.pipeline.choose import AUTO, best, candidates
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
-from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
+from ntorc.pipeline.knowledge import drift_warnings, knowledge_of
 from ntorc.pipeline.learn import Given, Learned, learn
 from ntorc.pipeline.make import (
     DEFAULT_HOP,

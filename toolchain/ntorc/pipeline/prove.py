@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES
+from ntorc.boards import BoardKnowledge
 from ntorc.deploy.target import is_virtual_name
 from ntorc.errors import GateError, MeasurementError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
@@ -20,7 +21,6 @@ from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import BoardKnowledge
 from ntorc.pipeline.make import Built, windows_of
 from ntorc.pipeline.outputs import write_outputs
 from ntorc.pipeline.recalibrate import Change, learn_board
