@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ntorc.errors import UsageError
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import runs_stage
 from ntorc.pipeline.search import (
@@ -21,7 +22,7 @@ from ntorc.pipeline.search import (
     searches_folder,
 )
 from ntorc.pipeline.search_front import front_of, volume
-from ntorc.records import digest_of
+from ntorc.records import digest_of, write_atomically
 from ntorc.search.budget import Budget
 from ntorc.search.fitting import State
 from ntorc.search.front import REFERENCE
@@ -38,7 +39,7 @@ _BUDGET = Budget(looks=5, steps=60, replicas=1, scored_every=8)
 """Of each candidate: short, so that a machine with two cores gets somewhere in half an hour."""
 
 _WORKERS = 2
-_EDITION = 2
+_EDITION = 3
 _KNOWN, _PAPER, _RANKED = "hardware known", "multiplies as proxy", "multiplies as proxy, ranked"
 _ARMS: dict[str, tuple[Goal, Sampler]] = {
     _KNOWN: ("area", "ranked"), _PAPER: ("multiplies", "tpe"), _RANKED: ("multiplies", "ranked"),
@@ -57,7 +58,8 @@ def hardware_awareness(
     multi-objective sampler propose, and allocates what is on that front afterwards.  A third search weighs
     multiplies too but proposes as the first one does, so that what the hardware's knowledge is worth stands apart from
     what another sampler is worth.  All have the same space, trainings and pruning, and their time counts proposing,
-    costing, training and judging.  A search that was interrupted goes on, one that is done is read.
+    costing, training and judging.  A search that was interrupted, or had less time,
+    goes on; one that is done is read.
 
     Args:
         flow: for the store and progress.
@@ -98,10 +100,13 @@ def _against(rows: list[dict[str, Any]], arm: str) -> dict[str, Any]:
 
 def _searched(flow: Flow, data: Path | None, seed: int, arm: str, cpu_s: float, budget: Budget) -> Searched:
     goal, sampler = _ARMS[arm]
-    asked = digest_of({"data": str(data), "cpu_s": cpu_s, "budget": digest_of(budget), "edition": _EDITION})
+    asked = digest_of({"data": str(data), "budget": digest_of(budget), "edition": _EDITION})
     name = f"bench-{goal}-{sampler}-{seed}-{asked[:8]}"
     folder = searches_folder(flow) / name
-    if (folder / _DONE).is_file():
+    done_s = float((folder / _DONE).read_text()) if (folder / _DONE).is_file() else 0.0
+    if done_s > cpu_s:
+        raise UsageError(f"'{name}' has had {done_s:g} s already, more than {cpu_s:g} s", f"remove {folder}")
+    if done_s == cpu_s:
         return read_search(flow, name)
     begin = SearchConfig(
         name, _BOARD, _DEADLINE, data=str(data) if data else "", seed=seed, goal=goal, sampler=sampler, budget=budget
@@ -111,7 +116,7 @@ def _searched(flow: Flow, data: Path | None, seed: int, arm: str, cpu_s: float, 
         load_config(folder)
         request = replace(request, begin=None, resume=name)
     found = search(flow, request)
-    (folder / _DONE).touch()
+    write_atomically(folder / _DONE, f"{cpu_s}".encode())
     return found
 
 

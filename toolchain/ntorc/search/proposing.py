@@ -155,7 +155,9 @@ class Ranked:
             return []
         seen, begun = seen_of(self._study), [one for one in records if one.outcome in ("running", "stopped", "trained")]
         if len(begun) < _SPREAD or not any(one.look_s is not None for one in seen):
-            return [(key, None) for key in self._spread(keys, begun)]
+            trained = self._forms(records, "trained")
+            new = [key for key in keys if self._points[key].candidate.form not in trained]
+            return [(key, None) for key in self._spread(new, begun)]
         expected = Expected(seen, self._study.config.budget.looks)
         points = [self._points[key] for key in keys]
         mean, spread = expected.log_error([point.values for point in points])

@@ -2,7 +2,8 @@
 
 The logarithm of the error is the sum of two parts, each a Gaussian process (Rasmussen and Williams, 2006): the float
 model's error by its form, and what the words' widths add to it.  So a form that was trained is known for all
-widths but for their loss, and widths are known for all forms.
+widths but for their loss, and widths are known for all forms.  Before any was judged, that loss is a guess by the rule
+that an error of rounding has a fourth of the power with each bit more.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ WIDTHS = ("activation_bits", "weight_bits")
 """Names of the space's values that change no training."""
 
 _NO_WIDTH, _BITS = 16.0, 4.0
-_LOSS, _LOSS_SPREAD = 0.0, 0.3
+_EQUAL_BITS = {"activation_bits": 6.5, "weight_bits": 4.0}
+"""Bits with which rounding adds as much power to the error as the form has by itself; a guess to begin with."""
+
+_LOSS_SPREAD = 0.3
 _FALL = 0.85
 _FEWEST = 3
 
@@ -59,16 +63,27 @@ class Expected:
         self._looks_s = np.log([max(one.look_s or 0.0, 1e-3) for one in trained])
         judged = [one for one in seen if one.error_v is not None]
         self._widths = np.array([_widths_of(one.values) for one in judged]).reshape(len(judged), -1)
-        self._losses = np.array([np.log((one.error_v or 1.0) / one.curve_v[-1]) for one in judged])
+        losses = [np.log((one.error_v or 1.0) / one.curve_v[-1]) - _guessed_loss(one.values) for one in judged]
+        self._losses = np.array(losses)
+        self._whole = {
+            _key(form): float(np.log(one.curve_v[-1]))
+            for form, one in zip(self._forms, trained, strict=True)
+            if len(one.curve_v) == looks
+        }
 
     def log_error(self, rows: Sequence[Values]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the logarithm of each candidate's error in volts."""
         mean, spread = self._by_form(rows, self._final)
+        for place, values in enumerate(rows):
+            known = self._whole.get(_key(_form_of(values)))
+            if known is not None:
+                mean[place], spread[place] = known, 0.0
         widths = np.array([_widths_of(values) for values in rows])
-        loss, loss_spread = np.full(len(rows), _LOSS), np.full(len(rows), _LOSS_SPREAD)
+        loss, loss_spread = np.zeros(len(rows)), np.full(len(rows), _LOSS_SPREAD)
         if len(self._losses) >= _FEWEST:
             loss, loss_spread = _process(self._widths, self._losses, widths)
-        return mean + loss, np.hypot(spread, loss_spread)
+        guessed = np.array([_guessed_loss(values) for values in rows])
+        return mean + loss + guessed, np.hypot(spread, loss_spread)
 
     def look_s(self, rows: Sequence[Values]) -> FloatArray:
         """Processor time of a look of each candidate's training, in seconds."""
@@ -104,6 +119,15 @@ def _widths_of(values: Values) -> list[float]:
     """Widths in steps that matter, and the kind of form, which they hurt differently."""
     widths = [float(values.get(name, _NO_WIDTH)) / _BITS for name in WIDTHS]
     return [*widths, float(values.get("form") == "window")]
+
+
+def _guessed_loss(values: Values) -> float:
+    powers = [4.0 ** (equal - float(values.get(name, _NO_WIDTH))) for name, equal in _EQUAL_BITS.items()]
+    return 0.5 * float(np.log(1.0 + sum(powers)))
+
+
+def _key(form: Values) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(form.items()))
 
 
 def _falls(seen: Sequence[Seen], looks: int) -> list[float]:
