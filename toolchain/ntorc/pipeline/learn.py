@@ -51,7 +51,7 @@ class Given:
     """A user's model.
 
     Attributes:
-        file: Keras, ``.keras`` or ``.h5``.
+        file: Keras (``.keras``, ``.h5``) or QONNX (``.onnx``).
         unit: what its input is: accelerations in volts, or the converter's counts; it gives positions in volts.
     """
 

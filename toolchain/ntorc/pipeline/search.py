@@ -86,7 +86,7 @@ def search(flow: Flow, request: SearchRequest) -> Searched:
     folder = None if request.resume is None else _folder_of(flow, request.resume)
     if request.begin is not None and request.begin.name:
         _folder_of(flow, request.begin.name)
-    config = _begun(flow, request) if folder is None else load_config(folder)
+    config = begun(flow, request) if folder is None else load_config(folder)
     with flow.stage("runs", f"reading {config.data}" if config.data else "simulated DROPBEAR runs (no --data given)"):
         material = material_of(runs_stage(flow, Path(config.data) if config.data else None), config.budget.replicas)
     if folder is None:
@@ -133,7 +133,7 @@ def costing_of(flow: Flow, config: SearchConfig) -> Costing:
     return Costing(backend, costs_for(flow, backend, board), requirement)
 
 
-def _begun(flow: Flow, request: SearchRequest) -> SearchConfig:
+def begun(flow: Flow, request: SearchRequest) -> SearchConfig:
     """The configuration of a new search, with what is known of its board now: its candidates must compare."""
     config = request.begin
     if config is None:
