@@ -48,4 +48,8 @@ def test_a_training_ends_when_even_the_greatest_gain_seen_would_not_help() -> No
     assert stopped[0].error_v == 0.10
     assert is_hopeless((0.55,), (0.05,), known) is None, "nothing costs so little"
     assert is_hopeless((0.9, 0.25), (0.2,), known) is not None
-    assert is_hopeless((0.9,), (0.2,), known[:3]) is None, "too few curves"
+    few = is_hopeless((0.9,), (0.2,), known[:3])
+    assert few is not None
+    assert few[1] == pytest.approx(0.24), "a quarter more than was seen"
+    assert is_hopeless((0.35,), (0.2,), known[:3]) is None
+    assert is_hopeless((0.9,), (0.2,), known[:1]) is None, "too few curves"

@@ -39,7 +39,7 @@ _BUDGET = Budget(looks=5, steps=60, replicas=1, scored_every=8)
 """Of each candidate: short, so that a machine with two cores gets somewhere in half an hour."""
 
 _WORKERS = 2
-_EDITION = 3
+_EDITION = 4
 _KNOWN, _PAPER, _RANKED = "hardware known", "multiplies as proxy", "multiplies as proxy, ranked"
 _ARMS: dict[str, tuple[Goal, Sampler]] = {
     _KNOWN: ("area", "ranked"), _PAPER: ("multiplies", "tpe"), _RANKED: ("multiplies", "ranked"),

@@ -33,7 +33,7 @@ _SPREAD = 6
 
 _NEIGHBOURS = 8
 _KEPT = 300
-_JUDGED_IN_A_ROW = 3
+_JUDGED_IN_A_ROW = 1
 _CHANGED = 0.3
 """Share of a neighbour's values that differ."""
 

@@ -10,7 +10,9 @@ from ntorc.search.space import at_least
 
 ENOUGH = 8
 """Trained candidates before expectations decide what is not trained."""
-_ENOUGH_CURVES = 4
+_ENOUGH_CURVES, _FEW_CURVES = 4, 2
+_MORE = 0.8
+"""Of the smallest ratio seen, while there are few curves: one of those to come may gain more."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,13 @@ def is_hopeless(
     """Whether a training should end: even with the greatest gain seen from here on, something trained beats it.
 
     The gain is the smallest ratio of the final error (integer arithmetic) to the error of the float model at
-    this look, over all finished trainings.
+    this look, over all finished trainings, and a quarter more while there are only two or three.
     """
     at = len(curve_v) - 1
     ratios = [one.error_v / one.curve_v[at] for one in finished if len(one.curve_v) > at]
-    if len(ratios) < _ENOUGH_CURVES:
+    if len(ratios) < _FEW_CURVES:
         return None
-    hope_v = curve_v[-1] * min(ratios)
+    hope_v = curve_v[-1] * min(ratios) * (1.0 if len(ratios) >= _ENOUGH_CURVES else _MORE)
     rivals = [one for one in finished if _no_more(one.costs, costs) and one.error_v <= hope_v]
     return (min(rivals, key=lambda one: one.error_v), hope_v) if rivals else None
 

@@ -1,9 +1,9 @@
 """What is expected of a candidate before it is trained: error and training time, from what was trained so far.
 
-The logarithm of the error is the sum of two parts, each a Gaussian process (Rasmussen and Williams, 2006): the float
-model's error by its form, and what the words' widths add to it.  So a form that was trained is known for all
-widths but for their loss, and widths are known for all forms.  Before any was judged, that loss is a guess by the rule
-that an error of rounding has a fourth of the power with each bit more.
+The logarithm of the error is the sum of two parts: the form's own, a Gaussian process over the space's values
+(Rasmussen and Williams, 2006), and what the words' widths add.  An error of rounding has a fourth of the power with
+each bit more; with how many bits it has the power of the form's own error is fitted, for each kind of form.  So a form that
+was judged in some widths is nearly known in all, and widths are known for all forms.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 Values = Mapping[str, Any]
+Key = tuple[tuple[str, Any], ...]
 
 WIDTHS = ("activation_bits", "weight_bits")
 """Names of the space's values that change no training."""
 
-_NO_WIDTH, _BITS = 16.0, 4.0
-_EQUAL_BITS = {"activation_bits": 6.5, "weight_bits": 4.0}
-"""Bits with which rounding adds as much power to the error as the form has by itself; a guess to begin with."""
+_NO_WIDTH = 16.0
+_GUESS, _GUESS_SPREAD = (6.5, 4.0), (1.5, 1.0)
+"""Bits of words between layers and of weights with which rounding doubles the power of the error, before it is seen."""
 
-_LOSS_SPREAD = 0.3
+_TRIED = (np.linspace(2.0, 13.0, 45), np.linspace(1.0, 8.0, 29))
+_JUDGED_SPREAD, _LOSS_SHARE, _CURVE_SPREAD = 0.01, 0.4, 0.03
+"""Of the logarithm: from judgement to judgement, in proportion to a loss, and from a curve to its judgement."""
+
 _FALL = 0.85
 _FEWEST = 3
 
@@ -57,37 +61,39 @@ class Expected:
 
     def __init__(self, seen: Sequence[Seen], looks: int) -> None:
         fall = _falls(seen, looks)
+        judged = [one for one in seen if one.error_v is not None]
+        self._bits = {kind: _equal_bits([one for one in judged if _kind(one.values) == kind]) for kind in (False, True)}
+        self._known: dict[Key, tuple[float, float]] = {}  # logarithm of a form's own error, and the loss it is from
+        for one in judged:
+            loss, key = self._loss(one.values), _key(_form_of(one.values))
+            if key not in self._known or loss < self._known[key][1]:
+                self._known[key] = float(np.log(one.error_v or 1.0)) - loss, loss
         trained = [one for one in seen if one.look_s is not None]
         self._forms = [_form_of(one.values) for one in trained]
-        self._final = np.log([one.curve_v[-1] * fall[len(one.curve_v) - 1] for one in trained])
+        final = [float(np.log(one.curve_v[-1] * fall[len(one.curve_v) - 1])) for one in trained]
+        self._final = np.array(
+            [self._known.get(_key(form), (value, 0.0))[0] for form, value in zip(self._forms, final, strict=True)]
+        )
         self._looks_s = np.log([max(one.look_s or 0.0, 1e-3) for one in trained])
-        judged = [one for one in seen if one.error_v is not None]
-        self._widths = np.array([_widths_of(one.values) for one in judged]).reshape(len(judged), -1)
-        losses = [np.log((one.error_v or 1.0) / one.curve_v[-1]) - _guessed_loss(one.values) for one in judged]
-        self._losses = np.array(losses)
-        self._whole = {
-            _key(form): float(np.log(one.curve_v[-1]))
-            for form, one in zip(self._forms, trained, strict=True)
-            if len(one.curve_v) == looks
-        }
 
     def log_error(self, rows: Sequence[Values]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the logarithm of each candidate's error in volts."""
         mean, spread = self._by_form(rows, self._final)
-        for place, values in enumerate(rows):
-            known = self._whole.get(_key(_form_of(values)))
-            if known is not None:
-                mean[place], spread[place] = known, 0.0
-        widths = np.array([_widths_of(values) for values in rows])
-        loss, loss_spread = np.zeros(len(rows)), np.full(len(rows), _LOSS_SPREAD)
-        if len(self._losses) >= _FEWEST:
-            loss, loss_spread = _process(self._widths, self._losses, widths)
-        guessed = np.array([_guessed_loss(values) for values in rows])
-        return mean + loss + guessed, np.hypot(spread, loss_spread)
+        spread = np.hypot(spread, _CURVE_SPREAD)
+        losses = np.array([self._loss(values) for values in rows])
+        known = [self._known.get(_key(_form_of(values))) for values in rows]
+        for place, one in enumerate(known):
+            if one is not None:
+                mean[place], spread[place] = one[0], _JUDGED_SPREAD
+        unsure = [loss if one is None else abs(loss - one[1]) for loss, one in zip(losses, known, strict=True)]
+        return mean + losses, np.hypot(spread, _LOSS_SHARE * np.array(unsure))
 
     def look_s(self, rows: Sequence[Values]) -> FloatArray:
         """Processor time of a look of each candidate's training, in seconds."""
         return np.asarray(np.exp(self._by_form(rows, self._looks_s)[0]), np.float64)
+
+    def _loss(self, values: Values) -> float:
+        return float(_losses(values, *self._bits[_kind(values)]))
 
     def _by_form(self, rows: Sequence[Values], known: FloatArray) -> tuple[FloatArray, FloatArray]:
         points = encoded([*self._forms, *map(_form_of, rows)])
@@ -115,18 +121,36 @@ def _form_of(values: Values) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in WIDTHS}
 
 
-def _widths_of(values: Values) -> list[float]:
-    """Widths in steps that matter, and the kind of form, which they hurt differently."""
-    widths = [float(values.get(name, _NO_WIDTH)) / _BITS for name in WIDTHS]
-    return [*widths, float(values.get("form") == "window")]
+def _kind(values: Values) -> bool:
+    """Window or not: where rounding hurts differently."""
+    return values.get("form") == "window"
 
 
-def _guessed_loss(values: Values) -> float:
-    powers = [4.0 ** (equal - float(values.get(name, _NO_WIDTH))) for name, equal in _EQUAL_BITS.items()]
-    return 0.5 * float(np.log(1.0 + sum(powers)))
+def _losses(values: Values, activation_bits: Any, weight_bits: Any) -> Any:
+    """Of the logarithm of the error, where these bits double its power."""
+    powers = [
+        4.0 ** (equal - float(values.get(name, _NO_WIDTH)))
+        for name, equal in zip(WIDTHS, (activation_bits, weight_bits), strict=True)
+    ]
+    return 0.5 * np.log1p(powers[0] + powers[1])
 
 
-def _key(form: Values) -> tuple[tuple[str, Any], ...]:
+def _equal_bits(judged: Sequence[Seen]) -> tuple[float, float]:
+    """The bits with which rounding doubles the power of the error, most probable by what was judged and the guess."""
+    activation_bits, weight_bits = np.meshgrid(*_TRIED, indexing="ij")
+    total = np.zeros(activation_bits.shape)
+    for tried, guess, spread in zip((activation_bits, weight_bits), _GUESS, _GUESS_SPREAD, strict=True):
+        total += np.square((tried - guess) / spread)
+    for one in judged:
+        loss = _losses(one.values, activation_bits, weight_bits)
+        spread_of_loss = np.hypot(_CURVE_SPREAD, _LOSS_SHARE * loss)
+        off = (np.log((one.error_v or 1.0) / one.curve_v[-1]) - loss) / spread_of_loss
+        total += np.square(off) + 2.0 * np.log(spread_of_loss)
+    place = np.unravel_index(int(np.argmin(total)), total.shape)
+    return float(activation_bits[place]), float(weight_bits[place])
+
+
+def _key(form: Values) -> Key:
     return tuple(sorted(form.items()))
 
 
