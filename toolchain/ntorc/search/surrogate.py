@@ -2,8 +2,8 @@
 
 The logarithm of the error is the sum of two parts: the form's own, a Gaussian process over the space's values
 (Rasmussen and Williams, 2006), and what the words' widths add.  An error of rounding has a fourth of the power with
-each bit more; with how many bits it has the power of the form's own error is fitted, for each kind of form.  So a form that
-was judged in some widths is nearly known in all, and widths are known for all forms.
+each bit more; with how many bits it has the power of the form's own error is fitted, for each kind of form.  So a form
+that was judged in some widths is nearly known in all, and widths are known for all forms.
 """
 
 from __future__ import annotations
