@@ -9,7 +9,6 @@ from typing import Any
 from ntorc.errors import UsageError
 from ntorc.estimator.forms import GivenForm, StreamingForm, WindowForm
 from ntorc.estimator.judging import judge_network
-from ntorc.estimator.streaming import KIND
 from ntorc.estimator.streaming_training import StreamingConfig
 from ntorc.estimator.windows import cut
 from ntorc.network.floating import FloatNetwork
@@ -17,12 +16,13 @@ from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
 from ntorc.pipeline.few_bits import rmse_of
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.learn import Learned, network_stage
+from ntorc.pipeline.learn import STREAMING_CODE, WINDOW_CODE, Learned, code_of, network_stage
 from ntorc.records import digest_of, digest_of_file
 
-AWARE_KIND = "quantisation-aware-1"
 ITERATIONS, LEARNING_RATE = 300, 1e-3
 _EPOCHS = 6  # looks of a window network's training
+_STREAMING = (*STREAMING_CODE, "estimator/quantised_training.py", "pipeline/quantisation.py")
+_WINDOW = (*WINDOW_CODE, "estimator/few_bits.py", "network/few_bits.py", "pipeline/quantisation.py")
 WIDTHS = ((16, 12), (12, 8), (8, 6), (8, 4))
 
 
@@ -67,7 +67,7 @@ def aware_stage(flow: Flow, learned: Learned, precision: Precision, iterations: 
     post = network_stage(flow, learned.runs, learned.split, learned.estimator, learned.folder, precision)
     key = digest_of(
         {
-            "kind": [KIND, AWARE_KIND, iterations, LEARNING_RATE],
+            "how": [iterations, LEARNING_RATE, code_of(*(_STREAMING if isinstance(form, StreamingForm) else _WINDOW))],
             "model": digest_of_file(learned.folder / "model.keras"),
             "post": post.digest,
             "runs": learned.runs.digest,
@@ -77,13 +77,13 @@ def aware_stage(flow: Flow, learned: Learned, precision: Precision, iterations: 
 
     def make(work: Path) -> None:
         flow.progress.message(f"  going on in words of {precision.activation_bits} and {precision.weight_bits} bits")
-        trained = _streaming if isinstance(form, StreamingForm) else _window
+        trained = _on_frames if isinstance(form, StreamingForm) else _on_windows
         trained(flow, learned, post, iterations).save(work)
 
     return Network.load(flow.once("quantised", key, make))
 
 
-def _streaming(flow: Flow, learned: Learned, post: Network, iterations: int) -> Network:
+def _on_frames(flow: Flow, learned: Learned, post: Network, iterations: int) -> Network:
     from ntorc.estimator.estimator import load_model
     from ntorc.estimator.frames import frames_of
     from ntorc.estimator.quantised_training import train_quantised
@@ -99,7 +99,7 @@ def _streaming(flow: Flow, learned: Learned, post: Network, iterations: int) -> 
     return train_quantised(data, config, load_model(learned.folder), post, flow.progress)[0]
 
 
-def _window(flow: Flow, learned: Learned, post: Network, iterations: int) -> Network:
+def _on_windows(flow: Flow, learned: Learned, post: Network, iterations: int) -> Network:
     from ntorc.estimator.few_bits import FewBitsConfig, train_on
     from ntorc.estimator.training import TrainingConfig, prepare
     from ntorc.network.few_bits import with_weights
