@@ -28,6 +28,7 @@ from ntorc.search.surrogate import WIDTHS, Expected, FloatArray, Seen, encoded
 _FIRST, _EACH, _AFTER_JUDGING = 48, 12, 4
 """Candidates that are drawn and costed before the first training, each other one, and where none was needed."""
 
+_ROUNDS = 20
 _SPREAD = 6
 """Trainings that begin a search: spread over costs and kinds, since nothing is known of errors."""
 
@@ -51,7 +52,7 @@ class Proposer(Protocol):
     """What an engine asks for candidates."""
 
     def round(self) -> Iterator[Proposal]:
-        """Without end, for one training: the engine takes the first one that is worth it."""
+        """For one training: the engine takes the first one that is worth it."""
 
 
 class Sampled:
@@ -98,11 +99,14 @@ class Ranked:
         self._scales: tuple[float, ...] = ()
 
     def round(self) -> Iterator[Proposal]:
-        """See `Proposer.round`: first what was drawn now and cannot be built, then the others, the best first."""
+        """See `Proposer.round`: first what was drawn now and cannot be built, then the others, the best first.
+
+        Ends where draws give nothing new any more.
+        """
         records = list(self._study.records.values())
         count = _EACH if self._judged_in_a_row == 0 else _AFTER_JUDGING
         yield from self._draw(count if self._points else _FIRST, records)
-        while True:
+        for _ in range(_ROUNDS):
             for key, hope_v in self._in_order(records):
                 point = self._points.pop(key)
                 known = point.candidate.form in self._forms(records, "trained")
@@ -115,21 +119,27 @@ class Ranked:
         trained = [one for one in records if one.error_v is not None]
         for number in range(count):
             drawn = self._chooser(number, trained)
-            try:
-                candidate = self._study.space.candidate(drawn)
-                key = _key(drawn.values)
-                if key in self._drawn:
-                    continue
-                cost = self._cost_of(candidate)
-            except NtorcError:
-                cost = None
+            point = self._costed(drawn)
             key = _key(drawn.values)
-            self._drawn.add(key)
-            if cost is None or not cost.feasible:
-                yield self._study.ask(drawn.values)
+            if key in self._drawn:
                 continue
-            config = self._study.config
-            self._points[key] = _Point(dict(drawn.values), candidate, costs_of(cost, config.goal, config.energy))
+            self._drawn.add(key)
+            if point is None:
+                yield self._study.ask(drawn.values)
+            else:
+                self._points[key] = point
+
+    def _costed(self, drawn: Drawn) -> _Point | None:
+        """A point that can be built, or None; its choices are in ``drawn`` either way."""
+        config = self._study.config
+        try:
+            candidate = self._study.space.candidate(drawn)
+            cost = self._cost_of(candidate)
+        except NtorcError:
+            return None
+        if not cost.feasible:
+            return None
+        return _Point(dict(drawn.values), candidate, costs_of(cost, config.goal, config.energy))
 
     def _chooser(self, number: int, trained: Sequence[TrialRecord]) -> Drawn:
         """By turns: anywhere, near a point of the front, and other widths of a form that trained well."""
