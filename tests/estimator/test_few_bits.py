@@ -122,5 +122,5 @@ def test_other_layers_are_refused() -> None:
     odd = replace(floating(), layers=(replace(floating().layers[0], activation="tanh"), *floating().layers[1:]))
     data = Prepared(windows(), windows(), 6, 1.0, 0.35, np.ones(1))
     config = FewBitsConfig(1, 1e-3, TrainingConfig(form=FORM))
-    with pytest.raises(DataError, match="'c' is not trained with few bits"):
+    with pytest.raises(DataError, match="'c' is not trained in its words"):
         train_on(odd, data, config, lambda real: quantised(real, 4), lambda one: 0.0, Silent())

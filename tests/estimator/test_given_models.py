@@ -19,7 +19,11 @@ from ntorc.estimator.streaming_training import StreamingConfig
 from ntorc.estimator.training import TrainingConfig, train
 from ntorc.estimator.windows import ADC_LSB_V, to_counts
 from ntorc.network import reference
+from ntorc.network.exporters.qonnx import write_qonnx
+from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import import_keras
+from ntorc.network.layers import Dense
+from ntorc.network.network import random_network
 from ntorc.network.published import published_networks
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Given, learn
@@ -57,10 +61,29 @@ def test_what_is_no_model(tmp_path: Path, flow: Flow, runs: Runs) -> None:
     with pytest.raises(DataError, match="weights without a model"):
         import_keras(tmp_path / "weights.h5")
     runs.save(tmp_path / "runs")
-    with pytest.raises(UsageError, match="no Keras model"):
-        learn(flow, tmp_path / "runs", StreamingConfig(), given=Given(tmp_path / "model.onnx"))
+    with pytest.raises(UsageError, match="no model that is known"):
+        learn(flow, tmp_path / "runs", StreamingConfig(), given=Given(tmp_path / "model.pt"))
     with pytest.raises(UsageError, match="no file"):
         learn(flow, tmp_path / "runs", StreamingConfig(), given=Given(tmp_path / "model.keras"))
+
+
+@pytest.mark.parametrize(
+    ("word", "filters", "unit", "told"),
+    [
+        (FixedFormat(14, 8), 1, "volts", "its integers must be the converter's counts"),
+        (FixedFormat(8, 4), 1, "counts", "takes words of 8 bits, and the converter gives 14"),
+        (FixedFormat(14, 8), 2, "counts", "gives 2 values"),
+    ],
+)
+def test_a_qonnx_model_must_take_counts_and_give_one_position(
+    tmp_path: Path, flow: Flow, runs: Runs, word: FixedFormat, filters: int, unit: str, told: str
+) -> None:
+    layers = (Dense("dense", 32, 1, filters, FixedFormat(8, 6), FixedFormat(16, 8)),)
+    write_qonnx(random_network(1, word, 32, layers), tmp_path / "mine.onnx")
+    runs.save(tmp_path / "runs")
+    given = Given(tmp_path / "mine.onnx", "volts" if unit == "volts" else "counts")
+    with pytest.raises((DataError, UsageError), match=told):
+        learn(flow, tmp_path / "runs", StreamingConfig(), given=given)
 
 
 def test_a_layer_that_is_not_supported_is_named(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from ntorc.network.network import Network, random_network
 from ntorc.pipeline.flow import Flow, open_flow
 from ntorc.pipeline.hgq import Trained, hgq_stage, hgq_trained, material
 from ntorc.pipeline.learn import Learned, estimator_stage, network_stage
-from ntorc.pipeline.qat import chosen_way
+from ntorc.pipeline.qat import check_way, chosen_way
 from ntorc.progress import Silent
 
 FORM = WindowForm(32, (ConvLayer(4, 3, stride=2, pool=2, padding="same"), ConvLayer(5, 3)), (6,))
@@ -180,7 +180,6 @@ def test_bit_operations_are_products_of_widths_without_needless_signs() -> None:
     ("words", "said"),
     [
         (("--qat", "hgq"), "--form window"),
-        (("--form", "window", "--qat", "native"), "--qat hgq"),
         (("--qat", "qkeras"), "native or hgq"),
         (("--penalty", "1e-9"), "--qat hgq"),
         (("--quantise-aware", "--form", "window", "--qat", "hgq"), "one of them"),
@@ -193,6 +192,12 @@ def test_what_cannot_be_is_said_before_anything_is_trained(
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_no_training_in_words_is_begun_for_an_lstm() -> None:
+    form = WindowForm(64, (ConvLayer(4, 3, pool=2),), (8,), lstm=(6,))
+    with pytest.raises(UsageError, match="LSTM 6"):
+        check_way("native", TrainingConfig(form=form))
 
 
 def test_the_older_name_of_the_native_way_still_holds() -> None:

@@ -167,7 +167,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
 def test_a_form_that_was_trained_is_not_trained_again_for_other_formats(
     material: Material, pool: Pool, config: SearchConfig, root: Path
 ) -> None:
-    study, watched = Study(new_search(root, replace(config, forms=FORMS))), Watched(pool)
+    study, watched = Study(new_search(root, replace(config, forms=FORMS, sampler="tpe"))), Watched(pool)
     engine = Engine(study, costing_for("200us"), watched, Silent())  # type: ignore[arg-type]
     engine.run(Limits(1))
     first = next(one for one in study.records.values() if one.outcome == "trained")
@@ -181,6 +181,8 @@ def test_a_form_that_was_trained_is_not_trained_again_for_other_formats(
     assert [job for _, job in watched.given[began:]] == [judge.__name__]
     found = study.records[proposal.number]
     assert (found.outcome, found.from_trial, found.curve_v) == ("trained", first.number, first.curve_v)
+    assert engine._wants_more(Limits(2)), "it counts as no training"
+    assert not engine._wants_more(Limits(1))
     networks = [Network.load(artefacts(study.folder, n) / "network") for n in (first.number, proposal.number)]
     assert networks[0].layers[-1].weight_format.bits == first.values["weight_bits"]  # type: ignore[union-attr]
     assert networks[1].layers[-1].weight_format.bits == values["weight_bits"]  # type: ignore[union-attr]
@@ -191,7 +193,8 @@ def test_less_of_what_is_trained_is_not_trained_where_it_costs_no_less(
     pool: Pool, config: SearchConfig, root: Path
 ) -> None:
     """By the proxy, formats cost nothing: fewer bits are less of the same."""
-    study, watched = Study(new_search(root, replace(config, goal="multiplies", forms=FORMS))), Watched(pool)
+    config = replace(config, goal="multiplies", sampler="tpe", forms=FORMS)
+    study, watched = Study(new_search(root, config)), Watched(pool)
     engine = Engine(study, costing_for("200us"), watched, Silent())  # type: ignore[arg-type]
     engine.run(Limits(1))
     first = next(one for one in study.records.values() if one.outcome == "trained")
@@ -214,7 +217,7 @@ def test_a_training_that_breaks_is_recorded_and_many_end_the_search(
     import ntorc.search.engine as engine_module
     from ntorc.errors import ToolError
 
-    study = Study(new_search(root, config))
+    study = Study(new_search(root, replace(config, sampler="tpe")))
     monkeypatch.setattr(engine_module, "advance", broken)
     with pytest.raises(ToolError, match="out of memory"):
         Engine(study, costing_for("200us"), pool, Silent()).run(Limits(20))
@@ -228,12 +231,14 @@ def broken(*_: Any) -> None:
     raise MemoryError("out of memory")
 
 
-def test_two_searches_of_one_seed_propose_the_same(config: SearchConfig, root: Path, pool: Pool) -> None:
+@pytest.mark.parametrize("sampler", ["ranked", "tpe"])
+def test_two_searches_of_one_seed_propose_the_same(config: SearchConfig, root: Path, pool: Pool, sampler: Any) -> None:
     found = []
     for _ in range(2):
-        study = Study(new_search(root, config))
+        study = Study(new_search(root, replace(config, sampler=sampler)))
         engine = Engine(study, costing_for("200us"), pool, Silent())
-        found.append([engine._screened(study.ask(), is_last=False)[0] for _ in range(6)])
+        proposals = zip(engine._proposer.round(), range(6), strict=False)
+        found.append([engine._screened(one, is_last=False)[0] for one, _ in proposals])
         study.close()
     assert found[0] == found[1]
     assert len({str(one.values) for one in found[0]}) == 6

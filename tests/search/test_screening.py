@@ -29,16 +29,13 @@ def test_less_of_the_same_for_no_less_is_not_trained() -> None:
     assert larger_twin(values(20), (0.2, 1.0), [Finished(0, values(24), 0.1, (0.1, 2.0), (0.1,))]) is None
 
 
-def test_what_is_expected_to_be_beaten_is_not_trained_once_enough_is_known() -> None:
-    known = [finished(units, units, 0.3 / units, 0.01 * units) for units in range(8, 32, 2)]
-    middle, costly = values(16), (0.5,)
-    found = beaten_at_best(middle, costly, known)
-    assert found is not None
-    assert found[0].number == 30
-    assert found[0].error_v <= found[1] < 0.3 / 16 * 1.2
-    assert beaten_at_best(middle, (0.01,), known) is None, "nothing trained costs so little"
-    assert beaten_at_best(values(64), costly, known) is None, "far from all that is known: anything may come"
-    assert beaten_at_best(middle, costly, known[:7]) is None, "too little is known"
+def test_what_cannot_hope_to_beat_what_costs_no_more_is_not_trained() -> None:
+    known = [finished(units, units, 0.3 / units, 0.01 * units) for units in (8, 16, 30)]
+    found = beaten_at_best(0.0101, (0.5,), known)
+    assert found is known[2]
+    assert beaten_at_best(0.0099, (0.5,), known) is None, "it may be better than all"
+    assert beaten_at_best(0.0101, (0.2,), known) is None, "what costs no more is worse"
+    assert beaten_at_best(1.0, (0.01,), known) is None, "nothing trained costs so little"
 
 
 def test_a_training_ends_when_even_the_greatest_gain_seen_would_not_help() -> None:
@@ -51,4 +48,8 @@ def test_a_training_ends_when_even_the_greatest_gain_seen_would_not_help() -> No
     assert stopped[0].error_v == 0.10
     assert is_hopeless((0.55,), (0.05,), known) is None, "nothing costs so little"
     assert is_hopeless((0.9, 0.25), (0.2,), known) is not None
-    assert is_hopeless((0.9,), (0.2,), known[:3]) is None, "too few curves"
+    few = is_hopeless((0.9,), (0.2,), known[:3])
+    assert few is not None
+    assert few[1] == pytest.approx(0.24), "a quarter more than was seen"
+    assert is_hopeless((0.35,), (0.2,), known[:3]) is None
+    assert is_hopeless((0.9,), (0.2,), known[:1]) is None, "too few curves"

@@ -10,6 +10,7 @@ import tomllib
 
 from ntorc.errors import UsageError
 from ntorc.paths import boards_folder
+from ntorc.polls import PollGrid
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,31 @@ class Board:
                 f"{self.name} cannot run at {clock_hz / 1e6:g} MHz",
                 f"ask for at most {self.max_clock_hz / 1e6:g} MHz",
             )
+
+
+@dataclass(frozen=True)
+class BoardKnowledge:
+    """What an allocation assumes about a board, and why.
+
+    Attributes:
+        overhead_s: time of an estimate outside the logic, at the wanted share of misses.
+        overhead_source: where it comes from, for people.
+        clock_ratio: the logic's true clock over the requested one.
+        clock_source: likewise.
+        offset_cycles: of the logic beyond the closed form.
+        offset_source: likewise.
+        grid: when results are seen, None where polls fall by chance or were not measured.
+        grid_of: the board that it was measured on.
+    """
+
+    overhead_s: float
+    overhead_source: str
+    clock_ratio: float = 1.0
+    clock_source: str = "as requested; not measured on this board"
+    offset_cycles: int = 0
+    offset_source: str = "the closed form; not measured on this board"
+    grid: PollGrid | None = None
+    grid_of: str = ""
 
 
 def list_boards(folder: Path | None = None) -> list[str]:

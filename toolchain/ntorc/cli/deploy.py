@@ -31,7 +31,8 @@ def deploy(
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Your own Keras model (.keras, .h5): samples to a position in volts.")
+        Path | None,
+        typer.Option("--model", help="Your own model (.keras, .h5, .onnx by QONNX): samples to a position in volts."),
     ] = None,
     model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
     from_search: options.FromSearch = None,
@@ -48,6 +49,7 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 0.2ms --data my_runs/ --json
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
+    ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.onnx --model-input counts
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --load cpu,io
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado --host ssh://me@builder

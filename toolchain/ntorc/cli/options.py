@@ -61,9 +61,8 @@ Objective = Annotated[
     str,
     typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
 ]
-MeasuredTarget = Annotated[
-    str, typer.Option("--target", help="The board that it is for: what was measured on it is reckoned with.")
-]
+MEASURED_TARGET = typer.Option("--target", help="The board that it is for: what was measured on it is reckoned with.")
+MeasuredTarget = Annotated[str, MEASURED_TARGET]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
 Epochs = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Of training at the most; streaming: of 50 iterations.")

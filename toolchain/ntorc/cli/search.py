@@ -28,12 +28,18 @@ def search(
     proxy: Annotated[
         bool, typer.Option("--proxy", help="Weigh multiplies, not hardware, as the paper does; to compare.")
     ] = False,
+    sampler: Annotated[
+        str,
+        typer.Option("--sampler", help="Who proposes: ranked (the best of many that are costed), tpe (Optuna's);"
+                     " tpe with --proxy."),
+    ] = "",
     energy: Annotated[bool, typer.Option("--energy", help="An energy proxy is a third objective.")] = False,
     looks: Annotated[int, typer.Option("--looks", min=1, help="Length of each training: looks at validation.")] = 8,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     storage: Annotated[str, typer.Option("--storage", help="Of the trials: journal or sqlite.")] = "journal",
     name: Annotated[str, typer.Option("--name", help="Of the search; search-1, search-2, ... if left out.")] = "",
+    target: Annotated[str | None, options.MEASURED_TARGET] = None,
     seed: options.Seed = 1,
     json: options.Json = False,
 ) -> None:
@@ -48,27 +54,35 @@ def search(
     Each candidate is allocated exactly before it is trained; what misses the deadline or is beaten is not trained.
     Ctrl-C loses at most what trains at that moment since its last look: --resume goes on.
     """
-    from dataclasses import replace
-
     from ntorc.errors import UsageError
     from ntorc.pipeline import search_front
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.search import SearchRequest
     from ntorc.pipeline.search import search as run
+    from ntorc.search.budget import Budget
+    from ntorc.search.record import SearchConfig
     from ntorc.search.space import FORMS
 
     if storage not in ("journal", "sqlite"):
         raise UsageError(f"there is no storage '{storage}'", "use journal or sqlite")
-    began: dict[str, Any] = {"board": board, "deadline": deadline, "data": data, "clock_hz": clock_hz}
+    if sampler not in ("", "ranked", "tpe"):
+        raise UsageError(f"there is no sampler '{sampler}'", "use ranked or tpe")
+    began: dict[str, Any] = {
+        "board": board, "deadline": deadline, "data": data, "clock_hz": clock_hz, "target": target,
+    }  # fmt: skip
     given = [f"--{key.replace('_', '-')}" for key, value in began.items() if value is not None]
     if resume is not None and given:
         raise UsageError(f"a search keeps what it began with: {', '.join(given)} cannot be changed", "leave it out")
-    request = SearchRequest(
-        trials=trials, resume=resume, workers=workers, scheduler=scheduler, ceiling=ceiling, seed=seed,
-        forms=tuple(forms or FORMS), goal="multiplies" if proxy else "area", energy=energy,
-        storage="sqlite" if storage == "sqlite" else "journal", name=name, **began,
-    )  # fmt: skip
-    request = replace(request, budget=replace(request.budget, looks=looks))
+    begin = None
+    if resume is None and board is not None and deadline is not None:
+        begin = SearchConfig(
+            name, board, deadline, clock_hz=clock_hz, ceiling=ceiling, target=target or "virtual",
+            data="" if data is None else str(data), seed=seed, forms=tuple(forms or FORMS),
+            goal="multiplies" if proxy else "area", energy=energy,
+            sampler="tpe" if (sampler or ("tpe" if proxy else "")) == "tpe" else "ranked",
+            storage="sqlite" if storage == "sqlite" else "journal", budget=Budget(looks=looks),
+        )  # fmt: skip
+    request = SearchRequest(trials, begin, resume, workers, scheduler)
     flow = open_flow(options.progress())
     result = search_front.as_result(flow, run(flow, request))
     options.show(result, as_json=json, text=search_front.as_text(result))

@@ -21,7 +21,7 @@ def train(
     weight_bits: Annotated[int, typer.Option("--weight-bits", min=3, max=18, help="Words of the weights.")] = 12,
     qat: Annotated[
         str | None,
-        typer.Option("--qat", help="Train on in words: native (streaming; these widths), hgq (window; learns widths)."),
+        typer.Option("--qat", help="Train on in words: native (of these widths), hgq (window form; learns widths)."),
     ] = None,
     quantise_aware: Annotated[bool, typer.Option("--quantise-aware", help="The same as --qat native.")] = False,
     penalty: Annotated[

@@ -12,10 +12,10 @@ import numpy as np
 
 from ntorc import records
 from ntorc.errors import DataError, StorageError
-from ntorc.estimator.forms import Form
+from ntorc.estimator.forms import Form, TrainableForm
 from ntorc.estimator.runs import FloatArray, Run, Runs
 from ntorc.estimator.splits import Split
-from ntorc.estimator.windows import Windows, cut
+from ntorc.estimator.windows import ADC_LSB_V, Windows, cut
 
 ESTIMATOR_NAME = "estimator.json"
 MODEL_NAME = "model.keras"
@@ -95,6 +95,95 @@ class Estimator:
     def period_s(self) -> float:
         """Time from one estimate to the next."""
         return self.hop_samples / self.sample_rate_hz
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Positions that were trained on.
+
+    Attributes:
+        mean_v, std_v: the model learns (position - mean) / std.
+        low_v, high_v: their range.
+    """
+
+    mean_v: float
+    std_v: float
+    low_v: float
+    high_v: float
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """A trained model on the test runs, which are looked at once.
+
+    Attributes:
+        rmse_v: on all of them.
+        by_run_v: on each.
+        mean_rmse_v: of always answering the training mean.
+    """
+
+    rmse_v: float
+    by_run_v: dict[str, float]
+    mean_rmse_v: float
+
+
+def on_test(by_run_v: dict[str, float], target_v: FloatArray, mean_v: float) -> OnTest:
+    """Errors by run, and of ``all``, beside that of the training mean on the same positions."""
+    runs = {name: value for name, value in by_run_v.items() if name != "all"}
+    return OnTest(by_run_v["all"], runs, rmse_v(np.full_like(target_v, mean_v), target_v))
+
+
+def save_trained(
+    folder: Path,
+    model: Any,
+    runs: Runs,
+    split: Split,
+    *,
+    name: str,
+    form: TrainableForm,
+    hop_samples: int,
+    warm_up_samples: int,
+    input_fraction_bits: int,
+    labels: Labels,
+    validation_rmse_v: float | None,
+    test: OnTest,
+    training_key: str,
+    seed: int,
+    epochs: tuple[int, int],
+) -> Estimator:
+    """Write a trained Keras model and its record; arguments as the record's attributes."""
+    from ntorc.estimator import checkpoints
+
+    estimator = Estimator(
+        format=FORMAT,
+        name=name,
+        form=form,
+        hop_samples=hop_samples,
+        sample_rate_hz=runs.sample_rate_hz,
+        adc_lsb_v=ADC_LSB_V,
+        input_fraction_bits=input_fraction_bits,
+        warm_up_samples=warm_up_samples,
+        valid_range_v=(labels.low_v, labels.high_v),
+        label_mean_v=labels.mean_v,
+        label_std_v=labels.std_v,
+        position_mm_per_v=runs.position_mm_per_v,
+        multiplies=form.multiplies,
+        parameters=int(model.count_params()),
+        split=split,
+        validation_rmse_v=validation_rmse_v,
+        test_rmse_v=test.rmse_v,
+        test_rmse_by_run_v=test.by_run_v,
+        test_mean_rmse_v=test.mean_rmse_v,
+        data_digest=runs.digest,
+        data_source=runs.label,
+        training_key=training_key,
+        seed=seed,
+        epochs=epochs,
+        model_sha256=checkpoints.save_model(model, folder / MODEL_NAME),
+        versions=software_versions(),
+    )
+    records.save(estimator, folder / ESTIMATOR_NAME)
+    return estimator
 
 
 def load_estimator(folder: Path) -> Estimator:

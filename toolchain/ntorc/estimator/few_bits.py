@@ -145,7 +145,7 @@ def _unscaled(floating: FloatNetwork, data: Prepared) -> list[FloatLayer]:
         ):
             inner.append(layer)
         else:
-            raise DataError(f"layer '{layer.name}' is not trained with few bits", "use Conv1D, max pools, Dense, relu")
+            raise DataError(f"layer '{layer.name}' is not trained in its words", "use Conv1D, max pools, Dense, relu")
     if not isinstance(last, FloatDense) or last.activation != "linear":
         raise DataError(f"'{last.name}' is no dense layer without activation", "end the network with one")
     return [*inner[:-1], FloatDense(last.name, last.weights / data.std_v, (last.bias - data.mean_v) / data.std_v)]

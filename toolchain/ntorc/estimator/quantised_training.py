@@ -6,6 +6,8 @@ gradient (Bengio, Leonard, Courville, arXiv:1308.3432).  What is left out: biase
 keeps exact, and the step of the activations' tables, which is finer than the words.
 
 The formats are those that post-training quantisation chose, and stay: only the integers in them change.
+
+Window networks are trained on by `ntorc.estimator.few_bits`.
 """
 
 from __future__ import annotations
@@ -16,14 +18,22 @@ from typing import Any
 import numpy as np
 
 from ntorc.errors import DataError
-from ntorc.estimator.forms import BankFront, StreamingForm
+from ntorc.estimator.forms import FilterFront, StreamingForm
 from ntorc.estimator.streaming_model import Scales, fold_scales
 from ntorc.estimator.streaming_training import Fitting, StreamData, StreamingConfig, fit
 from ntorc.network.formats import FixedFormat, IntArray
-from ntorc.network.layers import GRU, Dense
+from ntorc.network.layers import GRU, Conv1D, Dense
 from ntorc.network.network import Network
 from ntorc.network.widths import accumulator_fraction
 from ntorc.progress import Progress
+
+
+@dataclass(frozen=True)
+class LayerWords:
+    """The words of a dense layer: of its weights, and of what it gives."""
+
+    weights: FixedFormat
+    out: FixedFormat
 
 
 @dataclass(frozen=True)
@@ -31,45 +41,47 @@ class Words:
     """The words of an integer streaming network.
 
     Attributes:
-        features: of the bank's output.
+        filters: of a trained front end; None for a bank.
+        features: of what the GRU gets.
         kernel, recurrent, gate, inner, state: of the GRU.
-        dense, out: of the last layer's weights and of the estimate.
+        dense: of the dense layers, the last one's giving the estimate.
     """
 
+    filters: LayerWords | None
     features: FixedFormat
     kernel: FixedFormat
     recurrent: FixedFormat
     gate: FixedFormat
     inner: FixedFormat
     state: FixedFormat
-    dense: FixedFormat
-    out: FixedFormat
+    dense: tuple[LayerWords, ...]
 
 
 def words_of(network: Network) -> Words:
-    """The words of a network of bank, GRU and one dense layer.
+    """The words of a network of front end, GRU and dense layers.
 
     Raises:
         DataError: it has other layers.
     """
     kinds = [type(layer).__name__ for layer in network.layers]
-    if kinds != ["ResonatorBank", "GRU", "Dense"]:
+    dense = [layer for layer in network.layers[2:] if isinstance(layer, Dense)]
+    front, gru = network.layers[0], network.layers[min(1, len(network.layers) - 1)]
+    is_known = kinds[0] in ("ResonatorBank", "Conv1D") and 0 < len(dense) == len(kinds) - 2
+    if not is_known or not isinstance(gru, GRU):
         raise DataError(
             f"'{network.name}' has the layers {', '.join(kinds)}",
-            "quantisation-aware training is for a bank, a GRU and one dense layer",
+            "quantisation-aware training is for a bank or filters, a GRU and dense layers",
         )
-    gru = next(layer for layer in network.layers if isinstance(layer, GRU))
-    dense = next(layer for layer in network.layers if isinstance(layer, Dense))
     before = network.before(gru)
     return Words(
+        LayerWords(front.weight_format, front.output_format) if isinstance(front, Conv1D) else None,
         before,
         gru.weight_format,
         gru.recurrent_format(before),
         gru.gate_format,
         gru.inner_format,
         gru.output_format,
-        dense.weight_format,
-        dense.output_format,
+        tuple(LayerWords(layer.weight_format, layer.output_format) for layer in dense),
     )
 
 
@@ -86,37 +98,43 @@ def quantised_model(form: StreamingForm, trained: Any, words: Words, scales: Sca
     """A Keras model that computes as the integer network does, from scaled features to scaled positions.
 
     Args:
-        form: of a bank, without hidden dense layers.
+        form: of the model.
         trained: the model of features and volts (`fold_scales`), whose weights are where it begins.
         words: of the integer network.
         scales: its own weights are those of a model of scaled features and positions.
-
-    Raises:
-        DataError: another form.
     """
     import keras
 
-    if form.dense or not isinstance(form.front, BankFront):
-        raise DataError(f"quantisation-aware training is for a bank and a GRU, not {form.describe()}")
-    inputs = keras.Input((None, form.front.features), name="features")
-    cell = _cell(form.units, words, scales)
-    states = keras.layers.RNN(cell, return_sequences=True, name="gru")(inputs)
-    head = _head(words, scales)
-    model = keras.Model(inputs, head(states))
-    kernel, fed_back, bias = trained.get_layer("gru").get_weights()
-    out, offset = trained.get_layer("position").get_weights()
-    scale, shift = np.array(scales.scale), np.array(scales.shift)
-    bias = np.stack([bias[0] + shift @ kernel, bias[1]])
-    arrays = [kernel / scale[:, None], fed_back, bias, out / scales.std_v, (offset - scales.mean_v) / scales.std_v]
-    model.set_weights([np.asarray(array, np.float32) for array in arrays])
+    count = form.frame_samples if isinstance(form.front, FilterFront) else form.front.features
+    values = inputs = keras.Input((None, count), name="features")
+    scale, shift = np.array(scales.scale, np.float32), np.array(scales.shift, np.float32)
+    if words.filters is not None:  # scales of samples are one: they come as they are
+        values = _dense(form.front.features, words.filters, name="filters")(values)
+        scale, shift = np.ones(form.front.features, np.float32), np.zeros(form.front.features, np.float32)
+    values = keras.layers.RNN(_cell(form.units, words, scale, shift), return_sequences=True, name="gru")(values)
+    for number, (units, word) in enumerate(zip(form.dense, words.dense, strict=False), start=1):
+        values = _dense(units, word, name=f"dense{number}")(values)
+    model = keras.Model(inputs, _dense(1, words.dense[-1], scales, name="position")(values))
+    model.set_weights(_unfolded(trained, scales))
     return model
 
 
-def _cell(units: int, words: Words, scales: Scales) -> Any:
+def _unfolded(trained: Any, scales: Scales) -> list[Any]:
+    """The weights of a model of features and volts as those of scaled ones: what `fold_scales` did, undone."""
+    first, *others = (layer.get_weights() for layer in trained.layers)
+    scale, shift = np.array(scales.scale), np.array(scales.shift)
+    kernel, *rest, bias = first
+    moved = shift @ kernel
+    bias = np.stack([bias[0] + moved, bias[1]]) if bias.ndim == 2 else bias + moved
+    out, offset = others.pop()
+    arrays = [kernel / scale[:, None], *rest, bias, *(array for layer in others for array in layer)]
+    arrays += [out / scales.std_v, (offset - scales.mean_v) / scales.std_v]
+    return [np.asarray(array, np.float32) for array in arrays]
+
+
+def _cell(units: int, words: Words, scale: Any, shift: Any) -> Any:
     import keras
     import tensorflow as tf
-
-    scale, shift = np.array(scales.scale, np.float32), np.array(scales.shift, np.float32)
 
     class QuantisedGRUCell(keras.layers.Layer):  # type: ignore[misc]
         state_size = units
@@ -145,21 +163,24 @@ def _cell(units: int, words: Words, scales: Scales) -> Any:
     return QuantisedGRUCell(name="cell")
 
 
-def _head(words: Words, scales: Scales) -> Any:
+def _dense(units: int, words: LayerWords, scales: Scales | None = None, *, name: str) -> Any:
+    """A hidden layer with its relu; with scales the last one, whose integers give volts."""
     import keras
     import tensorflow as tf
 
+    std_v, mean_v = (1.0, 0.0) if scales is None else (scales.std_v, scales.mean_v)
+
     class QuantisedDense(keras.layers.Layer):  # type: ignore[misc]
         def build(self, shape: Any) -> None:
-            self.kernel = self.add_weight(shape=(shape[-1], 1), name="kernel")
-            self.bias = self.add_weight(shape=(1,), name="bias")
+            self.kernel = self.add_weight(shape=(shape[-1], units), name="kernel")
+            self.bias = self.add_weight(shape=(units,), name="bias")
 
-        def call(self, states: Any) -> Any:
-            kernel = rounded(self.kernel * scales.std_v, words.dense)
-            volts = tf.matmul(states, kernel) + self.bias * scales.std_v + scales.mean_v
-            return (rounded(volts, words.out) - scales.mean_v) / scales.std_v
+        def call(self, values: Any) -> Any:
+            kernel = rounded(self.kernel * std_v, words.weights)
+            sums = tf.matmul(values, kernel) + self.bias * std_v + mean_v
+            return (rounded(tf.nn.relu(sums) if scales is None else sums, words.out) - mean_v) / std_v
 
-    return QuantisedDense(name="position")
+    return QuantisedDense(name=name)
 
 
 def train_quantised(
@@ -185,8 +206,7 @@ def train_quantised(
 
 def _keras_of(trained: Any, weights: list[Any], scales: Scales) -> Any:
     """The weights of a quantised model in the original model, folded again."""
-    trained.get_layer("gru").set_weights(weights[:3])
-    trained.get_layer("position").set_weights(weights[3:])
+    trained.set_weights(weights)
     fold_scales(trained, scales)
     return trained
 
@@ -195,18 +215,21 @@ def with_weights(network: Network, trained: Any) -> Network:
     """An integer network with a Keras model's weights in its own formats, saturated where they exceed them."""
     from ntorc.network.importers.keras_model import recurrent_layer
 
-    words = words_of(network)
-    gru, dense = network.layers[1], network.layers[2]
-    found = recurrent_layer(trained.get_layer("gru"), "GRU", gru.name)
-    out, offset = (np.asarray(array, np.float64) for array in trained.get_layer("position").get_weights())
     weights, biases = dict(network.weights), dict(network.biases)
-    weights[gru.name] = np.concatenate(
-        [words.kernel.quantise(found.kernel), words.recurrent.quantise(found.recurrent_kernel)]
-    )
-    weights[dense.name] = words.dense.quantise(out)
-    for layer, bias in ((gru, found.bias), (dense, offset)):
-        fraction = accumulator_fraction(layer, network.before(layer))  # type: ignore[arg-type]
-        biases[layer.name] = _bias(bias, fraction)
+    for layer in network.layers:
+        if isinstance(layer, GRU):
+            before = network.before(layer)
+            found = recurrent_layer(trained.get_layer("gru"), "GRU", layer.name)
+            recurrent = layer.recurrent_format(before).quantise(found.recurrent_kernel)
+            weights[layer.name] = np.concatenate([layer.weight_format.quantise(found.kernel), recurrent])
+            bias = found.bias
+        elif isinstance(layer, Conv1D | Dense):
+            kernel, bias = (np.asarray(array, np.float64) for array in trained.get_layer(layer.name).get_weights())
+            kernel = kernel[:, None, :] if isinstance(layer, Conv1D) else kernel
+            weights[layer.name] = layer.weight_format.quantise(kernel)
+        else:
+            continue
+        biases[layer.name] = _bias(bias, accumulator_fraction(layer, network.before(layer)))
     return replace(network, name=f"{network.name}-qat", weights=weights, biases=biases)
 
 

@@ -13,14 +13,14 @@ import numpy as np
 
 from ntorc import records
 from ntorc.errors import NtorcError
-from ntorc.estimator import checkpoints
 from ntorc.estimator.estimator import (
     ESTIMATOR_NAME,
-    FORMAT,
-    MODEL_NAME,
     Estimator,
+    Labels,
     load_estimator,
+    on_test,
     rmse_v,
+    save_trained,
     software_versions,
 )
 from ntorc.estimator.forms import BankFront, StreamingForm
@@ -29,13 +29,10 @@ from ntorc.estimator.runs import SAMPLE_RATE_HZ, FloatArray, Runs
 from ntorc.estimator.splits import Split
 from ntorc.estimator.streaming_model import fold_scales, merge_members
 from ntorc.estimator.streaming_training import FitState, Fitting, StreamData, StreamingConfig, fit, prepare
-from ntorc.estimator.windows import ADC_LSB_V, choose_fraction_bits, to_counts
+from ntorc.estimator.windows import choose_fraction_bits, to_counts
 from ntorc.network.resonator_design import BankPrecision, warm_up_frames
 from ntorc.npz import read_arrays
 from ntorc.progress import Progress, Silent
-
-KIND = "streaming-training-1"
-"""Which training this is: a change that gives other weights gets another number, so that old ones are not taken."""
 
 _GROUPS = ("model", "optimizer", "average", "best")
 
@@ -85,7 +82,7 @@ def train_streaming(
     runs.require_sample_rate(SAMPLE_RATE_HZ)
     split.check(runs)
     inputs = [records.digest_of(config), runs.digest, records.digest_of(split), validate]
-    key = records.digest_of([KIND, *inputs, software_versions()["keras"]])
+    key = records.digest_of([*inputs, software_versions()["keras"]])
     if (folder / ESTIMATOR_NAME).is_file():
         found = load_estimator(folder)
         if found.training_key == key:
@@ -196,35 +193,24 @@ def _finish(
     model = merge_members(form, [fitting.best_model() for fitting in fittings])
     fold_scales(model, scales)
     target_v = train.target_v[train.usable]
-    estimator = Estimator(
-        format=FORMAT,
+    labels = Labels(scales.mean_v, scales.std_v, float(target_v.min()), float(target_v.max()))
+    estimator = save_trained(
+        folder,
+        model,
+        runs,
+        split,
         name=f"streaming-{form.units}-{key[:8]}",
         form=form,
         hop_samples=form.frame_samples,
-        sample_rate_hz=runs.sample_rate_hz,
-        adc_lsb_v=ADC_LSB_V,
-        input_fraction_bits=fraction,
         warm_up_samples=warm_up * form.frame_samples,
-        valid_range_v=(float(target_v.min()), float(target_v.max())),
-        label_mean_v=scales.mean_v,
-        label_std_v=scales.std_v,
-        position_mm_per_v=runs.position_mm_per_v,
-        multiplies=form.multiplies,
-        parameters=int(model.count_params()),
-        split=split,
+        input_fraction_bits=fraction,
+        labels=labels,
         validation_rmse_v=validation_v,
-        test_rmse_v=errors.pop("all"),
-        test_rmse_by_run_v=errors,
-        test_mean_rmse_v=rmse_v(np.full_like(test.target_v, scales.mean_v), test.target_v),
-        data_digest=runs.digest,
-        data_source=runs.label,
+        test=on_test(errors, test.target_v, scales.mean_v),
         training_key=key,
         seed=config.seed,
         epochs=(fittings[0].state.iteration, best),
-        model_sha256=checkpoints.save_model(model, folder / MODEL_NAME),
-        versions=software_versions(),
     )
-    records.save(estimator, folder / ESTIMATOR_NAME)
     for place in ("training", "refit"):
         shutil.rmtree(folder / place, ignore_errors=True)
     progress.message(

@@ -22,20 +22,21 @@ from ntorc.estimator import checkpoints
 from ntorc.estimator.checkpoints import TrainingState
 from ntorc.estimator.estimator import (
     ESTIMATOR_NAME,
-    FORMAT,
-    MODEL_NAME,
     Estimator,
+    Labels,
     errors_by_run_v,
     load_estimator,
+    on_test,
     predict_v,
     rmse_v,
+    save_trained,
     software_versions,
 )
 from ntorc.estimator.forms import DEFAULT_WINDOW, WindowForm
 from ntorc.estimator.models import build_model, fold_label_scale
 from ntorc.estimator.runs import SAMPLE_RATE_HZ, FloatArray, Runs
 from ntorc.estimator.splits import Split
-from ntorc.estimator.windows import ADC_LSB_V, Windows, choose_fraction_bits, cut
+from ntorc.estimator.windows import Windows, choose_fraction_bits, cut
 from ntorc.progress import Progress, Silent
 
 _TRAINING_STEP_SAMPLES = 4
@@ -240,36 +241,24 @@ def _finish(
     test_runs = [runs[name] for name in split.test]
     test = errors_by_run_v(model, test_runs, *shape)
     targets_v = cut(test_runs, form.window_samples, config.hop_samples).target_v
-    digest = checkpoints.save_model(model, folder / MODEL_NAME)
-    estimator = Estimator(
-        format=FORMAT,
+    own_v = data.train.target_v
+    estimator = save_trained(
+        folder,
+        model,
+        runs,
+        split,
         name=f"window-{form.window_samples}-{key[:8]}",
         form=form,
         hop_samples=config.hop_samples,
-        sample_rate_hz=runs.sample_rate_hz,
-        adc_lsb_v=ADC_LSB_V,
-        input_fraction_bits=data.input_fraction_bits,
         warm_up_samples=form.window_samples,
-        valid_range_v=(float(data.train.target_v.min()), float(data.train.target_v.max())),
-        label_mean_v=data.mean_v,
-        label_std_v=data.std_v,
-        position_mm_per_v=runs.position_mm_per_v,
-        multiplies=form.multiplies,
-        parameters=int(model.count_params()),
-        split=split,
+        input_fraction_bits=data.input_fraction_bits,
+        labels=Labels(data.mean_v, data.std_v, float(own_v.min()), float(own_v.max())),
         validation_rmse_v=validation["all"],
-        test_rmse_v=test.pop("all"),
-        test_rmse_by_run_v=test,
-        test_mean_rmse_v=rmse_v(np.full_like(targets_v, data.mean_v), targets_v),
-        data_digest=runs.digest,
-        data_source=runs.label,
+        test=on_test(test, targets_v, data.mean_v),
         training_key=key,
         seed=config.seed,
         epochs=(state.epoch, state.best_epoch),
-        model_sha256=digest,
-        versions=software_versions(),
     )
-    records.save(estimator, folder / ESTIMATOR_NAME)
     checkpoints.clear(folder)
     progress.message(
         f"trained {estimator.name}: validation {estimator.validation_rmse_v:.4f} V, "

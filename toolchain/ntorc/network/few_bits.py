@@ -73,8 +73,10 @@ def network_of_widths(
     return with_weights(network, tuple(layers), floating)
 
 
-def with_weights(network: Network, layers: tuple[Layer, ...], floating: FloatNetwork) -> Network:
-    """The network of these layers with the real weights of ``floating``; the last layer's sums stay whole.
+def with_weights(
+    network: Network, layers: tuple[Layer, ...], floating: FloatNetwork, *, whole_result: bool = True
+) -> Network:
+    """The network of these layers with the real weights of ``floating``; the last layer's sums may stay whole.
 
     Raises:
         DataError: layers that the real network does not have.
@@ -91,7 +93,7 @@ def with_weights(network: Network, layers: tuple[Layer, ...], floating: FloatNet
             weights[layer.name] = layer.weight_format.quantise(source.weights)
             scale = 2.0 ** accumulator_fraction(layer, before)
             biases[layer.name] = np.floor(source.bias * scale + 0.5).astype(np.int64)
-            if layer is layers[-1] and layer.activation == "linear":
+            if whole_result and layer is layers[-1] and layer.activation == "linear":
                 whole = unquantised_format(layer, before, weights[layer.name], biases[layer.name])
                 layer = replace(layer, output_format=whole)
             before = layer.output_format

@@ -44,29 +44,36 @@ def run_bank(layer: ResonatorBank, weights: IntArray, bias: IntArray, values: In
 
 def block_dc(layer: ResonatorBank, samples: IntArray) -> IntArray:
     """The DC blocker from its reset: ``[streams, n]`` counts to ``[streams, n]`` in 2**-dc_fraction counts."""
-    result = np.empty_like(samples)
+    blocked = np.ascontiguousarray((samples << layer.dc_fraction).T)
     kept = np.zeros(len(samples), np.int64)
-    for index, column in enumerate((samples << layer.dc_fraction).T):
-        result[:, index] = column - (kept >> layer.dc_shift)
-        kept += result[:, index]
-    return result
+    for column in blocked:
+        column -= kept >> layer.dc_shift
+        kept += column
+    return blocked.T
 
 
 def bank_states(layer: ResonatorBank, weights: IntArray, samples: IntArray) -> tuple[IntArray, IntArray]:
     """States at the frames' ends, from a reset: ``[streams, n]`` to twice ``[streams, frames, resonators]``."""
-    driven = block_dc(layer, samples) << (layer.sum_fraction - layer.dc_fraction)
-    cosine, sine = weights[:, 0], weights[:, 1]
-    frames = samples.shape[1] // layer.input_length
-    re = np.zeros((len(samples), layer.resonators), np.int64)
-    im = np.zeros_like(re)
-    ends = np.empty((2, frames, *re.shape), np.int64)
-    for index in range(frames * layer.input_length):
-        new = cosine * re - sine * im + driven[:, index, None]
-        im = requantise(cosine * im + sine * re, layer.sum_fraction, layer.state_format)
-        re = requantise(new, layer.sum_fraction, layer.state_format)
+    driven = (block_dc(layer, samples) << (layer.sum_fraction - layer.dc_fraction)).T[:, :, None]
+    cosine, turned = weights[:, 0], np.stack([-weights[:, 1], weights[:, 1]])[:, None]
+    word, frames = layer.state_format, samples.shape[1] // layer.input_length
+    shift = layer.sum_fraction - word.fraction  # the poles' fraction bits: at least 2
+    half, lowest, highest = 1 << (shift - 1), word.minimum, word.maximum
+    state = np.zeros((2, len(samples), layer.resonators), np.int64)  # real and imaginary parts
+    swapped, sums, part = state[::-1], np.empty_like(state), np.empty_like(state)
+    ends = np.empty((frames, *state.shape), np.int64)
+    for index in range(frames * layer.input_length):  # in place: this is most of the time of judging an estimator
+        np.multiply(cosine, state, out=sums)
+        np.multiply(turned, swapped, out=part)
+        sums += part
+        sums[0] += driven[index]
+        sums += half
+        sums >>= shift
+        np.maximum(sums, lowest, out=sums)
+        np.minimum(sums, highest, out=state)
         if (index + 1) % layer.input_length == 0:
-            ends[:, index // layer.input_length] = re, im
-    return ends[0].swapaxes(0, 1), ends[1].swapaxes(0, 1)
+            ends[index // layer.input_length] = state
+    return ends[:, 0].swapaxes(0, 1), ends[:, 1].swapaxes(0, 1)
 
 
 def bank_features(layer: ResonatorBank, bias: IntArray, re: IntArray, im: IntArray) -> IntArray:

@@ -10,7 +10,7 @@ from ntorc.backends.base import RESOURCES, Resources
 from ntorc.deploy.target import is_virtual_name
 from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import BoardKnowledge
+from ntorc.boards import BoardKnowledge
 from ntorc.pipeline.make import Built
 from ntorc.pipeline.recalibrate import Change, learn_board
 from ntorc.store.base import Observation

@@ -11,7 +11,7 @@ import numpy as np
 
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend
-from ntorc.boards import Board, load_board
+from ntorc.boards import Board, BoardKnowledge, load_board
 from ntorc.errors import DataError, NtorcError, UsageError, VerdictError
 from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
@@ -23,7 +23,7 @@ from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design, as_result
 from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
-from ntorc.pipeline.knowledge import BoardKnowledge, drift_warnings, knowledge_of
+from ntorc.pipeline.knowledge import drift_warnings, knowledge_of
 from ntorc.pipeline.learn import Given, Learned, learn
 from ntorc.pipeline.logic import Made, Way, backend_of, check_way, make_logic
 from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for

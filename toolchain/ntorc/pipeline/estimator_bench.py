@@ -15,10 +15,9 @@ from ntorc.estimator.metrics import Metrics
 from ntorc.estimator.named_splits import holding_out, paper, simulated_then_recorded
 from ntorc.estimator.runs import Runs
 from ntorc.estimator.splits import Split
-from ntorc.estimator.streaming import KIND
 from ntorc.estimator.streaming_training import StreamingConfig
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.learn import estimator_stage, network_stage
+from ntorc.pipeline.learn import code_of, estimator_stage, network_stage
 from ntorc.records import digest_of, digest_of_sources, load, save
 
 HELD_OUT = ("set2", "set5", "set8", "set9")
@@ -144,7 +143,8 @@ def row_of(flow: Flow, runs: Runs, split: Split, setting: Setting, seed: int, it
         config = replace(config, iterations=iterations)
     _, estimator, folder = estimator_stage(flow, runs, config, split, validate=validate)
     network = network_stage(flow, runs, split, estimator, folder)
-    key = digest_of({"network": network.digest, "runs": runs.digest, "split": digest_of(split), "kind": KIND})
+    code = code_of("network", "estimator/judging.py", "estimator/metrics.py")
+    key = digest_of({"network": network.digest, "runs": runs.digest, "split": digest_of(split), "code": code})
 
     def make(work: Path) -> None:
         flow.progress.message(f"  judging {len(split.test)} runs in integers")

@@ -29,29 +29,31 @@ if TYPE_CHECKING:
     from ntorc.estimator.runs import Runs
 
 Unit = Literal["volts", "counts"]
-_MODELS = (".keras", ".h5", ".hdf5")
+_KERAS, _QONNX = (".keras", ".h5", ".hdf5"), ".onnx"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FRAMES = 2000
 
 
 def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Precision | None = None) -> Network:
-    """The integer network of a model file, with formats from the runs' samples.
+    """The integer network of a model file, with formats from the runs' samples; a QONNX model brings its own.
 
     Args:
         flow: store and progress.
         runs: of the sensor that the model will see.
-        path: ``.keras`` or ``.h5``.
+        path: ``.keras``, ``.h5`` or ``.onnx``.
         unit: what the model was trained on: accelerations in volts, or the converter's counts.
-        precision: widths.
+        precision: widths of a Keras model.
 
     Raises:
-        UsageError: another kind of file.
+        UsageError: another kind of file, or a QONNX model of volts.
         DataError: it cannot be read, or has a layer that is not supported, by name.
     """
-    if path.suffix.lower() not in _MODELS:
-        raise UsageError(f"{path} is no Keras model", "give a .keras or .h5 file with its weights")
+    if path.suffix.lower() not in (*_KERAS, _QONNX):
+        raise UsageError(f"{path} is no model that is known", "give a .keras, .h5 or .onnx file with its weights")
     if not path.is_file():
-        raise UsageError(f"there is no file {path}", "give a .keras or .h5 file")
+        raise UsageError(f"there is no file {path}", "give a .keras, .h5 or .onnx file")
+    if path.suffix.lower() == _QONNX:
+        return _qonnx_network(flow, path, unit)
     precision = precision or Precision()
     code = digest_of_sources(_PACKAGE / "network", _PACKAGE / "pipeline" / "given.py")
     key = digest_of(
@@ -70,11 +72,7 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
         from ntorc.network.importers.keras_model import import_keras
 
         floating = import_keras(path)
-        if floating.input_channels != 1 or _outputs(floating) != 1:
-            raise DataError(
-                f"{path.name} takes {floating.input_channels} channels and gives {_outputs(floating)} values",
-                "an estimator takes one acceleration, [batch, samples, 1], and gives one position",
-            )
+        _check_ends(path, floating.input_channels, _outputs(floating))
         flow.progress.message(f"  {path.name}: choosing fixed-point formats on {len(runs)} runs")
         counts = [to_counts(run.acceleration_v) for run in runs]
         fraction = choose_fraction_bits(counts)
@@ -87,6 +85,38 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
         quantise(scaled_input(floating, factor), word, frames, precision).save(work)
 
     return Network.load(flow.once("given", key, make))
+
+
+def _qonnx_network(flow: Flow, path: Path, unit: Unit) -> Network:
+    """As it is: its words are those that it was trained in, so its input's integers must be the converter's counts."""
+    from ntorc.estimator.windows import ADC_BITS
+    from ntorc.network.importers.qonnx_model import import_qonnx
+
+    if unit == "volts":
+        raise UsageError(
+            f"{path.name} is a QONNX model, whose input is quantised: its integers must be the converter's counts",
+            "train it on counts, or counts over a power of two, and say --model-input counts",
+        )
+    found = import_qonnx(path)
+    network = found.network
+    _check_ends(path, network.input_channels, network.outputs)
+    word = network.input_format
+    if word.bits < ADC_BITS:
+        raise DataError(
+            f"{path.name} takes words of {word.bits} bits, and the converter gives {ADC_BITS}",
+            f"quantise its input to {ADC_BITS} bits or more, signed",
+        )
+    for note in found.notes:
+        flow.progress.message(f"  {path.name}: {note}")
+    return network
+
+
+def _check_ends(path: Path, channels: int, outputs: int) -> None:
+    if channels != 1 or outputs != 1:
+        raise DataError(
+            f"{path.name} takes {channels} channels and gives {outputs} values",
+            "an estimator takes one acceleration, [batch, samples, 1], and gives one position",
+        )
 
 
 def _outputs(network: FloatNetwork) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ntorc.boards import Board
+from ntorc.boards import Board, BoardKnowledge
 from ntorc.deploy.registry import read_registry
 from ntorc.deploy.ssh import SCHEME
 from ntorc.deploy.target import is_virtual_name, plain_name
@@ -23,6 +23,8 @@ BACKEND = "board"
 """The backend that observations of boards are stored under."""
 OVERHEAD, CLOCK, OFFSET = "io_overhead", "clock", "latency_offset"
 NO_LOAD = "none"
+MISS_PROBABILITY = 1e-5
+"""Share of estimates that may miss the deadline: the default of ``deploy`` and ``measure``."""
 
 OVERHEAD_DRIFT = 0.10
 """Share by which an I/O overhead may differ from the one in use before it counts as drift."""
@@ -30,31 +32,6 @@ CLOCK_DRIFT = 1e-4
 """Share by which a clock may differ."""
 OFFSET_DRIFT_CYCLES = 0
 """Cycles by which the logic's latency may differ: it is exact."""
-
-
-@dataclass(frozen=True)
-class BoardKnowledge:
-    """What an allocation assumes about a board, and why.
-
-    Attributes:
-        overhead_s: time of an estimate outside the logic, at the wanted share of misses.
-        overhead_source: where it comes from, for people.
-        clock_ratio: the logic's true clock over the requested one.
-        clock_source: likewise.
-        offset_cycles: of the logic beyond the closed form.
-        offset_source: likewise.
-        grid: when results are seen, None where polls fall by chance or were not measured.
-        grid_of: the board that it was measured on.
-    """
-
-    overhead_s: float
-    overhead_source: str
-    clock_ratio: float = 1.0
-    clock_source: str = "as requested; not measured on this board"
-    offset_cycles: int = 0
-    offset_source: str = "the closed form; not measured on this board"
-    grid: PollGrid | None = None
-    grid_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,20 @@ _CALIBRATION_FRAMES = 2000
 _CALIBRATION_CROP = 512
 
 
+_BOTH = ("forms", "windows", "estimator")
+WINDOW_CODE = tuple(f"estimator/{name}.py" for name in (*_BOTH, "training", "models", "checkpoints"))
+STREAMING_CODE = (
+    *(f"estimator/{name}.py" for name in (*_BOTH, "frames", "streaming", "streaming_model", "streaming_training")),
+    "network/floating.py",
+)
+"""What an estimator's weights depend on: other code of these names trains again."""
+
+
+def code_of(*names: str) -> str:
+    """Digest of some of the package's sources, files or folders."""
+    return digest_of_sources(*(_PACKAGE / name for name in names))
+
+
 @dataclass(frozen=True)
 class Learned:
     """An estimator with what it was made from and its integer network.
@@ -51,7 +65,7 @@ class Given:
     """A user's model.
 
     Attributes:
-        file: Keras, ``.keras`` or ``.h5``.
+        file: Keras (``.keras``, ``.h5``) or QONNX (``.onnx``).
         unit: what its input is: accelerations in volts, or the converter's counts; it gives positions in volts.
     """
 
@@ -96,14 +110,20 @@ def estimator_stage(
     """
     from ntorc.estimator.estimator import load_estimator
     from ntorc.estimator.splits import honest
-    from ntorc.estimator.streaming import KIND, train_streaming
+    from ntorc.estimator.streaming import train_streaming
     from ntorc.estimator.training import TrainingConfig, train
 
     chosen = split or honest(runs)
-    names = ("forms.py", "windows.py", "estimator.py", "training.py", "models.py", "checkpoints.py")
-    windows = isinstance(config, TrainingConfig)
-    code = digest_of_sources(*(_PACKAGE / "estimator" / name for name in names)) if windows else [KIND, validate]
-    key = digest_of({"runs": runs.digest, "split": digest_of(chosen), "config": digest_of(config), "code": code})
+    code = code_of(*(WINDOW_CODE if isinstance(config, TrainingConfig) else STREAMING_CODE))
+    key = digest_of(
+        {
+            "runs": runs.digest,
+            "split": digest_of(chosen),
+            "config": digest_of(config),
+            "code": code,
+            **({} if validate else {"validate": False}),
+        }
+    )
 
     def make(work: Path) -> None:
         if isinstance(config, TrainingConfig):
@@ -122,14 +142,13 @@ def network_stage(
     from ntorc.estimator.forms import StreamingForm
 
     precision = precision or Precision()
-    code = [_PACKAGE / "network", *(_PACKAGE / "estimator" / n for n in ("windows.py", "streaming_model.py"))]
     key = digest_of(
         {
             "model": digest_of_file(folder / "model.keras"),
             "runs": runs.digest,
             "split": digest_of(split),
             "precision": digest_of(precision),
-            "code": digest_of_sources(*code),
+            "code": code_of("network", "estimator/windows.py", "estimator/streaming_model.py"),
         }
     )
 

@@ -21,12 +21,12 @@ from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.pipeline import finn
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import BoardKnowledge, prior_knowledge
+from ntorc.pipeline.knowledge import prior_knowledge
 from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.units import Duration
 
 if TYPE_CHECKING:
-    from ntorc.boards import Board
+    from ntorc.boards import Board, BoardKnowledge
     from ntorc.bundle.bundle import Bundle
 
 _SELF_TEST_ESTIMATES = 32

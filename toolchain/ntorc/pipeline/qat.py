@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntorc.errors import UsageError
-from ntorc.estimator.forms import StreamingForm
+from ntorc.estimator.forms import WindowForm
 from ntorc.network.quantise import Precision
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Learned
@@ -43,9 +43,10 @@ def check_way(way: str | None, config: TrainingConfig | StreamingConfig) -> None
         UsageError: another form.
         ToolError: HGQ2 is not installed.
     """
-    if way == NATIVE and not isinstance(config.form, StreamingForm):
+    if way == NATIVE and isinstance(config.form, WindowForm) and config.form.lstm:
+        layers = ", ".join(f"LSTM {units}" for units in config.form.lstm)
         raise UsageError(
-            "--qat native is for streaming estimators", "train this form with --qat hgq, or without --qat"
+            f"no training in words goes through {layers} ({config.form.describe()})", "train this form without --qat"
         )
     if way == HGQ:
         from ntorc.estimator.hgq.environment import require

@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ntorc.allocate.allocation import Allocation
-from ntorc.boards import load_board
+from ntorc.boards import BoardKnowledge, load_board
 from ntorc.pipeline.knowledge import (
     BACKEND,
     CLOCK,
     NO_LOAD,
     OFFSET,
     OVERHEAD,
-    BoardKnowledge,
     board_key,
     overhead_at,
     prior_knowledge,

@@ -19,7 +19,7 @@ import numpy as np
 from ntorc.allocate.allocation import Allocation, allocate
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import CostModel
-from ntorc.boards import load_board
+from ntorc.boards import BoardKnowledge, load_board
 from ntorc.errors import InfeasibleError
 from ntorc.lab import Lab, load_lab
 from ntorc.measure.measurement import Measurement
@@ -28,7 +28,7 @@ from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline.calibration import calibrate
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import BoardKnowledge, knowledge_of, prior_knowledge
+from ntorc.pipeline.knowledge import knowledge_of, prior_knowledge
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_named,

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.knowledge import MISS_PROBABILITY, NO_LOAD, knowledge_of
 from ntorc.pipeline.learn import runs_stage
 from ntorc.pipeline.make import backend_named, costs_for, requirement_for
-from ntorc.search.budget import Budget
+from ntorc.pipeline.target import check_target
 from ntorc.search.engine import Engine, Limits
 from ntorc.search.hardware import Costing
 from ntorc.search.material import Material, material_of
 from ntorc.search.record import SearchConfig, TrialRecord
-from ntorc.search.space import FORMS, WINDOW_HOP, Goal, Space
+from ntorc.search.space import WINDOW_HOP, Space
 from ntorc.search.study import Study, load_config, load_records, new_search
 from ntorc.search.workers import opened_pool
 from ntorc.units import parse_duration
@@ -32,31 +32,17 @@ class SearchRequest:
 
     Attributes:
         trials: candidates to train, those of an earlier call included.
-        board, deadline: where to and how fast; None with ``resume``, which keeps what the search began with.
-        resume: name of a search to go on with.
+        begin: how to begin a search; None with ``resume``.
+        resume: name of a search to go on with, as it began.
         workers, scheduler: see `ntorc.search.workers.opened_pool`.
-        data: folder of recorded runs; None for simulated ones.
-        clock_hz, ceiling: as of ``ntorc allocate``.
-        seed, forms, goal, energy, storage, budget, name: see `SearchConfig`.
         cpu_s: processor time of all trainings, after which none begins.
     """
 
     trials: int
-    board: str | None = None
-    deadline: str | None = None
+    begin: SearchConfig | None = None
     resume: str | None = None
     workers: int = 1
     scheduler: str | None = None
-    data: Path | None = None
-    clock_hz: float | None = None
-    ceiling: float = 0.8
-    seed: int = 1
-    forms: tuple[str, ...] = FORMS
-    goal: Goal = "area"
-    energy: bool = False
-    storage: Literal["journal", "sqlite"] = "journal"
-    budget: Budget = field(default_factory=Budget)
-    name: str = ""
     cpu_s: float | None = None
 
 
@@ -98,9 +84,9 @@ def search(flow: Flow, request: SearchRequest) -> Searched:
     """
     began_s = time.monotonic()
     folder = None if request.resume is None else _folder_of(flow, request.resume)
-    if request.name:
-        _folder_of(flow, request.name)
-    config = _config(request) if folder is None else load_config(folder)
+    if request.begin is not None and request.begin.name:
+        _folder_of(flow, request.begin.name)
+    config = begun(flow, request) if folder is None else load_config(folder)
     with flow.stage("runs", f"reading {config.data}" if config.data else "simulated DROPBEAR runs (no --data given)"):
         material = material_of(runs_stage(flow, Path(config.data) if config.data else None), config.budget.replicas)
     if folder is None:
@@ -132,39 +118,35 @@ def read_search(flow: Flow, name: str) -> Searched:
 
 
 def costing_of(flow: Flow, config: SearchConfig) -> Costing:
-    """How the candidates of a search are costed: as by ``ntorc allocate`` on the same board."""
+    """How the candidates of a search are costed: as by ``ntorc allocate`` for the same target when it began."""
     board = load_board(config.board)
     backend = backend_named(config.backend)
     requirement = requirement_for(
-        board, parse_duration(config.deadline), config.clock_hz, WINDOW_HOP, config.ceiling, "MERGE"
+        board,
+        parse_duration(config.deadline),
+        config.clock_hz,
+        WINDOW_HOP,
+        config.ceiling,
+        "MERGE",
+        known=config.known,
     )
     return Costing(backend, costs_for(flow, backend, board), requirement)
 
 
-def _config(request: SearchRequest) -> SearchConfig:
-    if request.board is None or request.deadline is None:
+def begun(flow: Flow, request: SearchRequest) -> SearchConfig:
+    """The configuration of a new search, with what is known of its board now: its candidates must compare."""
+    config = request.begin
+    if config is None:
         raise UsageError(
             "a search needs a board and a deadline",
             "ntorc search --board pynq-z2 --deadline 200us; or go on with one: --resume ID",
         )
-    load_board(request.board)
-    parse_duration(request.deadline)
-    Space(request.forms)  # what is wrong is said before runs are read
-    return SearchConfig(
-        request.name,
-        request.board,
-        request.deadline,
-        "",
-        clock_hz=request.clock_hz,
-        ceiling=request.ceiling,
-        data="" if request.data is None else str(request.data.resolve()),
-        seed=request.seed,
-        forms=request.forms,
-        goal=request.goal,
-        energy=request.energy,
-        storage=request.storage,
-        budget=request.budget,
-    )
+    check_target(config.target)
+    parse_duration(config.deadline)
+    Space(config.forms)  # what is wrong is said before runs are read
+    known = knowledge_of(flow.store, load_board(config.board), config.target, NO_LOAD, MISS_PROBABILITY)
+    data = str(Path(config.data).resolve()) if config.data else ""
+    return replace(config, known=known, data=data)
 
 
 def _run(flow: Flow, study: Study, material: Material, request: SearchRequest) -> None:

@@ -16,13 +16,11 @@ from ntorc.pipeline.published import integer_network
 from ntorc.pipeline.search import Searched, costing_of, outcomes
 from ntorc.records import digest_of, load, save, to_json, write_atomically
 from ntorc.report.search_chart import Cloud, search_svg
-from ntorc.search.front import hypervolume, knee, undominated
+from ntorc.search.front import REFERENCE, hypervolume, knee, undominated
 from ntorc.search.record import TrialRecord
 from ntorc.search.space import WINDOW_HOP
 
 KNEE = "knee"
-REFERENCE = (0.25, 0.25)
-"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
 _NEVER = 4.0  # all of the device
 _THOUSAND = 1e-3
 _AXES = (
@@ -118,6 +116,8 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
         "search": config.name,
         "board": config.board,
         "deadline": config.deadline,
+        "target": config.target,
+        "io_overhead": None if config.known is None else config.known.overhead_source,
         "objectives": ["validation_rmse_v", config.goal, *(["energy"] if config.energy else [])],
         "data": config.data or "simulated",
         "split": "honest",
@@ -218,6 +218,8 @@ def as_text(result: dict[str, Any]) -> str:
         lines.append(
             f"area known before training: {off['median']} % off in the median, {off['least']} to {off['most']} %"
         )
+    if result["io_overhead"] is not None:
+        lines.append(f"I/O overhead when it began: {result['io_overhead']}")
     lines.append(f"area is the sum over LUT, FF, DSP and BRAM18 of the share of {result['board']}, shell included")
     lines.append(f"drawn in {result['svg']}")
     if result["front"]:

@@ -14,7 +14,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import runs_stage
 from ntorc.pipeline.search import Searched, read_search
 from ntorc.pipeline.search_front import picked
-from ntorc.records import digest_of, digest_of_file, save
+from ntorc.records import digest_of, digest_of_file
 from ntorc.search.artefacts import Kept, load_kept
 from ntorc.search.material import Material, material_of
 from ntorc.search.record import TrialRecord
@@ -54,50 +54,29 @@ def estimator_from_search(flow: Flow, name: str, pick: str) -> tuple[Path, Path 
 
 def _write(folder: Path, found: Searched, record: TrialRecord, kept: Kept, runs: Runs, material: Material) -> None:
     """The estimator's record with its errors in integer arithmetic, its model, its network."""
-    from ntorc.estimator import checkpoints
-    from ntorc.estimator.estimator import (
-        ESTIMATOR_NAME,
-        FORMAT,
-        MODEL_NAME,
-        Estimator,
-        rmse_v,
-        software_versions,
-    )
-    from ntorc.estimator.windows import ADC_LSB_V
+    from ntorc.estimator.estimator import on_test, save_trained
 
-    candidate, labels, split = candidate_of(found.config, record), kept.labels, material.split
-    model = _model(candidate, kept)
+    candidate, split, network = candidate_of(found.config, record), material.split, kept.network
     target_v = np.concatenate([runs[name].position_v for name in split.test])
-    warm_up = kept.network.warm_up if kept.network.stateful else 1
-    estimator = Estimator(
-        format=FORMAT,
-        name=kept.network.name,
+    by_run_v = {name: error_of(material, network, (name,), 1) for name in split.test}
+    warm_up = network.warm_up if network.stateful else 1
+    save_trained(
+        folder,
+        _model(candidate, kept),
+        runs,
+        split,
+        name=network.name,
         form=candidate.form,
         hop_samples=candidate.hop,
-        sample_rate_hz=runs.sample_rate_hz,
-        adc_lsb_v=ADC_LSB_V,
-        input_fraction_bits=material.input_fraction_bits,
         warm_up_samples=warm_up * candidate.form.frame_samples,
-        valid_range_v=(labels.low_v, labels.high_v),
-        label_mean_v=labels.mean_v,
-        label_std_v=labels.std_v,
-        position_mm_per_v=runs.position_mm_per_v,
-        multiplies=kept.network.multiplies,
-        parameters=int(model.count_params()),
-        split=split,
+        input_fraction_bits=material.input_fraction_bits,
+        labels=kept.labels,
         validation_rmse_v=record.error_v,
-        test_rmse_v=error_of(material, kept.network, split.test, 1),
-        test_rmse_by_run_v={name: error_of(material, kept.network, (name,), 1) for name in split.test},
-        test_mean_rmse_v=rmse_v(np.full_like(target_v, labels.mean_v), target_v),
-        data_digest=runs.digest,
-        data_source=runs.source,
+        test=on_test({**by_run_v, "all": error_of(material, network, split.test, 1)}, target_v, kept.labels.mean_v),
         training_key=digest_of({"search": digest_of(found.config), "trial": record.number}),
         seed=found.config.seed,
         epochs=(len(record.curve_v), record.curve_v.index(min(record.curve_v)) + 1),
-        model_sha256=checkpoints.save_model(model, folder / MODEL_NAME),
-        versions=software_versions(),
     )
-    save(estimator, folder / ESTIMATOR_NAME)
     kept.network.save(folder)
 
 

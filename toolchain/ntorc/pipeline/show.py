@@ -7,12 +7,11 @@ from typing import Any
 
 from ntorc.boards import load_board
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import BACKEND, NO_LOAD, OVERHEAD, knowledge_of, steps, summary
+from ntorc.pipeline.knowledge import BACKEND, MISS_PROBABILITY, NO_LOAD, OVERHEAD, knowledge_of, steps, summary
 from ntorc.pipeline.target import check_target
 from ntorc.records import load
 from ntorc.store.base import Store
 
-_MISS = 1e-5
 _MOST_RUNS = 10
 
 
@@ -25,8 +24,8 @@ def calibration_history(flow: Flow, board_name: str, backend: str, target: str) 
     check_target(target)
     board = load_board(board_name)
     loads = _loads(flow.store) or [NO_LOAD]
-    known = {load: knowledge_of(flow.store, board, target, load, _MISS) for load in loads}
-    found = {step.line(): step for load in loads for step in steps(flow.store, board, target, load, _MISS)}
+    known = {load: knowledge_of(flow.store, board, target, load, MISS_PROBABILITY) for load in loads}
+    found = {step.line(): step for load in loads for step in steps(flow.store, board, target, load, MISS_PROBABILITY)}
     runs = _runs(flow.store, board_name)
     result: dict[str, Any] = {
         "board": board.name,

@@ -20,7 +20,7 @@ from ntorc.pipeline import finn
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates, installed
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.hardware import Design
-from ntorc.pipeline.knowledge import NO_LOAD, knowledge_of
+from ntorc.pipeline.knowledge import MISS_PROBABILITY, NO_LOAD, knowledge_of
 from ntorc.pipeline.logic import check_tool
 from ntorc.pipeline.make import (
     allocation_stage,
@@ -38,8 +38,6 @@ from ntorc.progress import Steps
 from ntorc.records import load
 from ntorc.store.base import RunRecord, Store
 from ntorc.units import parse_duration
-
-_MISS = 1e-5  # share of estimates that may miss: the default of `deploy` and `measure`
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backe
 def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
     """The requirement of a request, with what was measured on its board; without a deadline, of any."""
     board = load_board(request.board)
-    known = knowledge_of(flow.store, board, request.target, NO_LOAD, _MISS)
+    known = knowledge_of(flow.store, board, request.target, NO_LOAD, MISS_PROBABILITY)
     requirement = requirement_for(
         board,
         parse_duration(request.deadline or "1s"),

@@ -10,9 +10,10 @@ import numpy as np
 
 from ntorc import records
 from ntorc.errors import NtorcError, StorageError
+from ntorc.estimator.estimator import Labels
 from ntorc.network.network import Network
 from ntorc.npz import read_arrays
-from ntorc.search.fitting import Arrays, Labels, State
+from ntorc.search.fitting import Arrays, State
 
 _STATE, _LABELS, _NETWORK, _FOLDED = "state.npz", "labels.json", "network", "folded"
 _HINT = "search again"

@@ -11,14 +11,16 @@ from ntorc.records import digest_of
 from ntorc.search.artefacts import Kept
 from ntorc.search.fitting import State
 from ntorc.search.front import undominated
-from ntorc.search.hardware import Costing
+from ntorc.search.hardware import Costing, HardwareCost
+from ntorc.search.proposing import Proposer, Ranked, Sampled
 from ntorc.search.record import TrialRecord
 from ntorc.search.screening import Finished, beaten_at_best, is_hopeless, larger_twin
+from ntorc.search.space import Candidate
 from ntorc.search.study import Proposal, Study
 from ntorc.search.tasks import Judged, Task, advance, error_on, judge
 from ntorc.search.workers import Pool
 
-_PROPOSALS = 40
+_PROPOSALS = 60
 """For one training, at most: then the last one that is feasible is trained, whatever is expected of it."""
 
 _REFUSED = 4.0
@@ -47,6 +49,9 @@ class Engine:
         self.study, self.costing, self.pool, self.progress = study, costing, pool, progress
         self._states: dict[int, State] = {}
         self._failed = 0
+        self._costs: dict[Candidate, HardwareCost] = {}
+        is_ranked = study.config.sampler == "ranked"
+        self._proposer: Proposer = Ranked(study, self._cost_of) if is_ranked else Sampled(study)
 
     def run(self, limits: Limits) -> None:
         """Search until a limit; interrupted candidates come first."""
@@ -93,7 +98,7 @@ class Engine:
         return (record.error_v, *record.costs(self.study.config.goal, self.study.config.energy))
 
     def _wants_more(self, limits: Limits) -> bool:
-        begun = sum(one.outcome in _BEGUN for one in self.study.records.values())
+        begun = sum(one.outcome in _BEGUN and one.from_trial < 0 for one in self.study.records.values())
         return begun < limits.trials and (limits.cpu_s is None or self.cpu_s < limits.cpu_s)
 
     def _finished(self) -> list[Finished]:
@@ -104,10 +109,11 @@ class Engine:
 
     def _next_to_train(self) -> tuple[TrialRecord, State]:
         """The first proposal that is worth training; the others are recorded with the reason why they are not."""
-        for left in range(_PROPOSALS - 1, -1, -1):
-            began_s = time.process_time()
-            record, excess = self._screened(self.study.ask(), is_last=left == 0)
-            record = replace(record, cpu_s=round(time.process_time() - began_s, 3))
+        began_s = time.process_time()
+        for left, proposal in zip(range(_PROPOSALS - 1, -1, -1), self._proposer.round(), strict=False):
+            record, excess = self._screened(proposal, is_last=left == 0)
+            now_s = time.process_time()  # since the last one: what this one took to propose, too
+            record, began_s = replace(record, cpu_s=round(now_s - began_s, 3)), now_s
             self.study.keep(record, excess)
             if record.outcome == "running":
                 return self._with_earlier_training(record)
@@ -124,7 +130,7 @@ class Engine:
             return record, _REFUSED
         record = replace(record, describe=proposal.candidate.describe())
         try:
-            cost = (self.costing.of if config.goal == "area" else self.costing.counted)(proposal.candidate)
+            cost = self._cost_of(proposal.candidate)
         except NtorcError as error:
             return replace(record, reason=error.message), _REFUSED
         record = replace(record, hardware=cost)
@@ -138,12 +144,18 @@ class Engine:
         if twin is not None:
             reason = f"trial {twin.number} has at least its sizes and costs no more"
             return replace(record, outcome="dominated", reason=reason), 0.0
-        beaten = beaten_at_best(proposal.values, costs, finished)
-        if beaten is not None:
-            one, hope_v = beaten
-            reason = f"at best {hope_v:.4f} V is expected; trial {one.number} has {one.error_v:.4f} V and costs no more"
+        one = None if proposal.hope_v is None else beaten_at_best(proposal.hope_v, costs, finished)
+        if one is not None:
+            hope = f"at best {proposal.hope_v:.4f} V is expected"
+            reason = f"{hope}; trial {one.number} has {one.error_v:.4f} V and costs no more"
             return replace(record, outcome="dominated", reason=reason), 0.0
         return running, 0.0
+
+    def _cost_of(self, candidate: Candidate) -> HardwareCost:
+        if candidate not in self._costs:
+            known = self.costing.of if self.study.config.goal == "area" else self.costing.counted
+            self._costs[candidate] = known(candidate)
+        return self._costs[candidate]
 
     def _with_earlier_training(self, record: TrialRecord) -> tuple[TrialRecord, State]:
         """Formats do not change a training: a form that was trained before is only judged anew."""

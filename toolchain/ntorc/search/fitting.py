@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ntorc.estimator.estimator import Labels
 from ntorc.estimator.forms import StreamingForm, TrainableForm, WindowForm
 from ntorc.network.floating import FloatNetwork
 from ntorc.search.budget import Budget
@@ -44,21 +45,6 @@ class State:
     def best_v(self) -> float:
         """The lowest error so far."""
         return self.curve_v[-1]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Positions that were trained on.
-
-    Attributes:
-        mean_v, std_v: the model learns (position - mean) / std.
-        low_v, high_v: their range.
-    """
-
-    mean_v: float
-    std_v: float
-    low_v: float
-    high_v: float
 
 
 class Fit(Protocol):

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ntorc.errors import UsageError
 
 Pair = tuple[float, float]
+FloatArray = npt.NDArray[np.float64]
+
+REFERENCE: Pair = (0.25, 0.25)
+"""Error in volts and area that volumes refer to: neither says much to a loop on a board that has other work too."""
 
 
 def undominated(points: Sequence[Sequence[float]]) -> list[int]:
@@ -37,6 +42,35 @@ def hypervolume(points: Sequence[Pair], reference: Pair) -> float:
             total += (reference[0] - x) * (bound - y)
             bound = y
     return total
+
+
+def expected_gain(
+    mean: FloatArray, spread: FloatArray, costs: FloatArray, points: Sequence[Pair], reference: Pair
+) -> FloatArray:
+    """By how much each candidate is expected to raise the hypervolume of some points.
+
+    A candidate's cost is known and its error lognormal, so the expectation is a sum over the front's steps: the step's
+    width times the expected part of the error below the step, which has the form of Black and Scholes' put.
+
+    Args:
+        mean, spread: of the logarithm of each candidate's error, ``[n]``.
+        costs: of each, ``[n]``.
+        points: error and cost of what is known.
+        reference: see `hypervolume`.
+    """
+    from scipy.special import ndtr
+
+    steps = sorted((cost, error) for error, cost in points if cost < reference[1] and error < reference[0])
+    levels = [reference[0]]
+    for _, error in steps:
+        levels.append(min(levels[-1], error))
+    edges = np.array([0.0, *(cost for cost, _ in steps), reference[1]])
+    widths = np.clip(edges[None, 1:] - np.maximum(edges[None, :-1], costs[:, None]), 0.0, None)
+    level = np.array(levels)[None]
+    spread = np.maximum(spread, 1e-6)[:, None]
+    reach = (np.log(level) - mean[:, None]) / spread
+    below = level * ndtr(reach) - np.exp(mean[:, None] + spread**2 / 2.0) * ndtr(reach - spread)
+    return np.asarray((widths * np.maximum(below, 0.0)).sum(axis=1), np.float64)
 
 
 def knee(points: Sequence[Pair]) -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ntorc.boards import BoardKnowledge
 from ntorc.search.budget import Budget
 from ntorc.search.hardware import HardwareCost
 from ntorc.search.screening import Finished
 from ntorc.search.space import FORMS, Goal
+
+Sampler = Literal["ranked", "tpe"]
+"""Who proposes: `ntorc.search.ranking`, or Optuna's multi-objective TPE."""
 
 Value = int | float | str
 
@@ -31,10 +35,12 @@ class SearchConfig:
 
     Attributes:
         name: of the search, and of its folder.
-        board, backend, deadline, clock_hz, ceiling: as of ``ntorc allocate``.
+        board, backend, deadline, clock_hz, ceiling, target: as of ``ntorc allocate``.
+        known: of the board, when the search began; None for its file alone.
         data: folder of recorded runs, empty for simulated ones.
-        material: digest of the runs that train, choose and judge.
+        material: digest of the runs that train, choose and judge; known once they are read.
         seed: of samplers and trainings.
+        sampler: who proposes.
         forms: that are searched.
         goal: what is weighed against the error.
         energy: whether the energy proxy is a third objective.
@@ -45,14 +51,17 @@ class SearchConfig:
     name: str
     board: str
     deadline: str
-    material: str
+    material: str = ""
     backend: str = "native"
     clock_hz: float | None = None
     ceiling: float = 0.8
+    target: str = "virtual"
+    known: BoardKnowledge | None = None
     data: str = ""
     seed: int = 1
     forms: tuple[str, ...] = FORMS
     goal: Goal = "area"
+    sampler: Sampler = "ranked"
     energy: bool = False
     storage: Literal["journal", "sqlite"] = "journal"
     budget: Budget = field(default_factory=Budget)
@@ -103,12 +112,16 @@ class TrialRecord:
 
     def costs(self, goal: Goal, energy: bool) -> tuple[float, ...]:
         """What is weighed against the error."""
-        cost = self.cost
-        first = cost.area if goal == "area" else float(cost.multiplies)
-        return (first, cost.energy) if energy else (first,)
+        return costs_of(self.cost, goal, energy)
 
     def finished(self, goal: Goal, energy: bool) -> Finished:
         """For screening; of a trained candidate."""
         if self.error_v is None:
             raise ValueError(f"trial {self.number} is not trained")
         return Finished(self.number, self.values, self.error_v, self.costs(goal, energy), self.curve_v)
+
+
+def costs_of(cost: HardwareCost, goal: Goal, energy: bool) -> tuple[float, ...]:
+    """What is weighed against the error."""
+    first = cost.area if goal == "area" else float(cost.multiplies)
+    return (first, cost.energy) if energy else (first,)

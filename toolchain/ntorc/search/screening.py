@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ntorc.search.space import at_least
 
-_ENOUGH = 8
-_ENOUGH_CURVES = 4
-_HOPE = 2.0
-"""Standard deviations below its mean prediction that a candidate may still turn out to be."""
+ENOUGH = 8
+"""Trained candidates before expectations decide what is not trained."""
+_ENOUGH_CURVES, _FEW_CURVES = 4, 2
+_MORE = 0.8
+"""Of the smallest ratio seen, while there are few curves: one of those to come may gain more."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +46,11 @@ def larger_twin(values: Mapping[str, Any], costs: Sequence[float], finished: Seq
     return None
 
 
-def beaten_at_best(
-    values: Mapping[str, Any], costs: Sequence[float], finished: Sequence[Finished]
-) -> tuple[Finished, float] | None:
-    """A trained candidate that costs no more and has a lower error than this one can hope for; and that hope.
-
-    The hope is the prediction of the logarithm of the error from what is trained so far, by a Gaussian process over
-    the space's values (Rasmussen and Williams, 2006), less two standard deviations.
-    """
+def beaten_at_best(hope_v: float, costs: Sequence[float], finished: Sequence[Finished]) -> Finished | None:
+    """A trained candidate that costs no more and has a lower error than another can hope for."""
     rivals = [one for one in finished if _no_more(one.costs, costs)]
-    if len(finished) < _ENOUGH or not rivals:
-        return None
-    best = min(rivals, key=lambda one: one.error_v)
-    hope_v = _hope_v(values, finished)
-    return (best, hope_v) if best.error_v <= hope_v else None
+    best = min(rivals, key=lambda one: one.error_v, default=None)
+    return best if best is not None and best.error_v <= hope_v else None
 
 
 def is_hopeless(
@@ -69,50 +59,16 @@ def is_hopeless(
     """Whether a training should end: even with the greatest gain seen from here on, something trained beats it.
 
     The gain is the smallest ratio of the final error (integer arithmetic) to the error of the float model at
-    this look, over all finished trainings.
+    this look, over all finished trainings, and a quarter more while there are only two or three.
     """
     at = len(curve_v) - 1
     ratios = [one.error_v / one.curve_v[at] for one in finished if len(one.curve_v) > at]
-    if len(ratios) < _ENOUGH_CURVES:
+    if len(ratios) < _FEW_CURVES:
         return None
-    hope_v = curve_v[-1] * min(ratios)
+    hope_v = curve_v[-1] * min(ratios) * (1.0 if len(ratios) >= _ENOUGH_CURVES else _MORE)
     rivals = [one for one in finished if _no_more(one.costs, costs) and one.error_v <= hope_v]
     return (min(rivals, key=lambda one: one.error_v), hope_v) if rivals else None
 
 
 def _no_more(costs: Sequence[float], others: Sequence[float]) -> bool:
     return all(a <= b for a, b in zip(costs, others, strict=True))
-
-
-def _hope_v(values: Mapping[str, Any], finished: Sequence[Finished]) -> float:
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-
-    rows = [one.values for one in finished]
-    encoded = _encoded([*rows, values])
-    logs = np.log([one.error_v for one in finished])
-    process = GaussianProcessRegressor(
-        ConstantKernel(float(np.var(logs)) + 1e-4) * Matern(2.0, nu=1.5) + WhiteKernel(1e-3),
-        optimizer=None,
-        normalize_y=False,
-    )
-    process.fit(encoded[:-1], logs - logs.mean())
-    mean, spread = process.predict(encoded[-1:], return_std=True)
-    return float(np.exp(logs.mean() + mean[0] - _HOPE * spread[0]))
-
-
-def _encoded(rows: Sequence[Mapping[str, Any]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Numbers scaled to one; choices and values that a row does not have by columns of their own."""
-    columns = []
-    for name in sorted({name for row in rows for name in row}):
-        found = [row.get(name) for row in rows]
-        if any(isinstance(value, str) for value in found):
-            columns += [[float(value == choice) for value in found] for choice in sorted({str(v) for v in found})]
-            continue
-        numbers = np.array([0.0 if value is None else float(value) for value in found])
-        has = np.array([value is not None for value in found])
-        reach = max(float(np.abs(numbers).max()), 1e-9)
-        columns.append(list(numbers / reach))
-        if not has.all():
-            columns.append([float(value) for value in has])
-    return np.array(columns, np.float64).T

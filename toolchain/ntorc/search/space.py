@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from ntorc.errors import UsageError
 from ntorc.estimator.forms import (
     BankFront,
@@ -61,6 +63,41 @@ class Chooser(Protocol):
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """One of the choices."""
+
+
+class Drawn:
+    """Chooses at random, and keeps what it chose.
+
+    Args:
+        random: the generator.
+        given: values that are kept where the point has them.
+        changed: share of them that are not: whole numbers move by up to a quarter of their range, choices are drawn.
+    """
+
+    def __init__(self, random: np.random.Generator, given: Values | None = None, changed: float = 0.0) -> None:
+        self._random, self._given, self._changed = random, given or {}, changed
+        self.values: dict[str, Any] = {}
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1) -> int:
+        """See `Chooser`."""
+        count, value = (high - low) // step, self._given.get(name)
+        if value is None:
+            at = int(self._random.integers(count + 1))
+        else:
+            at = (int(value) - low) // step
+            if self._random.random() < self._changed:
+                reach = max(1, count // 4)
+                at = int(np.clip(at + self._random.integers(1, reach + 1) * self._random.choice((-1, 1)), 0, count))
+        self.values[name] = low + step * at
+        return low + step * at
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """See `Chooser`."""
+        value = self._given.get(name)
+        if value is None or self._random.random() < self._changed:
+            value = choices[int(self._random.integers(len(choices)))]
+        self.values[name] = value
+        return value
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -40,12 +40,14 @@ class Proposal:
         values: the point.
         candidate: None where it makes no network.
         reason: then, why not.
+        hope_v: the error that may come of it at best; None where too little is known.
     """
 
     number: int
     values: dict[str, Value]
     candidate: Candidate | None
     reason: str = ""
+    hope_v: float | None = None
 
 
 class Study:
@@ -60,7 +62,7 @@ class Study:
         self.config = load_config(folder)
         self._lock = _locked(folder)
         self.records = {one.number: one for one in load_records(folder)}
-        self._space = Space(self.config.forms)
+        self.space = Space(self.config.forms)
         self._study = self._opened()
         self._asked: dict[int, optuna.Trial] = {}
         self._settle()
@@ -69,12 +71,14 @@ class Study:
         """Let another process open it."""
         self._lock.close()
 
-    def ask(self) -> Proposal:
-        """The sampler's next candidate."""
+    def ask(self, values: Mapping[str, Value] | None = None) -> Proposal:
+        """The sampler's next candidate, or the one of given values."""
+        if values is not None:
+            self._study.enqueue_trial(dict(values))
         trial = self._study.ask()
         self._asked[trial.number] = trial
         try:
-            candidate = self._space.candidate(trial)
+            candidate = self.space.candidate(trial)
         except UsageError as error:
             return Proposal(trial.number, dict(trial.params), None, error.message)
         return Proposal(trial.number, dict(trial.params), candidate)
@@ -146,6 +150,8 @@ class Study:
         """Tell what a kill left untold; what was asked and never recorded is given up."""
         import optuna
 
+        for _ in self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)):
+            self._study.tell(self._study.ask(), state=optuna.trial.TrialState.FAIL)
         for trial in self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
             record = self.records.get(trial.number)
             if record is None:

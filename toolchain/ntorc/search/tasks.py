@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from ntorc.estimator.estimator import Labels
 from ntorc.estimator.forms import StreamingForm
 from ntorc.estimator.windows import ADC_BITS, to_counts
 from ntorc.network import reference
@@ -17,7 +18,7 @@ from ntorc.network.network import Network
 from ntorc.network.quantise import quantise
 from ntorc.network.streams import run_recordings
 from ntorc.search.budget import Budget
-from ntorc.search.fitting import Arrays, Labels, State, fit_of
+from ntorc.search.fitting import Arrays, State, fit_of
 from ntorc.search.material import Material
 from ntorc.search.space import WINDOW_HOP, Candidate
 
