@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import RESOURCES, Resources
+from ntorc.boards import BoardKnowledge
 from ntorc.deploy.target import is_virtual_name
 from ntorc.pipeline.drift import PREDICTION
 from ntorc.pipeline.flow import Flow
-from ntorc.boards import BoardKnowledge
 from ntorc.pipeline.make import Built
 from ntorc.pipeline.recalibrate import Change, learn_board
 from ntorc.store.base import Observation

@@ -6,9 +6,9 @@ from typing import Any
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.bitstream.openxc7 import OPEN_TIMING
+from ntorc.boards import BoardKnowledge
 from ntorc.deploy.target import is_virtual_name
 from ntorc.lab import lab_of
-from ntorc.boards import BoardKnowledge
 from ntorc.pipeline.learn import Learned
 from ntorc.pipeline.logic import VIRTUAL, Way
 from ntorc.pipeline.shipped import UNKNOWN, UNSEEN

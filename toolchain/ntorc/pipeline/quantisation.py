@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ntorc.errors import UsageError
+from ntorc.estimator.few_bits import rmse_of
 from ntorc.estimator.forms import GivenForm, StreamingForm, WindowForm
 from ntorc.estimator.judging import judge_network
 from ntorc.estimator.streaming_training import StreamingConfig
@@ -14,7 +15,6 @@ from ntorc.estimator.windows import cut
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
-from ntorc.estimator.few_bits import rmse_of
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import STREAMING_CODE, WINDOW_CODE, Learned, code_of, network_stage
 from ntorc.records import digest_of, digest_of_file
