@@ -14,15 +14,14 @@ from ntorc.cost.native import NativeCost, load_model
 from ntorc.devices import list_devices, load_device
 from ntorc.errors import InfeasibleError, UsageError
 from ntorc.network.network import Network
-from ntorc.network.published import published_networks
-from ntorc.pipeline.published import integer_network
+from ntorc.network.published import published_network, published_networks
 
 COST = NativeCost(load_model())
 
 
 @pytest.fixture(scope="module")
 def large() -> Network:
-    return integer_network(next(item for item in published_networks() if item.name == "395_5_16_0_0_5_76"))
+    return published_network(next(item for item in published_networks() if item.name == "395_5_16_0_0_5_76"))
 
 
 def asked(deadline_s: float, ceiling: float = 0.8, **board: object) -> Requirement:

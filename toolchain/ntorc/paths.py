@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ntorc.errors import NtorcError
 
+PACKAGE = Path(__file__).resolve().parent
+"""The sources of ``ntorc``, which stages name in the keys of what they keep."""
+
 
 def project_root() -> Path:
     """The checkout that holds ``toolchain/``, ``board/``, ``firmware/`` and ``models/``."""

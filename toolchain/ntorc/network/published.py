@@ -16,10 +16,14 @@ from ntorc.network.floating import (
     FloatMaxPool1D,
     FloatNetwork,
 )
+from ntorc.network.formats import FixedFormat
+from ntorc.network.network import Network
+from ntorc.network.quantise import Precision, quantise
 from ntorc.paths import project_root
 from ntorc.records import load
 
 _KERNEL, _POOL = 3, 2
+_PRECISION = Precision(activation_bits=16, weight_bits=16)  # as wide as the paper's
 
 
 @dataclass(frozen=True)
@@ -111,3 +115,10 @@ def seeded(published: Published, seed: int = 1) -> FloatNetwork:
         inputs = units
     layers.append(FloatDense("estimate", drawn(inputs, 1), generator.normal(0, 0.1, 1)))
     return FloatNetwork(published.name, published.window, 1, tuple(layers))
+
+
+def published_network(item: Published) -> Network:
+    """A published network with seeded weights in 16-bit words."""
+    word = FixedFormat(14, 11)
+    counts = word.quantise(np.random.default_rng(1).normal(0.0, 1.0, (32, item.window, 1)))
+    return quantise(seeded(item), word, counts, _PRECISION)

@@ -28,10 +28,9 @@ from ntorc.boards import load_board
 from ntorc.cost.published_forests import train_published
 from ntorc.cost.synthesis_data import load_synthesis, synthesis_folder
 from ntorc.network.network import Network
-from ntorc.network.published import published_networks
+from ntorc.network.published import published_network, published_networks
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import backend_for, costs_for
-from ntorc.pipeline.published import integer_network
 from ntorc.pipeline.published_costs import ForestCosts
 from ntorc.pipeline.reproduce_tables import BUDGET_CYCLES, PAPER_SEARCHES, published_problem
 
@@ -56,7 +55,7 @@ def allocation_speed(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]
     rows, calls = [], []
     for item in published_networks():
         if item.name in PAPER_SEARCHES:
-            network = integer_network(item)
+            network = published_network(item)
             flow.progress.message(f"{item.name}: programs, fronts, searches")
             rows.append({"network": item.name, **_instance(published_problem(network, forests), seed)})
             calls.append({"network": item.name, **_native_calls(flow, network)})

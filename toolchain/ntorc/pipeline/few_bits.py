@@ -19,6 +19,7 @@ from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Learned, learn
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, from_json, save
@@ -28,7 +29,6 @@ _EPOCHS = {3: 32, 2: 32}
 """By bits, `_FEW_EPOCHS` for all others: the fewer, the longer until nothing gets better."""
 _FEW_EPOCHS, _STEPS, _RATE = 8, 150, 1e-3
 _CALIBRATION_FRAMES = 1000
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: int) -> tuple[Network, dict[str, Any]]:
@@ -47,7 +47,7 @@ def few_bits_stage(flow: Flow, learned: Learned, config: TrainingConfig, bits: i
             "runs": learned.runs.digest,
             "config": digest_of(config),
             "bits": bits,
-            "code": digest_of_sources(*(_PACKAGE / f"{name}.py" for name in names)),
+            "code": digest_of_sources(*(PACKAGE / f"{name}.py" for name in names)),
         }
     )
 

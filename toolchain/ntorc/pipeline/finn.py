@@ -18,6 +18,7 @@ from ntorc.network.exporters.qonnx import write_qonnx
 from ntorc.network.formats import IntArray
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_sources, load, save
 
@@ -27,7 +28,6 @@ GRAPHS = ("streamlined.onnx", "operators.onnx")
 """What FINN makes of a network and executes in Python: its streamlined graph, and its hardware operators."""
 
 GATE_FRAMES = 24
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def finn_backend(flow: Flow, board: Board, clock_hz: float) -> FinnBackend:
@@ -58,7 +58,7 @@ def prepare(flow: Flow, network: Network, part: str, clock_hz: float) -> Prepare
 def folder_of(flow: Flow, network: Network, part: str, clock_hz: float) -> Path:
     """The folder with FINN's graphs of a network, the QONNX model and `Prepared`."""
     code = digest_of_sources(
-        _PACKAGE / "backends" / "finn" / "vendor_free.py", _PACKAGE / "network" / "exporters", Path(__file__)
+        PACKAGE / "backends" / "finn" / "vendor_free.py", PACKAGE / "network" / "exporters", Path(__file__)
     )
     identity = {"network": network.digest, "part": part, "clock_hz": clock_hz, "version": vendor_free.WRITTEN_FOR}
     key = digest_of({**identity, "code": code})

@@ -21,6 +21,7 @@ from ntorc.network.floating import (
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 Unit = Literal["volts", "counts"]
 _KERAS, _QONNX = (".keras", ".h5", ".hdf5"), ".onnx"
-_PACKAGE = Path(__file__).resolve().parents[1]
 _FRAMES = 2000
 
 
@@ -55,7 +55,7 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
     if path.suffix.lower() == _QONNX:
         return _qonnx_network(flow, path, unit)
     precision = precision or Precision()
-    code = digest_of_sources(_PACKAGE / "network", _PACKAGE / "pipeline" / "given.py")
+    code = digest_of_sources(PACKAGE / "network", PACKAGE / "pipeline" / "given.py")
     key = digest_of(
         {
             "file": digest_of_file(path),

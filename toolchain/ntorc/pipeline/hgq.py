@@ -22,6 +22,7 @@ from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.learn import Learned
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
@@ -35,7 +36,6 @@ ALLOWED_LOSS = 1.05
 _STEPS, _RATE, _WIDTH_RATE = 150, 1e-3, 1e-2
 _START = Precision(activation_bits=9, weight_bits=8)
 _CALIBRATION_FRAMES = 1000
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
         raise UsageError(f"a penalty of {penalty:g} is not offered", "give 0 or more, as 3e-8")
     require()
     model = learned.folder / "model.keras"
-    code = [_PACKAGE / "estimator" / name for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
+    code = [PACKAGE / "estimator" / name for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
     steps = replace(config, steps_per_epoch=min(_STEPS, config.steps_per_epoch))
     hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, steps)
     key = digest_of(
@@ -121,7 +121,7 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
             "split": digest_of(learned.split),
             "config": digest_of(hgq),
             "start": digest_of(_START),
-            "code": digest_of_sources(*code, _PACKAGE / "network"),
+            "code": digest_of_sources(*code, PACKAGE / "network"),
         }
     )
 

@@ -12,6 +12,7 @@ from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, write_atomically
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _CALIBRATION_FRAMES = 2000
 _CALIBRATION_CROP = 512
 
@@ -38,7 +38,7 @@ STREAMING_CODE = (
 
 def code_of(*names: str) -> str:
     """Digest of some of the package's sources, files or folders."""
-    return digest_of_sources(*(_PACKAGE / name for name in names))
+    return digest_of_sources(*(PACKAGE / name for name in names))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
 
     if data is not None:
         return load_runs(data, progress=flow.progress)
-    folder = _PACKAGE / "estimator"
+    folder = PACKAGE / "estimator"
     code = digest_of_sources(*SOURCES, folder / "runs.py", folder / "windows.py")
     key = digest_of({"seed": seed, "code": code})
 

@@ -12,6 +12,7 @@ from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
+from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources
 
@@ -24,7 +25,6 @@ HLS4ML_MODE = Hls4mlMode("name", hls4ml_format(16, 6), hls4ml_format(16, 6), tab
 """hls4ml's default precision, layers stated by name; tables as large as the error asks for."""
 
 _FRAMES = 32
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def load_network(path: Path) -> Network:
@@ -70,7 +70,7 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
     mode = HLS4ML_MODE if backend == "hls4ml" else None
     sources = ("network/importers", "network/quantise.py", "network/formats.py", "network/hls4ml_mode.py",
                "pipeline/networks.py")  # fmt: skip
-    code = digest_of_sources(*(_PACKAGE / name for name in sources))
+    code = digest_of_sources(*(PACKAGE / name for name in sources))
     arithmetic = digest_of(precision if mode is None else mode)
     key = digest_of({"file": digest_of_file(path), "name": path.stem, "precision": arithmetic, "code": code})
 

@@ -16,10 +16,8 @@ from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.boards import load_board
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
-from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
-from ntorc.network.published import Published, published_networks, seeded
-from ntorc.network.quantise import Precision, quantise
+from ntorc.network.published import Published, published_network, published_networks
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import allocation_stage, windows_of
 
@@ -28,7 +26,6 @@ BUDGETS_CYCLES = (20_000, 50_000)
 
 _CLOCK_HZ = 100e6
 _HOP, _FRAMES = 16, 4
-_PRECISION = Precision(activation_bits=16, weight_bits=16)  # as wide as the paper's
 
 
 def published_sizes(flow: Flow, names: Sequence[str] = (), budgets: Sequence[int] = BUDGETS_CYCLES) -> dict[str, Any]:
@@ -42,19 +39,12 @@ def published_sizes(flow: Flow, names: Sequence[str] = (), budgets: Sequence[int
     wanted = [item for item in published_networks() if not names or item.name in names]
     rows = []
     for index, item in enumerate(wanted):
-        network = integer_network(item)
+        network = published_network(item)
         for budget in budgets:
             flow.progress.message(f"{item.name}, {budget} cycles")
             rows.append(_row(flow, item, network, budget))
         flow.progress.step("published networks", index + 1, len(wanted))
     return {"benchmark": "published", "clock_hz": _CLOCK_HZ, "rows": rows, "summary": summary(rows)}
-
-
-def integer_network(item: Published) -> Network:
-    """A published network with seeded weights in 16-bit words."""
-    word = FixedFormat(14, 11)
-    counts = word.quantise(np.random.default_rng(1).normal(0.0, 1.0, (32, item.window, 1)))
-    return quantise(seeded(item), word, counts, _PRECISION)
 
 
 def _row(flow: Flow, item: Published, network: Network, budget: int) -> dict[str, Any]:

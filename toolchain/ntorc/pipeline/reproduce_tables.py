@@ -26,9 +26,8 @@ from ntorc.cost.published_forests import train_published
 from ntorc.cost.synthesis_data import load_synthesis, synthesis_folder
 from ntorc.devices import load_device
 from ntorc.network.network import Network
-from ntorc.network.published import Published, published_networks
+from ntorc.network.published import Published, published_network, published_networks
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.published import integer_network
 from ntorc.pipeline.published_costs import ForestCosts
 
 BUDGET_CYCLES = 50_000
@@ -137,7 +136,7 @@ def costed(layers: Sequence[HlsLayer], factors: Sequence[int], costs: BatchCosts
 
 def reproduced(item: Published, using: Models) -> tuple[dict[str, Any], Problem, Solution]:
     """A network's row, with the paper's problem and its optimum."""
-    network = integer_network(item)
+    network = published_network(item)
     layers = [known for known in map(hls_layer, network.layers) if known is not None]
     problem = published_problem(network, using.published)
     solution = smallest_area(problem, "HIGHS")

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ntorc.errors import UsageError
-from ntorc.network.published import published_networks, table3
+from ntorc.network.published import published_network, published_networks, table3
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.published import integer_network
 from ntorc.pipeline.search import Searched, costing_of, outcomes
 from ntorc.records import digest_of, load, save, to_json, write_atomically
 from ntorc.report.search_chart import Cloud, search_svg
@@ -100,7 +99,7 @@ def paper_points(flow: Flow, found: Searched) -> tuple[PaperPoint, ...]:
         networks = {item.name: item for item in published_networks()}
         points = []
         for row in table3():
-            network = integer_network(networks[row.name])
+            network = published_network(networks[row.name])
             cost = costing.of_network(network, WINDOW_HOP)
             points.append(PaperPoint(row.name, row.rmse_v, row.stated_multiplies, cost.multiplies, cost.area))
         save(_PaperFile(tuple(points)), work / "points.json")
