@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ntorc.bench.reproduce_tables import equal_factors, models, reproduced
 from ntorc.network.published import published_networks
 from ntorc.pipeline.flow import open_flow
-from ntorc.pipeline.reproduce_tables import equal_factors, models, reproduced
 from ntorc.progress import Silent
 
 PRINTED = (24, 192, 192, 192, 768, 14592, 5776, 5776, 5776, 5776, 76)

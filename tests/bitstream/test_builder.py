@@ -19,7 +19,7 @@ from ntorc.backends.bitstream.native import native_project
 from ntorc.backends.bitstream.project import Written, read_project, write_project
 from ntorc.deploy.loopback import LoopbackServer
 from ntorc.errors import DeploymentError, ToolError, UsageError
-from ntorc.pipeline.builder import Builder, builder_at
+from ntorc.pipeline.bitstream.builder import Builder, builder_at
 from ntorc.progress import Silent
 
 

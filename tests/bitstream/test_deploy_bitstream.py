@@ -25,15 +25,15 @@ from ntorc.errors import DeploymentError, ToolError, UsageError
 from ntorc.estimator.streaming_training import StreamingConfig
 from ntorc.network.network import Network
 from ntorc.pipeline import deploy as walk
-from ntorc.pipeline import logic as ways
-from ntorc.pipeline.builder import Builder
+from ntorc.pipeline.bitstream import logic as ways
+from ntorc.pipeline.bitstream.builder import Builder
+from ntorc.pipeline.bitstream.logic import Way, check_way
+from ntorc.pipeline.board.target import open_target
 from ntorc.pipeline.deploy import DeployRequest, deploy
+from ntorc.pipeline.estimator.learn import Given
 from ntorc.pipeline.flow import Flow, open_flow
-from ntorc.pipeline.knowledge import BACKEND, OFFSET, OVERHEAD
-from ntorc.pipeline.learn import Given
-from ntorc.pipeline.logic import Way, check_way
 from ntorc.pipeline.make import Logic, bundle_of
-from ntorc.pipeline.target import open_target
+from ntorc.pipeline.measured.knowledge import BACKEND, OFFSET, OVERHEAD
 from ntorc.progress import Silent
 from ntorc.units import parse_duration
 

@@ -29,8 +29,8 @@ from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.layers import LSTM
 from ntorc.network.network import Network
+from ntorc.pipeline.bitstream.hardware import Design, build_hardware
 from ntorc.pipeline.flow import open_flow
-from ntorc.pipeline.hardware import Design, build_hardware
 from ntorc.progress import Silent
 
 

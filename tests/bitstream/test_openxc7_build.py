@@ -16,8 +16,8 @@ from ntorc.backends.bitstream.project import write_project
 from ntorc.backends.native.sources import library_sources
 from ntorc.boards import load_board
 from ntorc.errors import DataError, ToolError, UsageError
+from ntorc.pipeline.bitstream.hardware import build_hardware
 from ntorc.pipeline.flow import open_flow
-from ntorc.pipeline.hardware import build_hardware
 from ntorc.progress import Silent
 
 

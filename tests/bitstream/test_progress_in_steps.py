@@ -13,7 +13,7 @@ from ntorc.backends.bitstream.execute import Follower, run_here
 from ntorc.backends.bitstream.project import Project, Step, read_project, write_project
 from ntorc.backends.bitstream.stages import Heard, LogReader, stage_of
 from ntorc.deploy.loopback import LoopbackServer
-from ntorc.pipeline.builder import Builder
+from ntorc.pipeline.bitstream.builder import Builder
 from ntorc.progress import Console, Silent
 
 SLOW = """\

@@ -25,8 +25,8 @@ from ntorc.backends.native.backend import NativeBackend
 from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.errors import BundleError, ToolError, VerdictError
+from ntorc.pipeline.bitstream.hardware import Design, build_hardware, collect, project_of, write_design
 from ntorc.pipeline.flow import open_flow
-from ntorc.pipeline.hardware import Design, build_hardware, collect, project_of, write_design
 from ntorc.progress import Silent
 
 GOLDEN = Path(__file__).with_name("golden")

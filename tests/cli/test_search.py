@@ -108,9 +108,9 @@ def test_a_point_goes_on_as_a_ready_estimator(
     """Its allocation is the search's, and its error on the test trajectories too."""
     point = survived[1]["front"][survived[1]["knee"] - 1]
     from ntorc.estimator.readers import load_runs
+    from ntorc.pipeline.estimator.shipped import load_ready, split_for
     from ntorc.pipeline.flow import Flow
-    from ntorc.pipeline.search_pick import estimator_from_search
-    from ntorc.pipeline.shipped import load_ready, split_for
+    from ntorc.pipeline.search.pick import estimator_from_search
     from ntorc.store.local import LocalStore
 
     flow = Flow(LocalStore(program.home / "store"), program.home / "cache", program.home)

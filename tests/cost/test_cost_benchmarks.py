@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ntorc.bench import calibration as calibration_bench
+from ntorc.bench import table1
 from ntorc.cost.hls4ml import FITTED
 from ntorc.cost.splits import SPLITS
 from ntorc.cost.synthesis_data import KINDS, SynthesisData, load_synthesis, synthesis_folder
-from ntorc.pipeline import calibration_bench, table1
 from ntorc.progress import Silent
 
 

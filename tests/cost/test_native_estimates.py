@@ -13,7 +13,7 @@ from ntorc.backends.native.estimates import cycles_alone, option_table
 from ntorc.cost.base import QUANTITIES
 from ntorc.cost.native import NativeCost, load_model
 from ntorc.network.layers import Pool
-from ntorc.pipeline.drift import PREDICTION, drift_lines, drifts_of, native_measurements
+from ntorc.pipeline.measured.drift import PREDICTION, drift_lines, drifts_of, native_measurements
 from ntorc.store.base import Observation
 
 _DEVICE = "xc7z020clg400-1"

@@ -16,6 +16,7 @@ from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, Dense
 from ntorc.network.network import Network, random_network
 from ntorc.network.resonator_layer import ResonatorBank
+from ntorc.pipeline.board.target import open_target
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import (
     Built,
@@ -28,7 +29,6 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.prove import Observed, Pace, gate, observe, stream_for
-from ntorc.pipeline.target import open_target
 from ntorc.store.local import LocalStore
 from ntorc.units import parse_duration
 

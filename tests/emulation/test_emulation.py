@@ -10,12 +10,12 @@ import pytest
 from ntorc.backends.hls4ml import emulate as emulation
 from ntorc.backends.hls4ml.draw import draw_model, draw_windows
 from ntorc.backends.hls4ml.emulate import Strategy, emulate
+from ntorc.bench.hls4ml import Compared, compare_with_emulation
 from ntorc.errors import DataError, ToolError
 from ntorc.network import reference
 from ntorc.network.hls4ml_mode import Granularity, Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.hls4ml_bench import Compared, compare_with_emulation
 from ntorc.store.local import LocalStore
 
 

@@ -25,7 +25,7 @@ from ntorc.estimator.robustness import CHANGES, FAULT_AT, FAULTS, robustness_of
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.simulator import simulate_runs
 from ntorc.estimator.windows import ADC_LSB_V, to_counts
-from ntorc.pipeline.shipped import load_ready, shipped_folder
+from ntorc.pipeline.estimator.shipped import load_ready, shipped_folder
 
 LIMITS = FlagLimits(40, (1.14, 3.44))
 FRAME, RATE = 16, 5000.0

@@ -25,8 +25,8 @@ from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.layers import Dense
 from ntorc.network.network import random_network
 from ntorc.network.published import published_networks
+from ntorc.pipeline.estimator.learn import Given, learn
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.learn import Given, learn
 from ntorc.store.local import LocalStore
 
 

@@ -31,10 +31,10 @@ from ntorc.network.floating import FloatConv1D, FloatDense, FloatLayer, FloatLST
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
+from ntorc.pipeline.estimator.hgq import Trained, hgq_stage, hgq_trained, material
+from ntorc.pipeline.estimator.learn import Learned, estimator_stage, network_stage
+from ntorc.pipeline.estimator.qat import check_way, chosen_way
 from ntorc.pipeline.flow import Flow, open_flow
-from ntorc.pipeline.hgq import Trained, hgq_stage, hgq_trained, material
-from ntorc.pipeline.learn import Learned, estimator_stage, network_stage
-from ntorc.pipeline.qat import check_way, chosen_way
 from ntorc.progress import Silent
 
 FORM = WindowForm(32, (ConvLayer(4, 3, stride=2, pool=2, padding="same"), ConvLayer(5, 3)), (6,))

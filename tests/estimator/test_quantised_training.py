@@ -24,9 +24,9 @@ from ntorc.estimator.training import TrainingConfig
 from ntorc.estimator.windows import ADC_BITS, to_counts
 from ntorc.network.formats import FixedFormat
 from ntorc.network.quantise import Precision, quantise
+from ntorc.pipeline.estimator.learn import learn, network_stage
+from ntorc.pipeline.estimator.quantisation import aware_stage, quantised
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.learn import learn, network_stage
-from ntorc.pipeline.quantisation import aware_stage, quantised
 from ntorc.progress import Silent
 from ntorc.store.local import LocalStore
 

@@ -24,8 +24,8 @@ from ntorc.estimator.windows import to_counts
 from ntorc.network import reference
 from ntorc.network.network import Network
 from ntorc.network.streams import run_recordings
+from ntorc.pipeline.estimator.learn import learn, network_stage, save_learned
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.learn import learn, network_stage, save_learned
 from ntorc.progress import Silent
 from ntorc.store.local import LocalStore
 

@@ -32,10 +32,10 @@ from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.qonnx_model import from_qonnx
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
-from ntorc.pipeline import finn
 from ntorc.pipeline.choose import AUTO
-from ntorc.pipeline.finn_install import install_backend
-from ntorc.pipeline.finn_plan import write_plan
+from ntorc.pipeline.finn import network as finn
+from ntorc.pipeline.finn.install import install_backend
+from ntorc.pipeline.finn.plan import write_plan
 from ntorc.pipeline.flow import Flow, open_flow
 from ntorc.pipeline.standalone import NetworkRequest, settled
 from ntorc.progress import Silent

@@ -12,11 +12,11 @@ from ntorc.backends.native.cycles import latency_cycles
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.simulate import SimulatedLogic
 from ntorc.backends.native.verilate import build_logic
+from ntorc.bench.gateware import compare
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import Network, random_network
-from ntorc.pipeline.bench import compare
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import windows_of
 from ntorc.store.local import LocalStore

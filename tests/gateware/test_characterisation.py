@@ -11,9 +11,9 @@ from ntorc.backends.base import Part, Resources
 from ntorc.backends.native import characterise
 from ntorc.backends.native.characterise import Trial, draw_trials
 from ntorc.backends.native.synth import Unit, known
+from ntorc.bench.cost import cost_accuracy
 from ntorc.cost.native import load_model
 from ntorc.errors import UsageError
-from ntorc.pipeline.cost_bench import cost_accuracy
 from ntorc.pipeline.flow import Flow
 from ntorc.progress import Silent
 from ntorc.store.local import LocalStore

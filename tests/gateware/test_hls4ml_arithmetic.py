@@ -8,11 +8,11 @@ import pytest
 
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network, with_wrapping_sums
+from ntorc.bench.gateware import compare_network
 from ntorc.network.activations import Table
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import GRU, LSTM, Conv1D, Dense, Pool
 from ntorc.network.network import Network, random_network
-from ntorc.pipeline.bench import compare_network
 from ntorc.pipeline.flow import Flow
 from ntorc.store.local import LocalStore
 

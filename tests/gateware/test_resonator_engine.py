@@ -18,12 +18,12 @@ from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import BankEngine, bank_directives, bank_engine
 from ntorc.backends.native.synth import synthesise, units_of
+from ntorc.bench.gateware import compare
 from ntorc.cost.native import load_model, structural
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network, random_network
 from ntorc.network.resonator_layer import ResonatorBank
-from ntorc.pipeline.bench import compare
 from ntorc.pipeline.flow import Flow
 from ntorc.store.local import LocalStore
 

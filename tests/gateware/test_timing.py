@@ -10,8 +10,8 @@ import pytest
 
 from ntorc.backends.native.timing import NEXTPNR, module_of, place_and_route, read_report
 from ntorc.backends.native.webassembly import WebAssemblyTool
+from ntorc.bench.timing import window_network
 from ntorc.errors import ToolError
-from ntorc.pipeline.timing_bench import window_network
 from ntorc.progress import Silent
 
 ADDER = """\

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cli_program import Program
+from ntorc.bench.resonators import resonator_accuracy
 from ntorc.estimator.forms import RIG_BANK
 from ntorc.estimator.runs import Runs, make_run
-from ntorc.pipeline.bench_resonators import resonator_accuracy
 from ntorc.progress import Silent
 
 

@@ -17,9 +17,9 @@ from ntorc.lab import lab_of, load_lab
 from ntorc.measure.environment import environment
 from ntorc.measure.measurement import Measurement, Requirement, evaluate
 from ntorc.measure.records import RECORD_DTYPE, Records
-from ntorc.pipeline.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps, summary
 from ntorc.pipeline.make import requirement_for
-from ntorc.pipeline.recalibrate import learn_board
+from ntorc.pipeline.measured.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps, summary
+from ntorc.pipeline.measured.recalibrate import learn_board
 from ntorc.polls import PollGrid
 from ntorc.store.local import LocalStore
 from ntorc.units import parse_duration

@@ -11,8 +11,8 @@ import pytest
 from small import costing_for
 
 from ntorc.network.network import Network
-from ntorc.pipeline.search import Searched
-from ntorc.pipeline.search_front import front_of
+from ntorc.pipeline.search.front import front_of
+from ntorc.pipeline.search.joint import Searched
 from ntorc.progress import Silent
 from ntorc.search.artefacts import load_kept
 from ntorc.search.engine import Engine, Limits

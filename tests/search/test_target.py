@@ -10,7 +10,7 @@ import pytest
 from ntorc.estimator.forms import StreamingForm, bank_of
 from ntorc.estimator.untrained import untrained_network
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.search import SearchRequest, begun, costing_of
+from ntorc.pipeline.search.joint import SearchRequest, begun, costing_of
 from ntorc.pipeline.standalone import NetworkRequest, asked_for
 from ntorc.search.record import SearchConfig
 from ntorc.store.base import Observation

@@ -142,7 +142,7 @@ def ntorc_flow(
 @pytest.fixture(scope="session")
 def board_target(pytestconfig: pytest.Config, board: Board, ntorc_flow: Flow) -> Iterator[Target]:
     """The target that ``--target`` names, started for the session."""
-    from ntorc.pipeline.target import open_target
+    from ntorc.pipeline.board.target import open_target
 
     with open_target(ntorc_flow, str(pytestconfig.getoption("--target")), board) as target:
         yield target
@@ -197,8 +197,8 @@ def _small(flow: Flow, board: Board, target: Target, name: str, folder: Path) ->
     from ntorc.network.formats import FixedFormat
     from ntorc.network.layers import Conv1D, Dense, MaxPool1D
     from ntorc.network.network import random_network
+    from ntorc.pipeline.board.target import extra_stages_of
     from ntorc.pipeline.make import allocation_stage, backend_named, build_stage, bundle_stage, gap_of, requirement_for
-    from ntorc.pipeline.target import extra_stages_of
     from ntorc.units import parse_duration
 
     weights, word = FixedFormat(8, 6), FixedFormat(14, 8)

@@ -37,7 +37,7 @@ def install_command(
     built for CPUs alone, else some 6 GB more.  HGQ2, for `ntorc train --qat hgq`, takes under 1 MB; it is under the
     LGPL and kept in a folder of its own.
     """
-    from ntorc.pipeline.finn_install import as_text, install_backend
+    from ntorc.pipeline.finn.install import as_text, install_backend
 
     result = install_backend(name, into, again, options.progress())
     options.show(result, as_json=json, text=as_text(result))
@@ -70,7 +70,7 @@ def plan_command(
     No vendor tool runs here: FINN reads the plan and walks its steps as far as it can without.
     """
     from ntorc.errors import UsageError
-    from ntorc.pipeline.finn_plan import as_text, write_plan
+    from ntorc.pipeline.finn.plan import as_text, write_plan
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest
 

@@ -91,14 +91,14 @@ def _mismatches(value: Any) -> int:
 
 
 def _backends(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.backends_bench import as_text, side_by_side
+    from ntorc.bench.backends import as_text, side_by_side
 
     result = side_by_side(flow, asked.only, asked.seed)
     return result, as_text(result)
 
 
 def _gateware(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.bench import gateware_exactness
+    from ntorc.bench.gateware import gateware_exactness
 
     result = gateware_exactness(flow, asked.seed, asked.count)
     return result, (
@@ -108,7 +108,7 @@ def _gateware(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _faults(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.faults_bench import deployment_faults
+    from ntorc.bench.faults import deployment_faults
 
     result = deployment_faults(flow, asked.seed, asked.count)
     kinds = "; ".join(
@@ -119,14 +119,14 @@ def _faults(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _few_bits(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.few_bits import as_text, table_of_widths
+    from ntorc.pipeline.estimator.few_bits import as_text, table_of_widths
 
     result = table_of_widths(flow, asked.data, asked.seed, asked.only)
     return result, as_text(result)
 
 
 def _finn_fill(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.finn_fill import fill
+    from ntorc.bench.finn_fill import fill
 
     result = fill(flow, None)
     return result, "\n".join(
@@ -137,7 +137,7 @@ def _finn_fill(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.hls4ml_bench import hls4ml_exactness
+    from ntorc.bench.hls4ml import hls4ml_exactness
 
     result = hls4ml_exactness(flow, asked.seed, asked.count)
     return result, "\n".join(
@@ -150,14 +150,14 @@ def _hls4ml(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _hgq(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.hgq_bench import as_text, learned_widths
+    from ntorc.bench.hgq import as_text, learned_widths
 
     result = learned_widths(flow, asked.data, asked.seed)
     return result, as_text(result)
 
 
 def _published(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.published import published_sizes
+    from ntorc.bench.published import published_sizes
 
     result = published_sizes(flow, asked.only)
     lines = ["network               budget  cycles    LUT (paper, ratio)      DSP (paper)  BRAM18  FF"]
@@ -178,14 +178,14 @@ def _published(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _allocate(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.allocate_bench import allocation_speed, in_words
+    from ntorc.bench.allocation import allocation_speed, in_words
 
     result = allocation_speed(flow, asked.data, asked.seed)
     return result, in_words(result)
 
 
 def _cost(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.cost_bench import cost_accuracy
+    from ntorc.bench.cost import cost_accuracy
 
     result = cost_accuracy(flow, asked.seed, asked.count)
     return result, (
@@ -198,7 +198,7 @@ def _cost(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _speed(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.speed_bench import speed_of_tools
+    from ntorc.bench.speed import speed_of_tools
 
     result = speed_of_tools(flow, asked.seed)
     return result, "\n".join(
@@ -211,7 +211,7 @@ def _speed(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _timing(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.timing_bench import placed_clock
+    from ntorc.bench.timing import placed_clock
 
     result = placed_clock(flow, asked.seed)
     return result, (
@@ -223,16 +223,16 @@ def _timing(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _estimator(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.bench.estimator import estimator_figures, text_of
     from ntorc.estimator.readers import load_runs
-    from ntorc.pipeline.estimator_bench import estimator_figures, text_of
 
     result = estimator_figures(flow, load_runs(_data(asked), progress=flow.progress), only=asked.only)
     return result, "\n".join(text_of(line) for line in result["lines"])
 
 
 def _excitation(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.bench.excitation import fit_excitation
     from ntorc.estimator.readers import load_runs
-    from ntorc.pipeline.excitation_fit import fit_excitation
 
     result = fit_excitation(load_runs(_data(asked), progress=flow.progress), flow.progress)
     lines = [
@@ -247,9 +247,9 @@ def _excitation(flow: Flow, asked: Asked) -> Outcome:
 
 def _quantisation(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.estimator.streaming_training import StreamingConfig
-    from ntorc.pipeline.learn import learn
-    from ntorc.pipeline.quantisation import quantisation_figures
-    from ntorc.pipeline.shipped import shipped_folder
+    from ntorc.pipeline.estimator.learn import learn
+    from ntorc.pipeline.estimator.quantisation import quantisation_figures
+    from ntorc.pipeline.estimator.shipped import shipped_folder
 
     result = quantisation_figures(flow, learn(flow, _data(asked), StreamingConfig(), shipped_folder()))
     return result, "\n".join(result["text"])
@@ -264,9 +264,9 @@ def _data(asked: Asked) -> Path:
 
 
 def _resonators(flow: Flow, asked: Asked) -> Outcome:
+    from ntorc.bench.resonators import resonator_accuracy
     from ntorc.errors import UsageError
     from ntorc.estimator.readers import load_runs
-    from ntorc.pipeline.bench_resonators import resonator_accuracy
 
     if asked.data is None:
         raise UsageError("the resonators are measured on runs", "say where they are: --data DIR")
@@ -279,21 +279,21 @@ def _resonators(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _calibration(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.calibration_bench import as_text, calibration_accuracy
+    from ntorc.bench.calibration import as_text, calibration_accuracy
 
     result = calibration_accuracy(asked.data, asked.count, asked.seed, flow.progress)
     return result, as_text(result)
 
 
 def _convolutions(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.convolutions_bench import as_text, convolution_trials
+    from ntorc.bench.convolutions import as_text, convolution_trials
 
     result = convolution_trials(asked.data)
     return result, as_text(result["rows"])
 
 
 def _hls4ml_convolutions(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.convolutions_bench import gated_projects
+    from ntorc.bench.convolutions import gated_projects
 
     result = gated_projects(flow, asked.seed, asked.count)
     return result, (
@@ -303,7 +303,7 @@ def _hls4ml_convolutions(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.cost_speed import options_a_second
+    from ntorc.bench.cost_speed import options_a_second
 
     result = options_a_second()
     return result, "\n".join(
@@ -314,14 +314,14 @@ def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _search(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.search_bench import hardware_awareness, in_words
+    from ntorc.bench.search import hardware_awareness, in_words
 
     result = hardware_awareness(flow, asked.data, asked.seed)
     return result, in_words(result)
 
 
 def _search_scaling(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.search_bench import worker_scaling
+    from ntorc.bench.search import worker_scaling
 
     result = worker_scaling(flow, asked.data, asked.seed, asked.count)
     one, two = result["rows"]
@@ -333,7 +333,7 @@ def _search_scaling(flow: Flow, asked: Asked) -> Outcome:
 
 
 def _simulator(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.bench import simulator_accuracy
+    from ntorc.bench.gateware import simulator_accuracy
 
     result = simulator_accuracy(flow, asked.seed)
     return result, (

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def deployments(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
     """``ntorc bench deployments``."""
-    from ntorc.pipeline.deployments_bench import deployments as run
+    from ntorc.bench.deployments import deployments as run
 
     result = run(flow, seed, count)
     return result, (
@@ -22,7 +22,7 @@ def deployments(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]
 
 def harness(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
     """``ntorc bench harness``; ``count`` thousands of estimates."""
-    from ntorc.pipeline.harness_bench import harness_overhead
+    from ntorc.bench.harness import harness_overhead
 
     result = harness_overhead(flow, count * 100)
     rows = "\n".join(f"  {name:14} {value:8.1f} ns" for name, value in result["own_ns_per_loop"].items())
@@ -31,7 +31,7 @@ def harness(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
 
 def day(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
     """``ntorc bench day``; ``count`` millions of records."""
-    from ntorc.pipeline.harness_bench import day_of_records
+    from ntorc.bench.harness import day_of_records
 
     result = day_of_records(flow, count * 1_000_000)
     return result, (
@@ -44,7 +44,7 @@ def day(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
 
 def recalibration(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
     """``ntorc bench recalibration``; ``count`` hundreds of estimates a round."""
-    from ntorc.pipeline.recalibration_bench import recalibration as run
+    from ntorc.bench.recalibration import recalibration as run
 
     result = run(flow, seed, count * 100)
     hidden, found = result["hidden"], result["found"]

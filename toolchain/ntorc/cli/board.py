@@ -28,7 +28,7 @@ def list_command(json: options.Json = False) -> None:
     from dataclasses import asdict
 
     from ntorc.boards import list_boards, load_board
-    from ntorc.pipeline.boards import known_boards
+    from ntorc.pipeline.board.boards import known_boards
 
     boards, added = [load_board(name) for name in list_boards()], known_boards()
     lines = [
@@ -59,7 +59,7 @@ def add_command(
     ntorc board add rack1 ssh://xilinx@pynq
     ntorc board add rack2 ssh://root@192.168.2.99:2222/var/lib/ntorc --board pynq-z2
     """
-    from ntorc.pipeline.boards import NewBoard, add_board
+    from ntorc.pipeline.board.boards import NewBoard, add_board
     from ntorc.pipeline.flow import open_flow
 
     new = NewBoard(name, address, board, simulated, ssh_config)
@@ -79,7 +79,7 @@ def remove_command(name: Annotated[str, typer.Argument(help="The board.")], json
     \b
     ntorc board remove rack1
     """
-    from ntorc.pipeline.boards import remove_board
+    from ntorc.pipeline.board.boards import remove_board
 
     options.show(remove_board(name), as_json=json, text=f"{name} is forgotten; its design stays as it is")
 
@@ -92,7 +92,7 @@ def status_command(name: Name = "virtual", board: Kind = None, json: options.Jso
     ntorc board status rack1
     ntorc board status virtual --json
     """
-    from ntorc.pipeline.boards import board_status
+    from ntorc.pipeline.board.boards import board_status
     from ntorc.pipeline.flow import open_flow
 
     result = board_status(open_flow(options.progress()), name, board)
@@ -106,7 +106,7 @@ def rollback_command(name: Name = "virtual", board: Kind = None, json: options.J
     \b
     ntorc board rollback rack1
     """
-    from ntorc.pipeline.boards import board_rollback
+    from ntorc.pipeline.board.boards import board_rollback
     from ntorc.pipeline.flow import open_flow
 
     result = board_rollback(open_flow(options.progress()), name, board)
@@ -120,7 +120,7 @@ def restore_command(name: Name = "virtual", board: Kind = None, json: options.Js
     \b
     ntorc board restore rack1
     """
-    from ntorc.pipeline.boards import board_restore
+    from ntorc.pipeline.board.boards import board_restore
     from ntorc.pipeline.flow import open_flow
 
     result = board_restore(open_flow(options.progress()), name, board)
@@ -139,7 +139,7 @@ def install_command(
     \b
     ntorc board install rack1 path/to/bundle
     """
-    from ntorc.pipeline.boards import board_install
+    from ntorc.pipeline.board.boards import board_install
     from ntorc.pipeline.flow import open_flow
 
     result = board_install(open_flow(options.progress()), name, bundle, board)
@@ -160,7 +160,7 @@ def lease_command(
     ntorc board lease rack1 --for 2h
     ntorc board lease rack1 --release
     """
-    from ntorc.pipeline.boards import board_lease
+    from ntorc.pipeline.board.boards import board_lease
     from ntorc.pipeline.flow import open_flow
     from ntorc.units import parse_span_s
 

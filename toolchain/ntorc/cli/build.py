@@ -57,8 +57,9 @@ def build(
     a missing licence the same command goes on with the step that was not done.  Exit 3 when the clock is not met.
     """
     from ntorc.errors import UsageError
-    from ntorc.pipeline import finn, finn_plan
-    from ntorc.pipeline.bitstreams import PROJECTS, build_bitstream, collect_bitstream, plan_bitstream
+    from ntorc.pipeline.bitstream.build import PROJECTS, build_bitstream, collect_bitstream, plan_bitstream
+    from ntorc.pipeline.finn import network as finn
+    from ntorc.pipeline.finn import plan as finn_plan
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest, build_network
 

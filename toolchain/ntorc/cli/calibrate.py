@@ -50,7 +50,7 @@ def calibrate(
         )
     if show:
         from ntorc.pipeline.flow import open_flow
-        from ntorc.pipeline.show import calibration_history
+        from ntorc.pipeline.measured.show import calibration_history
 
         result, text = calibration_history(open_flow(options.progress()), board, backend, target)
         options.show(result, as_json=json, text=text)
@@ -74,8 +74,8 @@ def calibrate(
 
 def _stored(board: str, backend: str, table: Path | None, json: bool) -> None:
     from ntorc.boards import load_board
-    from ntorc.pipeline.drift import drift_lines, drifts_of, measured_only
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.drift import drift_lines, drifts_of, measured_only
 
     part, store = load_board(board).part, open_flow(options.progress()).store
     lines, added = [], 0

@@ -57,11 +57,11 @@ def deploy(
 
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
+    from ntorc.pipeline.bitstream.logic import Way
     from ntorc.pipeline.deploy import DeployRequest
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.logic import Way
     from ntorc.units import parse_duration
 
     if from_search is not None:

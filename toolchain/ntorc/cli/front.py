@@ -44,10 +44,10 @@ def front(
     Each point is the proven optimum of its deadline; exit 3 when none can be met.  With --backend all (or auto) the
     fronts of all backends are drawn together, each point marked: an estimate, synthesised, or measured.
     """
-    from ntorc.pipeline import fronts
     from ntorc.pipeline.choose import ALL, AUTO
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.front_picture import draw_front
+    from ntorc.pipeline.front import fronts
+    from ntorc.pipeline.front.picture import draw_front
     from ntorc.pipeline.standalone import NetworkRequest
 
     flow = open_flow(options.progress())
@@ -75,7 +75,7 @@ def front(
 
 def _compare(flow: Flow, request: NetworkRequest, svg: Path | None, *, verify: bool, as_json: bool) -> None:
     from ntorc.errors import UsageError
-    from ntorc.pipeline import front_comparison as comparison
+    from ntorc.pipeline.front import comparison
 
     if verify:
         raise UsageError("--verify holds one backend's front against the solvers", "name that backend")

@@ -24,8 +24,8 @@ def list_command(target: Target = None, json: options.Json = False) -> None:
     ntorc keys list
     ntorc keys list --target rack1
     """
+    from ntorc.pipeline.board.keys import list_keys
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.keys import list_keys
 
     result = list_keys(open_flow(options.progress()), target)
     own = result["signing"]
@@ -42,7 +42,7 @@ def show_command(json: options.Json = False) -> None:
     \b
     ntorc keys show
     """
-    from ntorc.pipeline.keys import own_key
+    from ntorc.pipeline.board.keys import own_key
 
     result = own_key()
     options.show(result, as_json=json, text=f"{result['id']}  {result['public']}\nprivate half: {result['file']}")
@@ -59,7 +59,7 @@ def create_command(
     ntorc keys create
     ntorc keys create --replace
     """
-    from ntorc.pipeline.keys import make_key
+    from ntorc.pipeline.board.keys import make_key
 
     result = make_key(replace=replace)
     options.show(result, as_json=json, text=f"{result['id']}  {result['public']}")
@@ -78,8 +78,8 @@ def trust_command(
     ntorc keys trust 3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29
     ntorc keys trust 3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29 --target rack1
     """
+    from ntorc.pipeline.board.keys import trust_key
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.keys import trust_key
 
     result = trust_key(open_flow(options.progress()), public, target, again=again)
     options.show(result, as_json=json, text=f"{result['id']} is trusted{_where(target)}")
@@ -93,8 +93,8 @@ def revoke_command(key: KeyId, target: Target = None, json: options.Json = False
     ntorc keys revoke 0123456789abcdef
     ntorc keys revoke 0123456789abcdef --target rack1
     """
+    from ntorc.pipeline.board.keys import revoke_key
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.keys import revoke_key
 
     result = revoke_key(open_flow(options.progress()), key, target)
     options.show(result, as_json=json, text=f"{key} is revoked{_where(target)}")

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
-    from ntorc.pipeline.learn import Given
+    from ntorc.pipeline.estimator.learn import Given
     from ntorc.progress import Progress
 
 NetworkArgument = Annotated[
@@ -118,7 +118,7 @@ def training(
 
 def ready(estimator: str | None, data: Path | None) -> tuple[Path | None, str]:
     """Folder of a trained estimator, or None, and the form to train; the shipped one where neither data nor form is."""
-    from ntorc.pipeline.shipped import shipped_folder
+    from ntorc.pipeline.estimator.shipped import shipped_folder
 
     chosen = estimator or ("streaming" if data else "shipped")
     if chosen in ("streaming", "window"):
@@ -134,7 +134,7 @@ def searched(name: str, pick: str, other: str | Path | None, data: Path | None) 
     """
     from ntorc.errors import UsageError
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.search_pick import estimator_from_search
+    from ntorc.pipeline.search.pick import estimator_from_search
 
     if other is not None:
         raise UsageError(f"both --from-search and {other} say what to deploy", "give one of them")
@@ -149,7 +149,7 @@ def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
         UsageError: beside an estimator, or of another unit.
     """
     from ntorc.errors import UsageError
-    from ntorc.pipeline.learn import Given
+    from ntorc.pipeline.estimator.learn import Given
 
     if model is None:
         return None

@@ -50,23 +50,23 @@ def reproduce(
 
 
 def _table1(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.table1 import as_text, table1
+    from ntorc.bench.table1 import as_text, table1
 
     result = table1(asked.data, flow.progress)
     return result, as_text(result)
 
 
 def _table3(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.reproduce_tables import table3
-    from ntorc.pipeline.reproduce_text import table3_text
+    from ntorc.bench.reproduce_tables import table3
+    from ntorc.bench.reproduce_text import table3_text
 
     result = table3(flow, asked.data)
     return result, table3_text(result)
 
 
 def _table4(flow: Flow, asked: Asked) -> Outcome:
-    from ntorc.pipeline.reproduce_tables import table4
-    from ntorc.pipeline.reproduce_text import table4_text
+    from ntorc.bench.reproduce_tables import table4
+    from ntorc.bench.reproduce_text import table4_text
 
     result = table4(flow, asked.data)
     return result, table4_text(result)

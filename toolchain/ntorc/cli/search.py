@@ -55,10 +55,10 @@ def search(
     Ctrl-C loses at most what trains at that moment since its last look: --resume goes on.
     """
     from ntorc.errors import UsageError
-    from ntorc.pipeline import search_front
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.search import SearchRequest
-    from ntorc.pipeline.search import search as run
+    from ntorc.pipeline.search import front as search_front
+    from ntorc.pipeline.search.joint import SearchRequest
+    from ntorc.pipeline.search.joint import search as run
     from ntorc.search.budget import Budget
     from ntorc.search.record import SearchConfig
     from ntorc.search.space import FORMS

@@ -43,10 +43,10 @@ def train(
     operations.  Without --penalty it tries several, shows what each gives, and takes the one chosen on validation.
     """
     from ntorc.network.quantise import Precision
-    from ntorc.pipeline.card import CARD_NAME, card_of, card_text
+    from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text
+    from ntorc.pipeline.estimator.learn import learn, save_learned
+    from ntorc.pipeline.estimator.qat import check_way, chosen_way, save_about, trained_on
     from ntorc.pipeline.flow import open_flow
-    from ntorc.pipeline.learn import learn, save_learned
-    from ntorc.pipeline.qat import check_way, chosen_way, save_about, trained_on
     from ntorc.records import save
 
     way = chosen_way(qat, quantise_aware, penalty)

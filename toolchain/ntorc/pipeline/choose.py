@@ -15,7 +15,7 @@ from ntorc.backends.bitstream.hls import HLS_PROGRAMS
 from ntorc.backends.finn import environment
 from ntorc.errors import DataError, GateError, InfeasibleError, NtorcError, ToolError
 from ntorc.network.network import Network
-from ntorc.pipeline import finn
+from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
 
 AUTO, ALL = "auto", "all"

@@ -15,21 +15,21 @@ from ntorc.boards import Board, BoardKnowledge, load_board
 from ntorc.errors import DataError, NtorcError, UsageError, VerdictError
 from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
-from ntorc.pipeline import finn
-from ntorc.pipeline.calibration import Calibration, calibrate
-from ntorc.pipeline.card import card_in
+from ntorc.pipeline.bitstream.hardware import Design, as_result
+from ntorc.pipeline.bitstream.logic import Made, Way, backend_of, check_way, make_logic
+from ntorc.pipeline.board.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
+from ntorc.pipeline.estimator.card import card_in
+from ntorc.pipeline.estimator.judge import HeldOut, Trace, held_out, judged, trace
+from ntorc.pipeline.estimator.learn import Given, Learned, learn
+from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.hardware import Design, as_result
-from ntorc.pipeline.judge import HeldOut, Trace, held_out, judged, trace
-from ntorc.pipeline.knowledge import drift_warnings, knowledge_of
-from ntorc.pipeline.learn import Given, Learned, learn
-from ntorc.pipeline.logic import Made, Way, backend_of, check_way, make_logic
 from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for
+from ntorc.pipeline.measured.calibration import Calibration, calibrate
+from ntorc.pipeline.measured.knowledge import drift_warnings, knowledge_of
+from ntorc.pipeline.measured.recalibrate import EXACT_BACKEND
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
-from ntorc.pipeline.recalibrate import EXACT_BACKEND
-from ntorc.pipeline.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.progress import Steps
 from ntorc.records import save
 from ntorc.store.base import RunRecord

@@ -9,9 +9,9 @@ from ntorc.backends.bitstream.openxc7 import OPEN_TIMING
 from ntorc.boards import BoardKnowledge
 from ntorc.deploy.target import is_virtual_name
 from ntorc.lab import lab_of
-from ntorc.pipeline.learn import Learned
-from ntorc.pipeline.logic import VIRTUAL, Way
-from ntorc.pipeline.shipped import UNKNOWN, UNSEEN
+from ntorc.pipeline.bitstream.logic import VIRTUAL, Way
+from ntorc.pipeline.estimator.learn import Learned
+from ntorc.pipeline.estimator.shipped import UNKNOWN, UNSEEN
 from ntorc.units import format_seconds
 
 

@@ -52,7 +52,7 @@ def check() -> list[Tool]:
 
 def check_board(flow: Flow, name: str) -> list[Tool]:
     """Look at a board behind SSH, from the client here to the design that is confirmed there."""
-    from ntorc.pipeline.boards import open_known
+    from ntorc.pipeline.board.boards import open_known
 
     client = shutil.which("ssh")
     found = [Tool("ssh client", client is not None, True, client or "not found: install OpenSSH's client")]

@@ -19,9 +19,9 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network import reference
 from ntorc.network.network import Network
-from ntorc.pipeline import finn
+from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.knowledge import prior_knowledge
+from ntorc.pipeline.measured.knowledge import prior_knowledge
 from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.units import Duration
 

@@ -16,12 +16,11 @@ from ntorc.boards import load_board
 from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
-from ntorc.pipeline import finn
+from ntorc.pipeline.bitstream.hardware import Design
+from ntorc.pipeline.bitstream.logic import check_tool
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates, installed
+from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.hardware import Design
-from ntorc.pipeline.knowledge import MISS_PROBABILITY, NO_LOAD, knowledge_of
-from ntorc.pipeline.logic import check_tool
 from ntorc.pipeline.make import (
     allocation_stage,
     backend_for,
@@ -32,6 +31,7 @@ from ntorc.pipeline.make import (
     hop_for,
     requirement_for,
 )
+from ntorc.pipeline.measured.knowledge import MISS_PROBABILITY, NO_LOAD, knowledge_of
 from ntorc.pipeline.networks import brings_formats, open_network
 from ntorc.pipeline.versions import Narrowed, allocate_narrowed, parse_bits, with_budget
 from ntorc.progress import Steps
@@ -255,7 +255,7 @@ def measure_run(
 ) -> dict[str, Any]:
     """Restore the confirmed design on a run's target and measure it against the run's deadline; see `remeasure`."""
     from ntorc.deploy.deployment import Deployment
-    from ntorc.pipeline.remeasure import remeasure
+    from ntorc.pipeline.board.remeasure import remeasure
 
     record = find_run(flow.store, name, "deployment.json")
     folder = Path(record.folder)

@@ -1,0 +1,1 @@
+"""Boards by name: targets, leases, keys, and measuring again what is deployed."""
