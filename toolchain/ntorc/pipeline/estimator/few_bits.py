@@ -75,7 +75,8 @@ def _trained(
         return with_weights(rounded, rounded.layers, current)
 
     def error_v(network: Network) -> float:
-        return rmse_of(network, data.validation)
+        """Infinite where FINN cannot have the network: sums grow with the weights."""
+        return float("inf") if unsupported(network) else rmse_of(network, data.validation)
 
     epochs = _EPOCHS.get(bits, _FEW_EPOCHS)
     few = FewBitsConfig(epochs, _RATE, replace(config, steps_per_epoch=_STEPS))
@@ -86,7 +87,7 @@ def _trained(
         "epoch": epoch,
         "epochs": epochs,
         "validation_rmse_v": best_v,
-        "rounded_validation_rmse_v": error_v(rounded),
+        "rounded_validation_rmse_v": rmse_of(rounded, data.validation),
         "rounded_test_rmse_v": rmse_of(rounded, test),
         "test_rmse_v": rmse_of(best, test),
         "unsupported": unsupported(best),
