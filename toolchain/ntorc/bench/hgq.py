@@ -52,8 +52,9 @@ def learned_widths(flow: Flow, data: Path | None, seed: int) -> dict[str, Any]:
     rows = [_row(flow, learned, found, learned.network, "16 and 12 bits, rounded after training", config)[0]]
     for bits in _UNIFORM:
         with flow.stage("few-bits", f"{bits} bits everywhere, trained on"):
-            network, _ = few_bits_stage(flow, learned, config, bits)
-        rows.append(_row(flow, learned, found, network, f"{bits} bits, trained on", config)[0])
+            network, about = few_bits_stage(flow, learned, config, bits)
+        row, _ = _row(flow, learned, found, network, f"{bits} bits, trained on", config)
+        rows.append({**row, "same_widths_test_rmse_v": about["rounded_test_rmse_v"]})
     trained, chosen = family(flow, learned, config)
     for one in trained:
         row, allocation = _row(flow, learned, found, one.network, f"HGQ2, penalty {one.penalty:g}", config)

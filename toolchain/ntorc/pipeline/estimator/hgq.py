@@ -27,7 +27,7 @@ from ntorc.pipeline.estimator.learn import Learned
 from ntorc.pipeline.flow import Flow
 from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
 
-PENALTIES = (1e-8, 3e-8, 1e-7, 3e-7)
+PENALTIES = (1e-8, 3e-8, 1e-7)
 """Of the loss for one effective bit operation; the default estimator's window form has 1.7 million where it begins."""
 EPOCHS = 8
 ALLOWED_LOSS = 1.05
