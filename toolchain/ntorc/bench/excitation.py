@@ -24,7 +24,7 @@ from ntorc.estimator.rig_modes import RigModes
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.simulator import Rig, accelerations
 from ntorc.estimator.trajectories import recognise
-from ntorc.progress import Progress, Silent
+from ntorc.progress import Progress
 from ntorc.records import to_json
 
 DoubleArray = npt.NDArray[np.float64]
@@ -134,16 +134,19 @@ def _unit_powers(
         replace(motion, position_v=np.pad(motion.position_v, (0, length - motion.position_v.size), mode="edge"))
         for motion in motions
     ]
-    result = {}
-    for number, (name, power) in enumerate(asked):
+    rigs = []
+    for name, power in asked:
         values = silent | {name: 1.0, "ambient_m_per_s2": 0.0}
         if power:
             values |= {"ripple_power" if name.startswith("ripple") else "rolling_power": power}
-        rig = Rig(excitation=_with(values), modes=modes, acceleration_noise_v=0.0)
-        sources = [np.random.default_rng([_SEED, index]) for index in range(len(padded))]
-        found = accelerations([rig], [0] * len(padded), padded, sources, Silent())
-        result[name, power] = _powers([found[: m.position_v.size, i] for i, m in enumerate(motions)], classes, runs)
-        progress.step("sources simulated", number + 1, len(asked))
+        rigs.append(Rig(excitation=_with(values), modes=modes, acceleration_noise_v=0.0))
+    own = [kind for kind in range(len(rigs)) for _ in padded]
+    sources = [np.random.default_rng([_SEED, index]) for _ in rigs for index in range(len(padded))]
+    found = accelerations(rigs, own, padded * len(rigs), sources, progress)
+    result = {}
+    for kind, key in enumerate(asked):
+        mine = found[:, kind * len(padded) : (kind + 1) * len(padded)]
+        result[key] = _powers([mine[: m.position_v.size, i] for i, m in enumerate(motions)], classes, runs)
     return result
 
 
