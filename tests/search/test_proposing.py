@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,4 +151,15 @@ def test_the_sampler_hopes_once_enough_is_trained(study: Study) -> None:
     hopes = [one.hope_v for one, _ in zip(Sampled(study).round(), range(8), strict=False) if one.candidate is not None]
     assert hopes
     assert all(hope is not None and hope > 0.0 for hope in hopes)
+    study.close()
+
+
+def test_with_energy_both_costs_are_weighed(config: SearchConfig, root: Path) -> None:
+    study, costing = Study(new_search(root, replace(config, energy=True))), costing_for("200us")
+    for units in (8, 12, 16, 20, 24, 28, 32, 36):
+        trained(study, costing, bank(units, 12), 0.8 / units)
+    ranked = Ranked(study, costing.of)
+    chosen = next(one for one in ranked.round() if is_built(one.candidate, costing))
+    assert chosen.hope_v is not None
+    assert {len(point.costs) for point in ranked._points.values()} == {2}
     study.close()

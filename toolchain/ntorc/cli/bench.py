@@ -25,6 +25,7 @@ class Asked:
     seed: int
     only: tuple[str, ...]
     data: Path | None
+    seconds: float | None = None
 
 
 Outcome = tuple[dict[str, Any], str]
@@ -39,6 +40,9 @@ def bench(
     ] = None,
     seed: options.Seed = 1,
     data: options.Data = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=1.0, help="Of `search`: processor time that each search has.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Rerun a benchmark of docs/results.md.
@@ -77,7 +81,8 @@ def bench(
 
     if name not in _BENCHMARKS:
         raise UsageError(f"there is no benchmark '{name}'", f"known benchmarks: {', '.join(_BENCHMARKS)}")
-    result, text = _BENCHMARKS[name](open_flow(options.progress()), Asked(count, seed, tuple(only or ()), data))
+    asked = Asked(count, seed, tuple(only or ()), data, seconds)
+    result, text = _BENCHMARKS[name](open_flow(options.progress()), asked)
     if _mismatches(result):
         raise GateError(text, "keep the seed: it makes the network again", result)
     options.show(result, as_json=json, text=text)
@@ -316,7 +321,7 @@ def _cost_speed(flow: Flow, asked: Asked) -> Outcome:
 def _search(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.bench.search import hardware_awareness, in_words
 
-    result = hardware_awareness(flow, asked.data, asked.seed)
+    result = hardware_awareness(flow, asked.data, asked.seed, cpu_s=asked.seconds, only=asked.only)
     return result, in_words(result)
 
 
