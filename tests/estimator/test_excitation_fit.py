@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ntorc.pipeline.excitation_fit import fit_excitation, fitted_runs
-from ntorc.pipeline.rig_modes_fit import rig_modes
 
+from ntorc.bench.excitation import fit_excitation, fitted_runs
+from ntorc.bench.rig_modes import rig_modes
 from ntorc.estimator.beam import Beam
 from ntorc.estimator.excitation import Excitation
 from ntorc.estimator.rig_modes import Curve, RigModes
