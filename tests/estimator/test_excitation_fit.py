@@ -29,7 +29,7 @@ def off_rig() -> Rig:
 
 @pytest.fixture(scope="module")
 def runs() -> Runs:
-    return simulate_runs(seed=7, trajectories=4, replicas=1, duration_s=8.0, rig=off_rig())
+    return simulate_runs(seed=7, trajectories=3, replicas=1, duration_s=7.0, rig=off_rig())
 
 
 def test_frequencies_of_the_modes_come_out(runs: Runs) -> None:
