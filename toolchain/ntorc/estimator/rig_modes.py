@@ -4,7 +4,7 @@ The beam model gives the modes' shapes and, within a percent, the first two freq
 modes go another way, and the second is pushed off where it meets resonances of the frame (177 Hz, 247 Hz); none of
 the beam's free parameters follows that.  So frequencies are the model's times a measured factor, and each mode has
 the decay rate that its ring-downs show.  The shipped values are what ``ntorc bench excitation`` found in the
-recorded Random sets 1, 3, 6 and 7; no other run was looked at for them.
+recorded Random sets 1, 3, 6 and 7; where to look for the higher modes had been read off all runs.
 """
 
 from __future__ import annotations
