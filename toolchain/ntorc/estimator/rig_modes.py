@@ -4,13 +4,13 @@ The beam model gives the modes' shapes and, within a percent, the first two freq
 modes go another way, and the second is pushed off where it meets resonances of the frame (177 Hz, 247 Hz); none of
 the beam's free parameters follows that.  So frequencies are the model's times a measured factor, and each mode has
 the decay rate that its ring-downs show.  The shipped values are what ``ntorc bench excitation`` found in the
-recorded Random sets 1, 3, 6 and 7; no other run was looked at for them.
+recorded Random sets 1, 3, 6 and 7; where to look for the higher modes had been read off all runs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class RigModes:
         count = len(self.frequency_factors)
         if not count:
             return np.empty((len(position_v), 0))
-        knots = np.array([beam.frequencies_hz(float(value), count) for value in _BEAM_KNOTS_V])
+        knots = np.array(_beam_hz(beam, count))
         columns = [
             curve.at(position_v) * np.interp(position_v, _BEAM_KNOTS_V, knots[:, mode])
             for mode, curve in enumerate(self.frequency_factors)
@@ -76,6 +76,12 @@ class RigModes:
         """Decay rates of the modes with a curve, shape [positions, modes]."""
         columns = [curve.at(position_v) for curve in self.decays_per_s]
         return np.stack(columns, axis=1) if columns else np.empty((len(position_v), 0))
+
+
+@lru_cache(maxsize=8)
+def _beam_hz(beam: Beam, count: int) -> tuple[tuple[float, ...], ...]:
+    """The model's frequencies at the knots: the same for all rigs of a kind."""
+    return tuple(tuple(beam.frequencies_hz(float(value), count).tolist()) for value in _BEAM_KNOTS_V)
 
 
 @cache
