@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntorc.errors import DataError
+from ntorc.errors import DataError, UsageError
+from ntorc.estimator.estimator import load_estimator
 from ntorc.estimator.motions import random_motion, slow_motion
+from ntorc.estimator.named_splits import split_named, whole_run
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.splits import Split, honest
 from ntorc.estimator.trajectories import recognise
+from ntorc.pipeline.estimator.shipped import UNKNOWN, UNSEEN, shipped_folder, split_for
 
 
 def motion_runs(randoms: int, slows: int, replicas: int) -> Runs:
@@ -82,3 +85,32 @@ def test_a_torn_trajectory_is_found(simulated: Runs) -> None:
         replace(split, test=("nobody",)).check(simulated)
     with pytest.raises(DataError, match="both in"):
         replace(split, validation=split.test).check(simulated)
+
+
+def test_splits_by_name_say_what_they_are() -> None:
+    runs = motion_runs(6, 2, 2)
+    same, split = split_named(runs, "honest")
+    assert same is runs
+    assert_honest(split, runs)
+    pieces, torn = split_named(runs, "leaky")
+    assert torn.name == "leaky"
+    assert {whole_run(name) for name in torn.train} & {whole_run(name) for name in torn.test}
+    assert {whole_run(run.name) for run in pieces} == {run.name for run in runs}
+    with pytest.raises(DataError, match="published run"):
+        split_named(runs, "paper")
+    with pytest.raises(UsageError, match="no split 'random'"):
+        split_named(runs, "random")
+
+
+@pytest.mark.parametrize("name", ["honest", "leaky"])
+def test_runs_that_may_have_been_trained_on_are_never_called_unseen(name: str) -> None:
+    """An estimator that is judged on a part of its data, or on the whole runs that its pieces were cut from."""
+    runs = motion_runs(6, 2, 2)
+    own, split = split_named(runs, name)
+    about = replace(load_estimator(shipped_folder()), split=split, data_digest=own.digest)
+    assert split_for(about, own) == split
+    trained = {whole_run(name) for name in split.train}
+    part = replace(runs, runs=tuple(run for run in runs if run.name in trained)[:3])
+    assert split_for(about, part).name == UNKNOWN
+    others = replace(runs, runs=tuple(replace(run, name=f"other_{run.name}") for run in runs))
+    assert split_for(about, others).name == UNSEEN

@@ -14,6 +14,12 @@ def train(
     out: Annotated[Path, typer.Argument(help="Folder that receives estimator and integer network.")],
     data: options.Data = None,
     form: options.Form = "streaming",
+    split: Annotated[
+        str,
+        typer.Option(
+            "--split", help="honest (whole trajectories held out); for comparison alone: paper (its test runs), leaky."
+        ),
+    ] = "honest",
     seed: options.Seed = 1,
     train_limit: options.TimeLimit = None,
     epochs: options.Epochs = None,
@@ -29,12 +35,13 @@ def train(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Train an estimator on an honest split and write it with its integer network.  Ctrl-C loses nothing.
+    """Train an estimator and write it with its integer network.  Ctrl-C loses nothing.
 
     \b
     ntorc train my_network/
     ntorc train my_network/ --data my_runs/ --seed 2
     ntorc train my_network/ --form window
+    ntorc train my_network/ --data my_runs/ --split paper
     ntorc train my_network/ --activation-bits 8 --weight-bits 6 --qat native
     ntorc train my_network/ --form window --qat hgq
     ntorc train my_network/ --form window --qat hgq --penalty 3e-8
@@ -42,6 +49,7 @@ def train(
     --qat hgq trains on by HGQ2 (`ntorc backend install hgq`), which learns each layer's widths under a penalty on bit
     operations.  Without --penalty it tries several, shows what each gives, and takes the one chosen on validation.
     """
+    from ntorc.estimator.named_splits import check_split
     from ntorc.network.quantise import Precision
     from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text
     from ntorc.pipeline.estimator.learn import learn, save_learned
@@ -49,12 +57,13 @@ def train(
     from ntorc.pipeline.flow import open_flow
     from ntorc.records import save
 
+    check_split(split)
     way = chosen_way(qat, quantise_aware, penalty)
     progress = options.progress()
     flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
     config = options.training(form, seed, train_limit, epochs)
     check_way(way, config)
-    learned = learn(flow, data, config, precision=precision)
+    learned = learn(flow, data, config, precision=precision, split=split)
     learned, about, card = trained_on(flow, learned, config, precision, way, penalty)
     card = f"\n{card}" if card else ""
     save_learned(learned, out)

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ntorc.errors import DataError
+from ntorc.errors import DataError, UsageError
 from ntorc.estimator.runs import MIN_SAMPLES, Run, Runs
-from ntorc.estimator.splits import HONEST, LEAKY, PAPER, Split
+from ntorc.estimator.splits import HONEST, LEAKY, PAPER, Split, honest
 from ntorc.estimator.trajectories import recognise
+
+NAMES = (HONEST, PAPER, LEAKY)
+_PIECE = ".part"
 
 PAPER_TEST = (
     "Random_Index_Set_Random_Dwell_set9_test2",
@@ -23,6 +26,29 @@ PAPER_TEST = (
     "Standard_Index_Set_test10",
 )
 """The published test runs (N-TORC, FCCM 2025) that are among the public recordings: each has a replica in training."""
+
+
+def split_named(runs: Runs, name: str) -> tuple[Runs, Split]:
+    """A split by its name, and the runs that it is of: the leaky one cuts them into pieces.
+
+    Raises:
+        UsageError: there is none of that name.
+        DataError: the runs do not have what it needs.
+    """
+    check_split(name)
+    if name == LEAKY:
+        return leaky(runs)
+    return runs, paper(runs) if name == PAPER else honest(runs)
+
+
+def check_split(name: str) -> None:
+    """Before anything is read.
+
+    Raises:
+        UsageError: there is no split of that name.
+    """
+    if name not in NAMES:
+        raise UsageError(f"there is no split '{name}'", f"splits: {', '.join(NAMES)}")
 
 
 def holding_out(runs: Runs, test: Sequence[str], validation: Sequence[str], name: str = HONEST) -> Split:
@@ -100,7 +126,7 @@ def leaky(runs: Runs, piece_s: float = 2.0, seed: int = 0) -> tuple[Runs, Split]
             part = slice(begin, begin + length)
             if len(run.position_v[part]) < MIN_SAMPLES:
                 continue
-            name = f"{run.name}.part{number:03d}"
+            name = f"{run.name}{_PIECE}{number:03d}"
             pieces.append(Run(name, run.family, run.acceleration_v[part], run.position_v[part], run.sample_rate_hz))
             of_run[name] = run.name
     order = np.random.default_rng(seed).permutation(len(pieces))
@@ -116,6 +142,11 @@ def leaky(runs: Runs, piece_s: float = 2.0, seed: int = 0) -> tuple[Runs, Split]
     made = replace(runs, runs=tuple(pieces), source=f"{runs.source}, in pieces of {piece_s:g} s")
     split.check(made)
     return made, split
+
+
+def whole_run(name: str) -> str:
+    """The run that a piece of the leaky split was cut from; of a whole run its own name."""
+    return name.rpartition(_PIECE)[0] or name
 
 
 def simulated_then_recorded(simulated: Runs, recorded: Runs, name: str = "simulated") -> tuple[Runs, Split]:

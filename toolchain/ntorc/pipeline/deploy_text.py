@@ -24,7 +24,7 @@ def error_text(estimator: dict[str, Any]) -> str:
         runs = f"{len(estimator['held_out_runs'])} runs that it was not trained on ({estimator['data']})"
     text = f"{estimator['rmse_v']:.4f} V RMSE on {runs}, {estimator['multiplies']} multiplies an estimate"
     card = estimator.get("card")
-    if card and estimator["split"] == UNSEEN:
+    if card and estimator["split"] in (UNSEEN, UNKNOWN):
         text += f"; its card: {card['rmse_v']:.4f} V on held-out trajectories of {card['data']}"
     return text
 

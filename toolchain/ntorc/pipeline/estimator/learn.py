@@ -27,6 +27,11 @@ _CALIBRATION_FRAMES = 2000
 _CALIBRATION_CROP = 512
 
 
+_SPLITS = {
+    "honest": "an honest split (whole trajectories held out)",
+    "paper": "the paper's split (replicas of its test runs are trained on)",
+    "leaky": "a leaky split (pieces of every run are in every part)",
+}
 _BOTH = ("forms", "windows", "estimator")
 WINDOW_CODE = tuple(f"estimator/{name}.py" for name in (*_BOTH, "training", "models", "checkpoints"))
 STREAMING_CODE = (
@@ -199,6 +204,7 @@ def learn(
     ready: Path | None = None,
     precision: Precision | None = None,
     given: Given | None = None,
+    split: str = "honest",
 ) -> Learned:
     """All three; or runs, and an estimator that was trained before.
 
@@ -209,6 +215,7 @@ def learn(
         ready: folder of a trained estimator, which is judged on runs that it has not seen; None to train.
         precision: widths of a network that is made here.
         given: a model file instead of all that.
+        split: that is trained under, by its name (`ntorc.estimator.named_splits`).
     """
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
@@ -226,11 +233,14 @@ def learn(
             network = given_network(flow, runs, given.file, given.unit, precision)
             estimator = given_estimator(runs, network, given.file)
         return Learned(runs, estimator.split, estimator, given.file.parent, network)
-    with flow.stage("train", "estimator on an honest split (whole trajectories held out)"):
-        split, estimator, folder = estimator_stage(flow, runs, config)
+    from ntorc.estimator.named_splits import split_named
+
+    runs, parts = split_named(runs, split)
+    with flow.stage("train", f"estimator on {_SPLITS[parts.name]}"):
+        parts, estimator, folder = estimator_stage(flow, runs, config, parts)
     with flow.stage("network", "integer network, formats chosen from training data"):
-        network = network_stage(flow, runs, split, estimator, folder, precision)
-    return Learned(runs, split, estimator, folder, network)
+        network = network_stage(flow, runs, parts, estimator, folder, precision)
+    return Learned(runs, parts, estimator, folder, network)
 
 
 def save_learned(learned: Learned, out: Path) -> Path:

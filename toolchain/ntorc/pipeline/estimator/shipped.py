@@ -27,8 +27,16 @@ def shipped_folder() -> Path:
 
 
 def split_for(estimator: Estimator, runs: Runs) -> Split:
-    """Which runs may judge an estimator: its own test runs of its own data, all runs of any other."""
-    return estimator.split if runs.digest == estimator.data_digest else all_of(runs, UNSEEN)
+    """Which runs may judge an estimator: its own test runs of its own data, all runs of any other.
+
+    Other data with a run of a name that it was trained on may hold that very run, so nobody knows what it has seen.
+    """
+    from ntorc.estimator.named_splits import whole_run
+
+    if runs.digest == estimator.data_digest:
+        return estimator.split
+    seen = {whole_run(name) for name in (*estimator.split.train, *estimator.split.validation)}
+    return all_of(runs, UNKNOWN if any(run.name in seen for run in runs) else UNSEEN)
 
 
 def all_of(runs: Runs, name: str) -> Split:
