@@ -140,7 +140,6 @@ def test_full_disk_then_goes_on(fresh_program: Program) -> None:
 def test_killed_at_any_stage_then_goes_on(fresh_program: Program) -> None:
     """SIGKILL: nothing can be said or tidied up; the next start goes on, and nothing is left running."""
     stages = ("train", "build", "deploy", "measure")
-    interrupted = 0
     for stage in stages:
         process = fresh_program.start("deploy", *TRAINED)
         assert process.stderr is not None
@@ -193,6 +192,23 @@ program()
     assert ("interrupted" in done.stderr) == (code == 130)
 
 
+def test_ctrl_c_while_a_dataclass_is_made_ends_with_130(tmp_path: Path) -> None:
+    """As a module does that a stage imports; under ``python -m``, where the interpreter judges it once more."""
+    (tmp_path / "interrupted_import.py").write_text(
+        "import ntorc.cli\n"
+        "def main():\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "ntorc.cli.main = main\n"
+        "ntorc.cli.program()\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted_import"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr
+
+
 def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:
     """SIGINT as soon as a stage announces itself; each time the same command is started again."""
     stages = [
@@ -208,6 +224,7 @@ def test_ctrl_c_in_every_stage_then_goes_on(fresh_program: Program) -> None:
         "calibrate",
         "report",
     ]
+    interrupted = 0
     for stage in stages:
         process = fresh_program.start("deploy", *TRAINED)
         assert process.stderr is not None
