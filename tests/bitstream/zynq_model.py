@@ -6,6 +6,9 @@ import ctypes
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import numpy.typing as npt
+
 from ntorc.backends.bitstream.zynq_top import BRIDGE, INSTANCE, PRIMITIVES, TOP, Primitive, ports_of, zynq_top
 from ntorc.backends.native.simulate import register_offsets
 from ntorc.backends.native.sources import library_sources
@@ -92,6 +95,16 @@ class Zynq:
 
     def write(self, name: str, value: int, base: int = 0x43C00000) -> None:
         assert self.library.bench_write(self.handle, base + self.offsets[name], 0x2A, value & 0xFFFFFFFF), name
+
+    def estimates(self, samples: npt.NDArray[np.int64], window: int, hop: int, base: int) -> list[int]:
+        """The results of samples one by one, each read long after its frame was complete."""
+        found = []
+        for number, sample in enumerate(samples):
+            self.write("SAMPLE", int(sample), base)
+            if number >= window - 1 and (number - window + 1) % hop == 0:
+                self.run(3000)
+                found.append(self.read_signed("RESULT", base))
+        return found
 
     def run(self, cycles: int) -> None:
         self.library.bench_run(self.handle, cycles)

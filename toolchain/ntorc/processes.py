@@ -81,6 +81,19 @@ def lines_and_pauses(stream: IO[bytes], pause_s: float) -> Iterator[str | None]:
         yield rest.decode(errors="replace")
 
 
+def each_line(process: subprocess.Popen[str], on_line: Callable[[str], None]) -> int:
+    """Tell each line of a process' stdout as it comes; its status.  Whatever interrupts this ends the process too."""
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            on_line(line.rstrip("\n"))
+        return process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
 def run_reporting(
     arguments: Sequence[str | Path],
     on_line: Callable[[str], None],
@@ -107,15 +120,7 @@ def run_reporting(
             [str(word) for word in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept,
             env=environment, text=True, errors="replace",
         )  # fmt: skip
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                on_line(line.rstrip("\n"))
-            status = process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+        status = each_line(process, on_line)
     if status != 0:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-12:])
         raise ToolError(f"{what} failed with status {status}", f"{end}\nfull log: {log}")

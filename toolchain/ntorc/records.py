@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ntorc.errors import StorageError
+from ntorc.paths import PACKAGE
 
 T = TypeVar("T")
 
@@ -138,6 +139,11 @@ def digest_of_sources(*paths: Path) -> str:
         for file in files:
             total.update(file.name.encode() + b"\0" + digest_of_file(file).encode())
     return total.hexdigest()
+
+
+def code_of(*names: str) -> str:
+    """`digest_of_sources` of some of the package's own files or folders, by their names below ``ntorc``."""
+    return digest_of_sources(*(PACKAGE / name for name in names))
 
 
 _SOURCE_SUFFIXES = {".py", ".sv", ".svh", ".c", ".h", ".cpp", ".toml", ".json"}

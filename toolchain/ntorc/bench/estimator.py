@@ -16,9 +16,9 @@ from ntorc.estimator.named_splits import holding_out, paper, simulated_then_reco
 from ntorc.estimator.runs import Runs
 from ntorc.estimator.splits import Split
 from ntorc.estimator.streaming_training import StreamingConfig
-from ntorc.pipeline.estimator.learn import code_of, estimator_stage, network_stage
+from ntorc.pipeline.estimator.learn import estimator_stage, network_stage
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_sources, load, save
+from ntorc.records import code_of, digest_of, load, save
 
 HELD_OUT = ("set2", "set5", "set8", "set9")
 CHOOSING = ("set3", "set7")
@@ -111,7 +111,7 @@ def simulated_runs(flow: Flow) -> Runs:
 
     spread = Spread()
     asked = [1, SIMULATED_TRAJECTORIES, SIMULATED_S, digest_of(spread)]
-    key = digest_of({"simulated": asked, "code": digest_of_sources(*SOURCES)})
+    key = digest_of({"simulated": asked, "code": code_of(*SOURCES)})
 
     def make(work: Path) -> None:
         simulate_runs(

@@ -8,7 +8,6 @@ runs advance together.  Mode shapes are the beam's, natural frequencies and damp
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +30,10 @@ _MOST_RIGS = 64
 """As each has its own matrices, 5 MB."""
 
 SOURCES = tuple(
-    Path(__file__).with_name(name)
+    f"estimator/{name}"
     for name in ("simulator.py", "beam.py", "motions.py", "excitation.py", "rig_modes.py", "rig_modes.json")
 )
-"""What equal arguments give equal runs by."""
+"""What equal arguments give equal runs by (`ntorc.records.code_of`)."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
-from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources
+from ntorc.records import code_of, digest_of, digest_of_file
 
 _MODELS = (".keras", ".h5", ".hdf5")
 _QONNX = ".onnx"
@@ -70,7 +69,7 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
     mode = HLS4ML_MODE if backend == "hls4ml" else None
     sources = ("network/importers", "network/quantise.py", "network/formats.py", "network/hls4ml_mode.py",
                "pipeline/networks.py")  # fmt: skip
-    code = digest_of_sources(*(PACKAGE / name for name in sources))
+    code = code_of(*sources)
     arithmetic = digest_of(precision if mode is None else mode)
     key = digest_of({"file": digest_of_file(path), "name": path.stem, "precision": arithmetic, "code": code})
 

@@ -20,11 +20,14 @@ from typing import Any
 
 from ntorc.backends.finn.client import FinnProcess
 from ntorc.errors import StorageError, ToolError
-from ntorc.paths import home, project_root
+from ntorc.locked import identity, places
+from ntorc.paths import project_root
+from ntorc.processes import each_line
 from ntorc.progress import Progress
-from ntorc.records import digest_of, digest_of_file, load, save, storage_errors
+from ntorc.records import load, save, storage_errors
 
-INSTALL = "ntorc backend install finn"
+NAME = "finn"
+INSTALL = f"ntorc backend install {NAME}"
 _STAMP = "finn-environment.json"
 _REQUIREMENTS = ("finn.txt", "finn-torch-cpu.txt", "finn-torch.txt")
 _NEEDED_BYTES = 4 << 30
@@ -47,21 +50,13 @@ class FinnEnvironment:
     torch: str
 
 
-def own_folder() -> Path:
-    """Below the store's folder."""
-    return home() / "backends" / "finn"
-
-
 def find(folder: Path | None = None) -> Path | None:
     """The Python of a finished environment that fits this version, or None.
 
     Looked for in ``folder``, or else below NTORC_HOME (or the data folder) and in the checkout's ``.venv/finn``.
     """
-    places = [folder] if folder else [own_folder(), project_root() / ".venv" / "finn"]
-    for place in places:
-        if _is_finished(place):
-            return python_of(place)
-    return None
+    found = next((place for place in places(NAME, folder) if _is_finished(place)), None)
+    return None if found is None else python_of(found)
 
 
 def require() -> Path:
@@ -86,14 +81,9 @@ def stamp_of(folder: Path) -> FinnEnvironment:
     return load(FinnEnvironment, folder / _STAMP)
 
 
-def _identity() -> str:
-    files = [project_root() / "requirements" / name for name in _REQUIREMENTS]
-    return digest_of({"files": [digest_of_file(file) for file in files], "python": list(sys.version_info[:2])})
-
-
 def _is_finished(folder: Path) -> bool:
     try:
-        return stamp_of(folder).requirements == _identity() and python_of(folder).exists()
+        return stamp_of(folder).requirements == identity(*_REQUIREMENTS) and python_of(folder).exists()
     except StorageError:
         return False
 
@@ -141,7 +131,7 @@ def _install(folder: Path, progress: Progress) -> FinnEnvironment:
     progress.message("  loading FINN once")
     with FinnProcess(python_of(folder), folder / "finn.log", progress) as finn:
         found: dict[str, Any] = finn.ask("versions", _START_LIMIT_S)
-    made = FinnEnvironment(_identity(), {str(k): str(v) for k, v in found["packages"].items()}, torch)
+    made = FinnEnvironment(identity(*_REQUIREMENTS), {str(k): str(v) for k, v in found["packages"].items()}, torch)
     save(made, folder / _STAMP)
     return made
 
@@ -174,25 +164,22 @@ def _run(command: list[str], log: Path, progress: Progress, total: int = 0) -> N
     last: list[str] = []
     with log.open("a", encoding="utf-8") as kept:
         kept.write(f"$ {' '.join(command)}\n")
+
+        def heard(line: str) -> None:
+            nonlocal seen, last
+            kept.write(f"{line}\n")
+            last = [*last[-7:], line.rstrip()]
+            if line.startswith(("Collecting ", "Requirement already satisfied: ", "Processing ")):
+                seen += 1
+                progress.step("packages", min(seen, total), total)
+            elif line.startswith("Installing collected"):
+                progress.message("  installing them")
+
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace",
         )  # fmt: skip
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                kept.write(line)
-                last = [*last[-7:], line.rstrip()]
-                if line.startswith(("Collecting ", "Requirement already satisfied: ", "Processing ")):
-                    seen += 1
-                    progress.step("packages", min(seen, total), total)
-                elif line.startswith("Installing collected"):
-                    progress.message("  installing them")
-            status = process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+        status = each_line(process, heard)
     if status != 0:
         text = "\n".join(last)
         raise ToolError(f"{' '.join(command[1:4])} failed with status {status}", f"{text}\nits log: {log}; {INSTALL}")

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntorc.errors import StorageError, ToolError
-from ntorc.paths import home, project_root
+from ntorc.locked import identity, places, requirements
 from ntorc.processes import run_tool
-from ntorc.records import digest_of, digest_of_file, load, save, storage_errors
+from ntorc.records import load, save, storage_errors
 
-INSTALL = "ntorc backend install hgq"
+NAME = "hgq"
+INSTALL = f"ntorc backend install {NAME}"
+_REQUIREMENTS = "hgq.txt"
 _STAMP = "hgq-environment.json"
 _TIME_LIMIT_S = 600.0
 
@@ -35,18 +37,12 @@ class HgqEnvironment:
     packages: dict[str, str]
 
 
-def own_folder() -> Path:
-    """Below the store's folder."""
-    return home() / "backends" / "hgq"
-
-
 def find(folder: Path | None = None) -> Path | None:
     """A finished folder that fits this version, or None.
 
     Looked for in ``folder``, or else below NTORC_HOME (or the data folder) and in the checkout's ``.venv/hgq``.
     """
-    places = [folder] if folder else [own_folder(), project_root() / ".venv" / "hgq"]
-    return next((place for place in places if _is_finished(place)), None)
+    return next((place for place in places(NAME, folder) if _is_finished(place)), None)
 
 
 def require() -> Path:
@@ -82,22 +78,15 @@ def install(folder: Path, *, again: bool = False) -> HgqEnvironment:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
             made = Path(name) / "made"
             command: list[str | Path] = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-            command += ["install", "--no-deps", "--require-hashes", "--target", made, "--requirement", _locked()]
+            command += ["install", "--no-deps", "--require-hashes", "--target", made]
+            command += ["--requirement", requirements(_REQUIREMENTS)]
             run_tool(command, log=folder.parent / f"{folder.name}.log", timeout_s=_TIME_LIMIT_S, what="pip")
-            stamp = HgqEnvironment(_identity(), _packages(made))
+            stamp = HgqEnvironment(identity(_REQUIREMENTS), _packages(made))
             save(stamp, made / _STAMP)
             if folder.exists():
                 shutil.rmtree(folder)
             made.rename(folder)
     return stamp
-
-
-def _locked() -> Path:
-    return project_root() / "requirements" / "hgq.txt"
-
-
-def _identity() -> str:
-    return digest_of({"file": digest_of_file(_locked()), "python": list(sys.version_info[:2])})
 
 
 def _packages(folder: Path) -> dict[str, str]:
@@ -111,6 +100,6 @@ def _packages(folder: Path) -> dict[str, str]:
 
 def _is_finished(folder: Path) -> bool:
     try:
-        return load(HgqEnvironment, folder / _STAMP).requirements == _identity()
+        return load(HgqEnvironment, folder / _STAMP).requirements == identity(_REQUIREMENTS)
     except StorageError:
         return False

@@ -19,9 +19,9 @@ from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
-from ntorc.pipeline.estimator.learn import Learned, code_of, learn
+from ntorc.pipeline.estimator.learn import Learned, learn
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, from_json, save
+from ntorc.records import code_of, digest_of, digest_of_file, from_json, save
 
 WIDTHS = (8, 6, 4, 3, 2)
 _EPOCHS = {3: 32, 2: 32}

@@ -21,9 +21,8 @@ from ntorc.network.floating import (
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
-from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources
+from ntorc.records import code_of, digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from ntorc.estimator.estimator import Estimator
@@ -55,7 +54,7 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
     if path.suffix.lower() == _QONNX:
         return _qonnx_network(flow, path, unit)
     precision = precision or Precision()
-    code = digest_of_sources(PACKAGE / "network", PACKAGE / "pipeline" / "estimator" / "given.py")
+    code = code_of("network", "pipeline/estimator/given.py")
     key = digest_of(
         {
             "file": digest_of_file(path),

@@ -22,10 +22,9 @@ from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
-from ntorc.paths import PACKAGE
 from ntorc.pipeline.estimator.learn import Learned
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources, load
+from ntorc.records import code_of, digest_of, digest_of_file, load
 
 PENALTIES = (1e-8, 3e-8, 1e-7)
 """Of the loss for one effective bit operation; the default estimator's window form has 1.7 million where it begins."""
@@ -111,7 +110,7 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
         raise UsageError(f"a penalty of {penalty:g} is not offered", "give 0 or more, as 3e-8")
     require()
     model = learned.folder / "model.keras"
-    code = [PACKAGE / "estimator" / name for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
+    code = [f"estimator/{name}" for name in ("hgq", "few_bits.py", "training.py", "windows.py")]
     steps = replace(config, steps_per_epoch=min(_STEPS, config.steps_per_epoch))
     hgq = HgqConfig(penalty, epochs, _RATE, _WIDTH_RATE, steps)
     key = digest_of(
@@ -121,7 +120,7 @@ def hgq_stage(flow: Flow, learned: Learned, config: TrainingConfig, penalty: flo
             "split": digest_of(learned.split),
             "config": digest_of(hgq),
             "start": digest_of(_START),
-            "code": digest_of_sources(*code, PACKAGE / "network"),
+            "code": code_of(*code, "network"),
         }
     )
 

@@ -12,9 +12,8 @@ from ntorc.errors import DataError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
-from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file, digest_of_sources, write_atomically
+from ntorc.records import code_of, digest_of, digest_of_file, write_atomically
 
 if TYPE_CHECKING:
     from ntorc.estimator.estimator import Estimator
@@ -39,11 +38,6 @@ STREAMING_CODE = (
     "network/floating.py",
 )
 """What an estimator's weights depend on: other code of these names trains again."""
-
-
-def code_of(*names: str) -> str:
-    """Digest of some of the package's sources, files or folders."""
-    return digest_of_sources(*(PACKAGE / name for name in names))
 
 
 @dataclass(frozen=True)
@@ -86,8 +80,7 @@ def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
 
     if data is not None:
         return load_runs(data, progress=flow.progress)
-    folder = PACKAGE / "estimator"
-    code = digest_of_sources(*SOURCES, folder / "runs.py", folder / "windows.py")
+    code = code_of(*SOURCES, "estimator/runs.py", "estimator/windows.py")
     key = digest_of({"seed": seed, "code": code})
 
     def make(work: Path) -> None:

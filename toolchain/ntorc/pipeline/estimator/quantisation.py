@@ -15,9 +15,9 @@ from ntorc.estimator.windows import cut
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
-from ntorc.pipeline.estimator.learn import STREAMING_CODE, WINDOW_CODE, Learned, code_of, network_stage
+from ntorc.pipeline.estimator.learn import STREAMING_CODE, WINDOW_CODE, Learned, network_stage
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_file
+from ntorc.records import code_of, digest_of, digest_of_file
 
 ITERATIONS, LEARNING_RATE = 300, 1e-3
 _EPOCHS = 6  # looks of a window network's training

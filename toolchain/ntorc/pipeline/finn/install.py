@@ -8,6 +8,7 @@ from typing import Any
 
 from ntorc.backends.finn import environment
 from ntorc.errors import UsageError
+from ntorc.locked import own_folder
 from ntorc.progress import Progress
 
 
@@ -25,7 +26,7 @@ def install_backend(name: str, into: Path | None, again: bool, progress: Progres
             f"there is nothing to install for '{name}'",
             "ntorc backend install finn; ntorc backend install hgq (for ntorc train --qat hgq)",
         )
-    folder = (into or environment.own_folder()).absolute()
+    folder = (into or own_folder(environment.NAME)).absolute()
     was_there = environment.find(folder) is not None and not again
     progress.message("install: FINN's environment" + (", which is there already" if was_there else ""))
     started_s = time.monotonic()
@@ -44,7 +45,7 @@ def install_backend(name: str, into: Path | None, again: bool, progress: Progres
 def _install_hgq(into: Path | None, again: bool, progress: Progress) -> dict[str, Any]:
     from ntorc.estimator.hgq import environment as hgq
 
-    folder = (into or hgq.own_folder()).absolute()
+    folder = (into or own_folder(hgq.NAME)).absolute()
     was_there = hgq.find(folder) is not None and not again
     progress.message("install: HGQ2" + (", which is there already" if was_there else " (LGPL-3.0; under 1 MB)"))
     started_s = time.monotonic()

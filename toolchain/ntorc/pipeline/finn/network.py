@@ -18,9 +18,8 @@ from ntorc.network.exporters.qonnx import write_qonnx
 from ntorc.network.formats import IntArray
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision
-from ntorc.paths import PACKAGE
 from ntorc.pipeline.flow import Flow
-from ntorc.records import digest_of, digest_of_sources, load, save
+from ntorc.records import code_of, digest_of, load, save
 
 NAME = "finn"
 PRECISION = limits.PRECISION
@@ -57,9 +56,7 @@ def prepare(flow: Flow, network: Network, part: str, clock_hz: float) -> Prepare
 
 def folder_of(flow: Flow, network: Network, part: str, clock_hz: float) -> Path:
     """The folder with FINN's graphs of a network, the QONNX model and `Prepared`."""
-    code = digest_of_sources(
-        PACKAGE / "backends" / "finn" / "vendor_free.py", PACKAGE / "network" / "exporters", Path(__file__)
-    )
+    code = code_of("backends/finn/vendor_free.py", "network/exporters", "pipeline/finn/network.py")
     identity = {"network": network.digest, "part": part, "clock_hz": clock_hz, "version": vendor_free.WRITTEN_FOR}
     key = digest_of({**identity, "code": code})
 
