@@ -184,10 +184,14 @@ def test_ensemble_trained_saved_and_ready_again(simulated: Runs, tmp_path: Path)
     again = learn(flow, tmp_path / "runs", config, ready=out)
     assert again.split == learned.split
     assert again.network.digest == learned.network.digest
-    other = Runs(simulated.runs[:4], "others")
-    other.save(tmp_path / "others")
-    unseen = learn(flow, tmp_path / "others", config, ready=out)
-    assert (unseen.split.name, unseen.split.train, len(unseen.split.test)) == ("unseen", (), 4)
+    # runs of other names were never seen; of names that training had, nobody can say
+    for name, renamed in (
+        ("unknown", simulated.runs[:4]),
+        ("unseen", tuple(replace(run, name=f"{run.name}_again") for run in simulated.runs[:4])),
+    ):
+        Runs(renamed, "others").save(tmp_path / name)
+        other = learn(flow, tmp_path / name, config, ready=out)
+        assert (other.split.name, other.split.train, len(other.split.test)) == (name, (), 4)
     with pytest.raises(UsageError, match="no trained estimator"):
         learn(flow, tmp_path / "runs", config, ready=tmp_path / "nothing")
 

@@ -18,7 +18,7 @@ UNSEEN = "unseen"
 """Name of a split of which no run was trained on or chosen by."""
 
 UNKNOWN = "unknown"
-"""Name of a split of a model that was given: whether it was trained on these runs is not known."""
+"""Name of a split of runs of which it is not known whether a model was trained on them."""
 
 
 def shipped_folder() -> Path:
