@@ -11,15 +11,18 @@ import pytest
 
 from ntorc.allocate.allocation import allocate
 from ntorc.allocate.requirement import Requirement
-from ntorc.backends.bitstream.zynq_top import BRIDGE as BRIDGE_FILE
+from ntorc.backends.bitstream.zynq_top import BRIDGE, PRIMITIVES
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
-from ntorc.backends.native.logic_only import BRIDGE, in_logic, product_luts
+from ntorc.backends.native.logic_only import in_logic, product_luts
 from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.synth import count_cells, run_yosys
 from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
+from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.make import backend_for
 from ntorc.store.base import Observation
+from ntorc.store.local import LocalStore
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -81,24 +84,44 @@ def test_products_in_logic_cost_what_yosys_makes_of_them(tmp_path: Path) -> None
         for a, b in pairs
     ]
     kept = " ".join(f"(* keep *) m_{a}_{b} u{a}_{b}();" for a, b in pairs)
-    text = "\n".join([*modules, library_sources([BRIDGE_FILE])[BRIDGE_FILE]])
-    text += f"\nmodule top; {kept} (* keep *) ntorc_axi_bridge #(.ID_BITS(12)) bridge(); endmodule\n"
-    (tmp_path / "m.v").write_text(text, encoding="utf-8")
-    (tmp_path / "m.ys").write_text(
+    found = _cells("\n".join(modules), kept, tmp_path)
+    for a, b in pairs:
+        luts = sum(count for cell, count in found[f"m_{a}_{b}"].items() if re.fullmatch("LUT[1-6]", cell))
+        assert product_luts(a, b) == pytest.approx(luts, rel=0.1)
+
+
+@pytest.mark.parametrize("board_name", ["pynq-z2", "zcu104"])
+def test_a_bitstream_is_predicted_with_its_bridge(board_name: str, network: Any, tmp_path: Path) -> None:
+    """What yosys makes of the bridge for the board's port is in what its tools' designs are predicted to take."""
+    board = load_board(board_name)
+    port = PRIMITIVES[board.family]
+    parameters = f".ID_BITS({port.id_bits}), .LENGTH_BITS({port.length_bits}), .DATA_BITS({port.data_bits})"
+    kept = f"(* keep *) ntorc_axi_bridge #({parameters}) bridge();"
+    found = _cells(library_sources([BRIDGE])[BRIDGE], kept, tmp_path)
+    made = count_cells(next(cells for name, cells in found.items() if "bridge" in name))
+    assert made.lut == pytest.approx(port.bridge.lut, rel=0.05)
+    assert made.ff == port.bridge.ff
+    flow, cost = Flow(LocalStore(tmp_path / "store"), tmp_path / "cache", tmp_path), NativeCost(load_model())
+    for name in ("native", "hls4ml"):
+        without, with_it = (
+            backend_for(flow, name, board, board.default_clock_hz, tool).options(network, cost, 16)
+            for tool in ("", "vivado")
+        )
+        assert with_it.fixed == without.fixed + port.bridge
+        assert with_it.fixed_bound == without.fixed_bound + port.bridge
+
+
+def _cells(modules: str, instances: str, folder: Path) -> dict[str, dict[str, int]]:
+    """Cells by type of each module that ``instances`` keeps, as yosys makes them without blocks."""
+    (folder / "m.v").write_text(f"{modules}\nmodule top; {instances} endmodule\n", encoding="utf-8")
+    (folder / "m.ys").write_text(
         "read_verilog -sv m.v\nhierarchy -top top\nsetattr -mod -set keep_hierarchy 1 m_* *bridge*\n"
         "synth_xilinx -flatten -abc9 -arch xc7 -nodsp -nobram -noiopad -top top\ntee -q -o stat.json stat -json\n",
         encoding="utf-8",
     )
-    run_yosys(["-q", "-s", "m.ys"], tmp_path)
-    found = json.loads((tmp_path / "stat.json").read_text(encoding="utf-8"))["modules"]
-    for a, b in pairs:
-        cells = found[f"\\m_{a}_{b}"]["num_cells_by_type"]
-        luts = sum(count for cell, count in cells.items() if re.fullmatch("LUT[1-6]", cell))
-        assert product_luts(a, b) == pytest.approx(luts, rel=0.1)
-    name = next(name for name in found if "bridge" in name)
-    cells = {cell.lstrip("\\"): count for cell, count in found[name]["num_cells_by_type"].items()}
-    bridge = count_cells(cells)
-    assert bridge.lut == pytest.approx(BRIDGE.lut, rel=0.05)
-    assert bridge.ff == BRIDGE.ff
-
-
+    run_yosys(["-q", "-s", "m.ys"], folder)
+    found = json.loads((folder / "stat.json").read_text(encoding="utf-8"))["modules"]
+    return {
+        name.lstrip("\\"): {cell.lstrip("\\"): count for cell, count in module["num_cells_by_type"].items()}
+        for name, module in found.items()
+    }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ntorc.allocate.allocation import Allocation, allocate
 from ntorc.allocate.requirement import Requirement
-from ntorc.backends.base import Backend, Plan, Products
+from ntorc.backends.base import Backend, Plan, Products, Resources
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.plan import with_extra_stages
 from ntorc.cost.native import NativeCost, load_model
@@ -76,12 +76,20 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str 
         from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
-        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls4ml_tool())
+        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls4ml_tool(), besides_design(board, tool))
     if name == finn.NAME:
         return finn.finn_backend(flow, board, clock_hz)
-    if name == "native" and tool == "openxc7":
-        return NativeBackend(logic_only=True)
+    if name == "native":
+        return NativeBackend(logic_only=tool == "openxc7", besides=besides_design(board, tool))
     return backend_named(name)
+
+
+def besides_design(board: Board, tool: str) -> Resources:
+    """What ``tool`` makes besides layers and shell: in a bitstream, the bridge to the processing system's port."""
+    from ntorc.backends.bitstream.native import TOOLS
+    from ntorc.backends.bitstream.zynq_top import PRIMITIVES
+
+    return PRIMITIVES[board.family].bridge if tool in TOOLS else Resources()
 
 
 def costs_for(flow: Flow, backend: Backend, board: Board) -> NativeCost:

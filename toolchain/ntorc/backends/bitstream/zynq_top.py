@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ntorc.backends.base import Resources
+
 TOP = "ntorc_zynq"
 BRIDGE = "ntorc_axi_bridge.sv"
 INSTANCE = "ps"
@@ -25,6 +27,7 @@ class Primitive:
         id_bits, length_bits, size_bits, data_bits, address_bits: of its master port.
         clock, reset: its pins towards the logic, as vectors and the bit of them that is used.
         buffer: the primitive that takes the clock to the logic.
+        bridge: what `BRIDGE` takes behind this port, by yosys 0.70 (a test compares it).
     """
 
     name: str
@@ -36,12 +39,17 @@ class Primitive:
     clock: tuple[str, int, int]
     reset: tuple[str, int, int]
     buffer: str
+    bridge: Resources
 
 
 PRIMITIVES = {
-    "zynq7": Primitive("PS7", 12, 4, 2, 32, 32, ("FCLKCLK", 4, 0), ("FCLKRESETN", 4, 0), "BUFG"),
+    "zynq7": Primitive(
+        "PS7", 12, 4, 2, 32, 32, ("FCLKCLK", 4, 0), ("FCLKRESETN", 4, 0), "BUFG", Resources(lut=157, ff=148)
+    ),
     # its reset to the logic is the last bit of the GPIO (UG1085, PL resets)
-    "zynquplus": Primitive("PS8", 16, 8, 3, 128, 40, ("PLCLK", 4, 0), ("EMIOGPIOO", 96, 95), "BUFG_PS"),
+    "zynquplus": Primitive(
+        "PS8", 16, 8, 3, 128, 40, ("PLCLK", 4, 0), ("EMIOGPIOO", 96, 95), "BUFG_PS", Resources(lut=251, ff=168)
+    ),
 }
 """By the family of a board's part."""
 

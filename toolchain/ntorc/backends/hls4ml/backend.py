@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ntorc.backends.base import CostModel, Directive, Options, Part, Plan, Products
+from ntorc.backends.base import CostModel, Directive, Options, Part, Plan, Products, Resources
 from ntorc.backends.bitstream.hls import wrapper
 from ntorc.backends.hls4ml.convert import NAME, ConvertRequest, convert
 from ntorc.backends.hls4ml.expressible import AS_KERAS, inexpressible
@@ -44,6 +44,7 @@ class Hls4mlBackend:
         costs: the shipped model when left out.
         cache: folder for finished conversions.
         hls: hls4ml's backend: ``Vitis``, or ``Vivado`` for installations with ``vivado_hls``.
+        besides: what every design has besides its layers and its shell, such as a bridge to a processing system.
     """
 
     name = "hls4ml"
@@ -55,9 +56,10 @@ class Hls4mlBackend:
         costs: BatchCosts | None = None,
         cache: Path | None = None,
         hls: str = "Vitis",
+        besides: Resources | None = None,
     ) -> None:
         self._part, self._clock_hz, self._given, self._hls = part, clock_hz, costs, hls
-        self._cache = cache or home() / "cache"
+        self._cache, self._besides = cache or home() / "cache", besides or Resources()
 
     @cached_property
     def _costs(self) -> BatchCosts:
@@ -85,7 +87,7 @@ class Hls4mlBackend:
         found = hls_options(network, self._costs, self._part, self._clock_hz, buildable=True)
         features = subject.shell_features(network, hop)
         mean, bound, _ = cost.predict(subject.shell_subject(network, hop), lambda _: features, str(NO_DIRECTIVE))
-        return replace(found, fixed=mean, fixed_bound=bound)
+        return replace(found, fixed=mean + self._besides, fixed_bound=bound + self._besides)
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; hls4ml converts, and its emulation is compared with the reference.

@@ -24,7 +24,7 @@ from ntorc.backends.base import (
 from ntorc.backends.native import subject
 from ntorc.backends.native.cycles import StreamingLatency, engine_for
 from ntorc.backends.native.geometry import legal_directives
-from ntorc.backends.native.logic_only import BRIDGE, SUBJECT, in_logic
+from ntorc.backends.native.logic_only import SUBJECT, in_logic
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import bank_directives, bank_engine
@@ -52,12 +52,13 @@ class NativeBackend:
 
     Args:
         logic_only: directives and costs of a design without DSP blocks and block RAM (see `logic_only`).
+        besides: what every design has besides its layers and its shell, such as a bridge to a processing system.
     """
 
     name = "native"
 
-    def __init__(self, *, logic_only: bool = False) -> None:
-        self._logic_only = logic_only
+    def __init__(self, *, logic_only: bool = False, besides: Resources | None = None) -> None:
+        self._logic_only, self._besides = logic_only, besides or Resources()
 
     def unsupported(self, network: Network) -> list[str]:
         """See `Backend.unsupported`."""
@@ -102,9 +103,7 @@ class NativeBackend:
         shell = subject.shell_features(network, hop, streaming=network.stateful, logic_only=self._logic_only)
         text = subject.shell_subject(network, hop, streaming=network.stateful)
         fixed, bound, _ = cost.predict(text + (SUBJECT if self._logic_only else ""), lambda _: shell, str(NO_DIRECTIVE))
-        if self._logic_only:  # always a bitstream's, whose figures are those of the whole
-            fixed, bound = fixed + BRIDGE, bound + BRIDGE
-        return Options(tuple(rows), fixed, bound, StreamingLatency(network, engines))
+        return Options(tuple(rows), fixed + self._besides, bound + self._besides, StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; one directive for every layer, pools included."""

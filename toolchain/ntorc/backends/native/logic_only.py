@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ntorc.backends.base import Directive, Resources
+from ntorc.backends.base import Directive
 
-BRIDGE = Resources(lut=158, ff=148)
-"""``ntorc_axi_bridge`` for a Zynq-7000's port, by yosys 0.70; such a design always has it (a test compares it)."""
 SUBJECT = " in logic alone"
 """What subjects of such parts end with: measurements with blocks say nothing of them."""
 
