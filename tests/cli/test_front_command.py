@@ -43,6 +43,16 @@ def test_front_is_drawn_and_every_solver_agrees(program: Program, network: Path,
         assert found["area"] == pytest.approx(knee["objective"], rel=1e-9)
 
 
+def test_front_of_a_deadline_that_nothing_meets_is_a_verdict(program: Program, network: Path) -> None:
+    for words in ((), ("--backend", "all")):
+        done = program("front", network, "--board", "pynq-z2", "--deadline", "57us", *words)
+        assert done.returncode == 3, done.stderr
+        said = "57us is met by none of them" if words else "none meets 57us: the smallest deadline is"
+        assert said in done.stdout
+        done = program("front", network, "--board", "pynq-z2", "--deadline", "1ms", *words)
+        assert done.returncode == 0, done.stderr
+
+
 def test_front_for_hls4ml_and_a_single_resource(program: Program, network: Path) -> None:
     done = program("front", network, "--board", "pynq-z2", "--backend", "hls4ml", "--objective", "dsp")
     assert done.returncode == 0, done.stderr

@@ -141,6 +141,8 @@ def test_a_point_goes_on_as_a_ready_estimator(
         ((*WHERE, "--name", "../../x"), 2, "cannot be the name"),
         (("--resume", "mine", "--board", "pynq-z2"), 2, "--board cannot be changed"),
         ((*WHERE, "--looks", "0"), 2, "looks"),
+        ((*WHERE, "--trials", "0"), 2, "trials"),
+        ((*WHERE, "--seed", "-1"), 2, "--seed -1 is not from 0"),
     ],
 )
 def test_search_says_what_is_wrong(program: Program, words: tuple[str, ...], code: int, told: str) -> None:
@@ -148,6 +150,15 @@ def test_search_says_what_is_wrong(program: Program, words: tuple[str, ...], cod
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert done.stdout == ""
+
+
+def test_a_deadline_shorter_than_the_boards_io_is_a_verdict(program: Program) -> None:
+    done = program("search", "--board", "pynq-z2", "--deadline", "3us", "--json")
+    assert done.returncode == 3, done.stderr
+    assert "the board's I/O alone takes 55.6 us" in done.stderr
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["reason"]) == ("infeasible", "io_overhead")
+    assert not (program.home / "searches").exists() or "3us" not in str(list((program.home / "searches").iterdir()))
 
 
 def test_deploy_says_what_is_wrong_with_a_search(program: Program) -> None:

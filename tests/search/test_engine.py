@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from small import costing_for
 
+from ntorc.errors import InfeasibleError
 from ntorc.network.network import Network
 from ntorc.pipeline.search.front import front_of
 from ntorc.pipeline.search.joint import Searched
@@ -90,6 +91,19 @@ def test_as_many_are_trained_as_were_asked_for(done: Done) -> None:
     assert sum(one in ("trained", "stopped", "outgrown") for one in outcomes) == TRIALS
     assert "infeasible" in outcomes
     assert not {"running", "failed"} & set(outcomes)
+
+
+def test_a_deadline_that_no_candidate_meets_is_a_verdict(material: Material, pool: Pool, tmp_path: Path) -> None:
+    from small import SMALL
+
+    config = SearchConfig("", "pynq-z2", "56us", material.digest, forms=FORMS, budget=SMALL, seed=3)
+    study = Study(new_search(tmp_path, config))
+    try:
+        nearest = r"none of 60 candidates meets 56us on pynq-z2; the nearest: .* cycles"
+        with pytest.raises(InfeasibleError, match=nearest):
+            Engine(study, costing_for("56us", 0.8), pool, Silent()).run(Limits(1))
+    finally:
+        study.close()
 
 
 def test_what_is_infeasible_or_dominated_is_never_trained(done: Done) -> None:

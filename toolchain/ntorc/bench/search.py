@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from ntorc.search.space import Goal, Space
 from ntorc.search.study import load_config
 from ntorc.search.tasks import Task, advance, judge
 from ntorc.search.workers import Pool, opened_pool
+from ntorc.store.local import LocalStore
 
 _BOARD, _DEADLINE = "pynq-z2", "200us"
 _CPU_S = 150.0
@@ -186,10 +188,11 @@ def in_words(result: dict[str, Any]) -> str:
 def worker_scaling(
     flow: Flow, data: Path | None, seed: int, count: int, budget: Budget | None = None
 ) -> dict[str, Any]:
-    """Trainings an hour with one worker and with two, on the same candidates.
+    """Trainings an hour with one worker and with two, on the same candidates; and whole searches with each.
 
     The first feasible candidates that the seed draws, each trained to the end and judged, so that both have the same
-    work whatever order it comes back in.  Workers have loaded what they need before the time begins.
+    work whatever order it comes back in.  Workers have loaded what they need before the time begins, by other
+    candidates.  A whole search also proposes, costs, stops and keeps; what it trains depends on what comes back first.
     """
     from optuna.logging import ERROR, set_verbosity
     from optuna.samplers import RandomSampler
@@ -202,27 +205,54 @@ def worker_scaling(
     costing = costing_of(flow, SearchConfig("scaling", _BOARD, _DEADLINE, material.digest))
     study, space = create_study(sampler=RandomSampler(seed=seed)), Space(("streaming",))
     tasks: list[Task] = []
-    while len(tasks) < count:
+    while len(tasks) < count + 2:
         candidate = space.candidate(study.ask())
         if costing.of(candidate).feasible:
             tasks.append(Task(candidate, budget, seed))
     rows = []
     for workers in (1, 2):
         with opened_pool(material, workers) as pool:
-            _train_all(pool, tasks[:workers])  # imports and compiled steps
+            _train_all(pool, tasks[count : count + workers])  # imports
             load = os.getloadavg()[0]
             began_s = time.monotonic()
-            _train_all(pool, tasks)
+            _train_all(pool, tasks[:count])
             seconds = time.monotonic() - began_s
         rows.append({"workers": workers, "seconds": round(seconds, 2), "load_before": round(load, 2)})
         flow.progress.message(f"  {workers} workers: {seconds:.1f} s for {count} candidates")
     hourly = [round(3600 * count / row["seconds"], 1) for row in rows]
+    searches = [_whole_search(flow, data, seed, count, workers, budget) for workers in (1, 2)]
     return {
         "benchmark": "search-scaling",
         "candidates": count,
         "cores": os.cpu_count(),
         "rows": [{**row, "candidates_an_hour": rate} for row, rate in zip(rows, hourly, strict=True)],
         "ratio": round(rows[0]["seconds"] / rows[1]["seconds"], 3),
+        "searches": searches,
+        "ratio_of_searches": round(searches[1]["candidates_an_hour"] / searches[0]["candidates_an_hour"], 3),
+    }
+
+
+def _whole_search(
+    flow: Flow, data: Path | None, seed: int, count: int, workers: int, budget: Budget
+) -> dict[str, Any]:
+    """A search from reading the runs to its front, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        own = Flow(LocalStore(Path(name) / "store"), flow.cache, Path(name), flow.progress)
+        begin = SearchConfig(
+            f"scaling-{workers}", _BOARD, _DEADLINE, data=str(data) if data else "", seed=seed, budget=budget,
+            forms=("streaming",),
+        )  # fmt: skip
+        load = os.getloadavg()[0]
+        found = search(own, SearchRequest(count, begin, workers=workers))
+    trained = sum(one.outcome in ("trained", "stopped", "outgrown") for one in found.records if one.from_trial < 0)
+    flow.progress.message(f"  a search with {workers} workers: {found.wall_s:.1f} s for {trained} trained candidates")
+    return {
+        "workers": workers,
+        "seconds": round(found.wall_s, 2),
+        "load_before": round(load, 2),
+        "outcomes": outcomes(found.records),
+        "candidates": trained,
+        "candidates_an_hour": round(3600 * trained / found.wall_s, 1),
     }
 
 

@@ -330,10 +330,12 @@ def _search_scaling(flow: Flow, asked: Asked) -> Outcome:
 
     result = worker_scaling(flow, asked.data, asked.seed, asked.count)
     one, two = result["rows"]
+    whole = [f"{row['candidates_an_hour']} ({row['candidates']} in {row['seconds']} s)" for row in result["searches"]]
     return result, (
         f"{result['candidates']} candidates: {one['candidates_an_hour']} an hour with one worker,"
         f" {two['candidates_an_hour']} with two, {result['ratio']} times; {result['cores']} cores, load average before"
-        f" {one['load_before']} and {two['load_before']}"
+        f" {one['load_before']} and {two['load_before']}\n"
+        f"whole searches: {whole[0]} an hour with one worker, {whole[1]} with two, {result['ratio_of_searches']} times"
     )
 
 

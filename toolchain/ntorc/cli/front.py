@@ -71,6 +71,8 @@ def front(
             f" {one['largest_relative_difference']:.2g} in {one['seconds']} s"
         )
     options.show(result, as_json=json, text=text)
+    if deadline and found.least is None:
+        raise typer.Exit(3)
 
 
 def _compare(flow: Flow, request: NetworkRequest, svg: Path | None, *, verify: bool, as_json: bool) -> None:
@@ -82,4 +84,6 @@ def _compare(flow: Flow, request: NetworkRequest, svg: Path | None, *, verify: b
     found = comparison.all_fronts(flow, request)
     drawn = comparison.draw_comparison(flow, found, svg, request.deadline)
     result = {**comparison.comparison_result(found), "svg": str(drawn)}
-    options.show(result, as_json=as_json, text=comparison.comparison_text(found, drawn))
+    options.show(result, as_json=as_json, text=comparison.comparison_text(found, drawn, request.deadline))
+    if request.deadline and not comparison.meet(found):
+        raise typer.Exit(3)

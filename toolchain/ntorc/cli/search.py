@@ -14,7 +14,7 @@ def search(
     deadline: Annotated[
         str | None, typer.Option("--deadline", help="With its unit: 500us, 0.2ms or 20000cycles.")
     ] = None,
-    trials: Annotated[int, typer.Option("--trials", min=0, help="Candidates to train, earlier ones included.")] = 24,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Candidates to train, earlier ones included.")] = 24,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Trainings side by side, a process each.")] = 2,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a search, by its name.")] = None,
     data: options.Data = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from ntorc.errors import NtorcError, ToolError
+from ntorc.errors import InfeasibleError, NtorcError, ToolError
 from ntorc.progress import Progress
 from ntorc.records import digest_of
 from ntorc.search.artefacts import Kept
@@ -19,6 +19,7 @@ from ntorc.search.space import Candidate
 from ntorc.search.study import Proposal, Study
 from ntorc.search.tasks import Judged, Task, advance, error_on, judge
 from ntorc.search.workers import Pool
+from ntorc.units import format_seconds
 
 _PROPOSALS = 60
 """For one training, at most: then the last one that is feasible is trained, whatever is expected of it."""
@@ -117,9 +118,26 @@ class Engine:
             self.study.keep(record, excess)
             if record.outcome == "running":
                 return self._with_earlier_training(record)
-        raise NtorcError(
-            f"none of {_PROPOSALS} candidates meets {self.study.config.deadline} on {self.study.config.board}",
-            "allow a longer deadline or a larger board; ntorc search --resume tries others",
+        raise self._nothing_meets_it()
+
+    def _nothing_meets_it(self) -> InfeasibleError:
+        """With the reason of the candidate that came nearest."""
+        config, need = self.study.config, self.costing.requirement
+        costs = [one.hardware for one in self.study.records.values() if one.hardware is not None]
+        nearest = min((cost for cost in costs if not cost.feasible), key=lambda cost: cost.excess, default=None)
+        why = "none makes a network" if nearest is None else f"the nearest: {nearest.reason}"
+        return InfeasibleError(
+            f"infeasible: none of {_PROPOSALS} candidates meets {config.deadline} on {config.board}; {why}",
+            f"allow a longer deadline (I/O alone takes {format_seconds(need.io_overhead_s)}: {need.io_overhead_source})"
+            f" or a larger board; ntorc search --resume {self.study.folder.name} tries others",
+            {
+                "verdict": "infeasible",
+                "search": self.study.folder.name,
+                "board": config.board,
+                "deadline_s": need.deadline_s,
+                "io_overhead_s": need.io_overhead_s,
+                "reason": "" if nearest is None else nearest.reason,
+            },
         )
 
     def _screened(self, proposal: Proposal, *, is_last: bool) -> tuple[TrialRecord, float]:

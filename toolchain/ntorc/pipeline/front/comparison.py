@@ -125,8 +125,13 @@ def draw_comparison(flow: Flow, fronts: Sequence[OneFront], path: Path | None, d
     return write_atomically(path, text.encode())
 
 
-def comparison_text(fronts: Sequence[OneFront], drawn: Path) -> str:
-    """A table for people."""
+def meet(fronts: Sequence[OneFront]) -> tuple[str, ...]:
+    """The backends with a point for the deadline that was asked for."""
+    return tuple(one.backend for one in fronts if one.found is not None and one.found.least is not None)
+
+
+def comparison_text(fronts: Sequence[OneFront], drawn: Path, deadline: str = "") -> str:
+    """A table for people; with a deadline, who meets it."""
     head = f"{'backend':8} {'words':>6} {'deadline':>12} {'cycles':>9} {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}"
     lines = [f"{head}  basis"]
     for one in fronts:
@@ -144,5 +149,7 @@ def comparison_text(fronts: Sequence[OneFront], drawn: Path) -> str:
             )
     lines.append("estimate: the cost model; synthesised: every layer by a tool; measured: its cycles were counted;"
                  " words: bits of weights and between layers")
+    if deadline:
+        lines.append(f"{deadline} is met by {', '.join(meet(fronts)) or 'none of them'}")
     lines.append(f"drawn in {drawn}; --json has all points")
     return "\n".join(lines)

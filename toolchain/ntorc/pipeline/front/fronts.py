@@ -51,6 +51,11 @@ class NetworkFront:
         """The deadline that a point just meets, in seconds."""
         return self.requirement.deadline_for(point.latency_cycles)
 
+    @property
+    def least(self) -> FrontPoint | None:
+        """The cheapest point for the deadline that was asked for, or for any; None where no point meets it."""
+        return self.front.at(self.problem.budget_cycles)
+
 
 def network_front(flow: Flow, request: NetworkRequest) -> NetworkFront:
     """All deadlines of a network at once.
@@ -133,6 +138,8 @@ def as_result(found: NetworkFront) -> dict[str, Any]:
         "seconds": round(found.seconds, 4),
         "points": [_as_row(found, point) for point in found.front.points],
         "knee": None if knee is None else found.front.points.index(knee),
+        "least": None if found.least is None else found.front.points.index(found.least),
+        "smallest_deadline_s": found.deadline_s(found.front.points[0]),
         "too_slow_for_the_sample_rate": found.too_slow,
     }
 
@@ -156,7 +163,7 @@ def _as_row(found: NetworkFront, point: FrontPoint) -> dict[str, Any]:
 def as_text(found: NetworkFront, drawn: Path, deadline: str) -> str:
     """A table of points spread over the front, with the knee and the deadline that was asked for."""
     points, knee = found.front.points, found.front.knee
-    asked = found.front.at(found.problem.budget_cycles) if deadline else None
+    asked = found.least if deadline else None
     lines = [f"{'deadline':>12} {'cycles':>9} {found.requirement.objective:>11} {'LUT':>7} {'FF':>7} {'DSP':>5} BRAM18"]
     for point in _spread(points, [knee, asked]):
         total = found.problem.total(point.choice)

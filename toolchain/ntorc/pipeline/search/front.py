@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ntorc.errors import UsageError
+from ntorc.errors import InfeasibleError, UsageError
 from ntorc.network.published import published_network, published_networks, table3
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.search.joint import Searched, costing_of, outcomes
 from ntorc.records import digest_of, load, save, to_json, write_atomically
 from ntorc.report.search_chart import Cloud, search_svg
 from ntorc.search.front import REFERENCE, hypervolume, knee, undominated
-from ntorc.search.record import TrialRecord
+from ntorc.search.record import SearchConfig, TrialRecord
 from ntorc.search.space import WINDOW_HOP
 
 KNEE = "knee"
-_NEVER = 4.0  # all of the device
 _THOUSAND = 1e-3
 _AXES = (
     ("area", "area at the deadline, % of the device (sum of shares)"),
@@ -64,9 +64,12 @@ def front_of(found: Searched) -> list[TrialRecord]:
     return [trained[place] for place in undominated(points)]
 
 
-def knee_of(front: list[TrialRecord]) -> int:
-    """Place of the knee of error and area."""
-    return knee([(one.error_v or 0.0, one.cost.area if one.cost.feasible else _NEVER) for one in front])
+def knee_of(front: list[TrialRecord]) -> int | None:
+    """Place of the knee of error and area, of what can be allocated: a search by proxy learns that at its end."""
+    places = [place for place, one in enumerate(front) if one.cost.feasible]
+    if not places:
+        return None
+    return places[knee([(front[place].error_v or 0.0, front[place].cost.area) for place in places])]
 
 
 def picked(found: Searched, pick: str) -> TrialRecord:
@@ -74,6 +77,7 @@ def picked(found: Searched, pick: str) -> TrialRecord:
 
     Raises:
         UsageError: there is no such point.
+        InfeasibleError: the knee is asked for, and nothing on the front can be allocated.
     """
     front = front_of(found)
     if not front:
@@ -81,7 +85,15 @@ def picked(found: Searched, pick: str) -> TrialRecord:
             f"'{found.config.name}' has trained nothing yet", f"ntorc search --resume {found.config.name} --trials 20"
         )
     if pick == KNEE:
-        return front[knee_of(front)]
+        place = knee_of(front)
+        if place is None:
+            config = found.config
+            raise InfeasibleError(
+                f"infeasible: no point of '{config.name}' can be allocated for {config.deadline} on {config.board}",
+                f"search on: ntorc search --resume {config.name}; or deploy a point with a longer --deadline: --pick 1",
+                {"verdict": "infeasible", "search": config.name, "board": config.board, "deadline": config.deadline},
+            )
+        return front[place]
     if not pick.isdigit() or not 1 <= int(pick) <= len(front):
         raise UsageError(
             f"the front of '{found.config.name}' has no point '{pick}'", f"give knee, or 1 to {len(front)}"
@@ -110,7 +122,7 @@ def paper_points(flow: Flow, found: Searched) -> tuple[PaperPoint, ...]:
 def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
     """Everything as plain values; also written to ``front.json``, with the picture in ``front.svg``."""
     front, config = front_of(found), found.config
-    paper = paper_points(flow, found)
+    paper, best = paper_points(flow, found), knee_of(front)
     result = {
         "search": config.name,
         "board": config.board,
@@ -126,7 +138,8 @@ def as_result(flow: Flow, found: Searched) -> dict[str, Any]:
         "cpu_s": round(sum(one.cpu_s for one in found.records), 1),
         "wall_s": round(found.wall_s, 1),
         "front": [_as_row(place, one) for place, one in enumerate(front, start=1)],
-        "knee": knee_of(front) + 1 if front else None,
+        "knee": None if best is None else best + 1,
+        "next": None if best is None else _deployment_of(config),
         "hypervolume": volume(front),
         "hypervolume_test": volume(front, test=True),
         "hypervolume_reference": list(REFERENCE),
@@ -176,10 +189,11 @@ def _as_row(place: int, one: TrialRecord) -> dict[str, Any]:
         "estimator": one.describe,
         "validation_rmse_v": one.error_v,
         "test_rmse_v": one.test_v,
-        "area": cost.area,
+        "area": cost.area if cost.feasible else None,
         "feasible": cost.feasible,
-        "predicted": cost.resources.as_dict(),
-        "latency_cycles": cost.latency_cycles,
+        "reason": cost.reason,
+        "predicted": cost.resources.as_dict() if cost.feasible else None,
+        "latency_cycles": cost.latency_cycles if cost.feasible else None,
         "budget_cycles": cost.budget_cycles,
         "multiplies": cost.multiplies,
         "energy_proxy": cost.energy,
@@ -187,16 +201,31 @@ def _as_row(place: int, one: TrialRecord) -> dict[str, Any]:
     }
 
 
+def _deployment_of(config: SearchConfig) -> str:
+    """The command that deploys the knee under what the search was asked for."""
+    words = ["ntorc", "deploy", "--board", config.board, "--deadline", config.deadline]
+    if config.clock_hz is not None:
+        words += ["--clock-hz", f"{config.clock_hz:.17g}"]
+    if config.ceiling != SearchConfig.ceiling:
+        words += ["--ceiling", f"{config.ceiling:g}"]
+    if config.target != SearchConfig.target:
+        words += ["--target", config.target]
+    return shlex.join([*words, "--from-search", config.name, "--pick", KNEE])
+
+
 def as_text(result: dict[str, Any]) -> str:
     """A table of the front, with the knee and Table III beside it."""
     lines = [f"{'':>3} {'validation':>10} {'test':>8} {'area':>7} {'LUT':>6} {'DSP':>4} {'BRAM':>4} {'multiplies':>10}"]
     for row in result["front"]:
         test = "" if row["test_rmse_v"] is None else f"{row['test_rmse_v']:.4f} V"
-        need = row["predicted"]
-        mark = "  knee" if row["index"] == result["knee"] else ""
+        if row["feasible"]:
+            need, mark = row["predicted"], "  knee" if row["index"] == result["knee"] else ""
+            cost = f"{100 * row['area']:5.2f} % {need['lut']:>6} {need['dsp']:>4} {need['bram18']:>4}"
+        else:
+            cost, mark = f"{'infeasible':>24}", f"  ({row['reason']})"
         lines.append(
-            f"{row['index']:>3} {row['validation_rmse_v']:8.4f} V {test:>8} {100 * row['area']:5.2f} %"
-            f" {need['lut']:>6} {need['dsp']:>4} {need['bram18']:>4} {row['multiplies']:>10,}  {row['estimator']}{mark}"
+            f"{row['index']:>3} {row['validation_rmse_v']:8.4f} V {test:>8} {cost}"
+            f" {row['multiplies']:>10,}  {row['estimator']}{mark}"
         )
     if not result["front"]:
         lines = ["nothing is trained yet"]
@@ -221,8 +250,10 @@ def as_text(result: dict[str, Any]) -> str:
         lines.append(f"I/O overhead when it began: {result['io_overhead']}")
     lines.append(f"area is the sum over LUT, FF, DSP and BRAM18 of the share of {result['board']}, shell included")
     lines.append(f"drawn in {result['svg']}")
-    if result["front"]:
-        lines.append(f"go on: ntorc deploy --from-search {result['search']} --pick knee")
+    if result["next"]:
+        lines.append(f"go on: {result['next']}")
+    elif result["front"]:
+        lines.append(f"nothing on this front can be allocated for {result['deadline']} on {result['board']}")
     return "\n".join(lines)
 
 

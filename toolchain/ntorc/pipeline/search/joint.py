@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ntorc.boards import load_board
-from ntorc.errors import UsageError
+from ntorc.errors import InfeasibleError, UsageError
 from ntorc.pipeline.board.target import check_target
 from ntorc.pipeline.estimator.learn import runs_stage
 from ntorc.pipeline.flow import Flow
@@ -21,8 +21,9 @@ from ntorc.search.record import SearchConfig, TrialRecord
 from ntorc.search.space import WINDOW_HOP, Space
 from ntorc.search.study import Study, load_config, load_records, new_search
 from ntorc.search.workers import opened_pool
-from ntorc.units import parse_duration
+from ntorc.units import format_seconds, parse_duration
 
+_SEEDS = 1 << 32
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -79,6 +80,7 @@ def search(flow: Flow, request: SearchRequest) -> Searched:
 
     Raises:
         UsageError: neither board and deadline nor a search to resume, or both.
+        InfeasibleError: the board's I/O alone takes longer than the deadline.
         StorageError: no such search, or it is at work elsewhere.
         DataError: the runs are no longer those that the search began with.
     """
@@ -142,11 +144,28 @@ def begun(flow: Flow, request: SearchRequest) -> SearchConfig:
             "ntorc search --board pynq-z2 --deadline 200us; or go on with one: --resume ID",
         )
     check_target(config.target)
+    if not 0 <= config.seed < _SEEDS:
+        raise UsageError(f"--seed {config.seed} is not from 0 to {_SEEDS - 1}", "1 is the default")
     parse_duration(config.deadline)
     Space(config.forms)  # what is wrong is said before runs are read
     known = knowledge_of(flow.store, load_board(config.board), config.target, NO_LOAD, MISS_PROBABILITY)
     data = str(Path(config.data).resolve()) if config.data else ""
-    return replace(config, known=known, data=data)
+    config = replace(config, known=known, data=data)
+    need = costing_of(flow, config).requirement
+    if need.budget_cycles <= 0:  # no network is small enough, and none need be drawn to know
+        overhead = f"{format_seconds(need.io_overhead_s)} ({need.io_overhead_source})"
+        raise InfeasibleError(
+            f"infeasible: deadline {config.deadline} on {config.board}: the board's I/O alone takes {overhead}",
+            "allow a longer deadline; a shorter one needs less I/O: by measurement, or a better operating system",
+            {
+                "verdict": "infeasible",
+                "board": config.board,
+                "deadline_s": need.deadline_s,
+                "io_overhead_s": need.io_overhead_s,
+                "reason": "io_overhead",
+            },
+        )
+    return config
 
 
 def _run(flow: Flow, study: Study, material: Material, request: SearchRequest) -> None:

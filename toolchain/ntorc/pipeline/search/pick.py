@@ -40,7 +40,8 @@ def estimator_from_search(flow: Flow, name: str, pick: str) -> tuple[Path, Path 
     place = artefacts(found.folder, record.number)
     data = Path(found.config.data) if found.config.data else None
     key = digest_of({"state": digest_of_file(place / "state.npz"), "record": digest_of(record), "edition": 1})
-    flow.progress.message(f"from {name}: trial {record.number}, {record.describe}")
+    asked = f"searched for {found.config.deadline} on {found.config.board}"
+    flow.progress.message(f"from {name}: trial {record.number}, {record.describe}; {asked}")
 
     def make(work: Path) -> None:
         runs = runs_stage(flow, data)
