@@ -151,7 +151,8 @@ class TestSharedMemory:
     def test_rings_have_the_permissions_that_are_asked_for(
         self, firmware: Firmware, samples: Path, mode: str | None
     ) -> None:
-        source, sink, options = samples.parent / "source", samples.parent / "sink", {"sink": f"shm:{samples.parent}/sink"}
+        source, sink = samples.parent / "source", samples.parent / "sink"
+        options = {"sink": f"shm:{sink}"}
         if mode is not None:
             options["ring_mode"] = mode
         run = run_harness(
