@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntorc.errors import StorageError, UsageError
-from ntorc.records import from_json, load, save, write_atomically
+from ntorc.records import from_json, load, numbered_folder, save, write_atomically
 from ntorc.units import ceil_to, format_seconds, parse_duration
 
 
@@ -70,6 +71,20 @@ def test_records_come_back(tmp_path: Path) -> None:
 def test_any_text_is_a_record_or_a_clear_error(text: str) -> None:
     with pytest.raises(StorageError, match="not a valid Sample"):
         from_json(Sample, text, "x.json")
+
+
+def test_folders_are_numbered_behind_the_highest(tmp_path: Path) -> None:
+    for _ in range(3):
+        numbered_folder(tmp_path / "run", "measure")
+    (tmp_path / "run" / "measure-001").rmdir()
+    (tmp_path / "run" / "measure-old").mkdir()
+    assert numbered_folder(tmp_path / "run", "measure").name == "measure-004"
+
+
+def test_folders_that_are_made_at_once_are_different_ones(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: numbered_folder(tmp_path, "measure").name, range(40)))
+    assert sorted(made) == [f"measure-{number:03d}" for number in range(1, 41)]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ _FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
 _RT_RUNTIME = "proc/sys/kernel/sched_rt_runtime_us"
 _ISOLATED = "sys/devices/system/cpu/isolated"
 _RT_FLAG = "sys/kernel/realtime"
+_LAST_OF = re.compile(r"(\d+)$")
 _XADC = "sys/bus/iio/devices/iio:device0"
 
 
@@ -37,6 +39,18 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
         "load_average": _text(root / "proc/loadavg"),
         "python": platform.python_version(),
     }
+
+
+def last_cpu(root: Path = Path("/")) -> int:
+    """The processor for a loop that must not be late: the last isolated one, else the last that this process may use.
+
+    Interrupts and services are mostly on the first one.
+
+    Args:
+        root: the file system that is looked at, for tests.
+    """
+    isolated = _LAST_OF.search(_text(root / _ISOLATED) or "")
+    return int(isolated[1]) if isolated is not None else max(os.sched_getaffinity(0))
 
 
 def temperature_c(root: Path = Path("/")) -> float | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ntorc_board.environment import describe_machine, temperature_c
+from ntorc_board.environment import describe_machine, last_cpu, temperature_c
 from ntorc_board.errors import HarnessError, RequestError
 
 SILENCE_LIMIT_S = 60.0
@@ -22,6 +22,8 @@ SILENCE_LIMIT_S = 60.0
 _END_LIMIT_S = 10.0
 _MAX_OUTPUT_BYTES = 1 << 20
 _MAX_ESTIMATES = 4_000_000_000
+LAST_CPU = "last"
+MOST_CPU = 1023
 _LIVE = ("shm:", "unix:")
 _LOADS = ("cpu", "mem", "io", "net")
 _UNSET = 0xFFFF_FFFF
@@ -40,7 +42,7 @@ class MeasureRequest:
         period_ns: time between samples, or 0 to run freely.
         gap_cycles: of the logic, between an estimate's samples when it runs freely.
         timeout_us: the longest wait for one result, or None for the harness's own.
-        cpu: core to run on, or None for any.
+        cpu: processor to run on, or None for any; a request may say ``"last"`` (`last_cpu`).
         fifo: SCHED_FIFO priority 1..99, or None for the harness's own.
         deadline_ns: of an estimate, from its last sample's release, or None to count no misses.
         deadline_cycles: the logic's share of it, for its probe, or None.
@@ -79,7 +81,7 @@ class MeasureRequest:
             hop=_number(fields, "hop", 1, 65535, default_hop) or default_hop,
             period_ns=_number(fields, "period_ns", 0, 10**12, 0) or 0,
             timeout_us=_number(fields, "timeout_us", 1, 10**9, None),
-            cpu=_number(fields, "cpu", 0, 4095, None),
+            cpu=last_cpu() if fields.get("cpu") == LAST_CPU else _number(fields, "cpu", 0, MOST_CPU, None),
             fifo=_number(fields, "fifo", 1, 99, None),
             deadline_ns=_number(fields, "deadline_ns", 1, 10**12, None),
             deadline_cycles=_number(fields, "deadline_cycles", 0, _UNSET, None),

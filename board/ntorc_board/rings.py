@@ -37,13 +37,17 @@ class Estimate(NamedTuple):
 
 
 class _Ring:
-    def __init__(self, path: Path, entry: struct.Struct) -> None:
+    def __init__(self, path: Path, entry: struct.Struct, *, writes: bool) -> None:
         try:
-            with path.open("r+b") as file:
-                self._memory = mmap.mmap(file.fileno(), 0)
+            with path.open("r+b" if writes else "rb") as file:
+                access = mmap.ACCESS_WRITE if writes else mmap.ACCESS_READ
+                self._memory = mmap.mmap(file.fileno(), 0, access=access)
             magic, version, entry_bytes, self.capacity = _HEAD.unpack_from(self._memory)
         except (OSError, ValueError, struct.error) as error:
-            raise BoardError(f"{path} is no ring: {error}", "start ntorc-harness with this path first") from error
+            hint = "start ntorc-harness with this path first"
+            if isinstance(error, PermissionError):
+                hint = "start ntorc-harness with --ring-mode 0660 or 0666, in a folder that this user may enter"
+            raise BoardError(f"{path} is no ring: {error}", hint) from error
         if (magic, version, entry_bytes) != (_MAGIC, _VERSION, entry.size):
             raise BoardError(f"{path} is no ring of {entry.size}-byte entries", "use the harness's own version")
 
@@ -72,7 +76,7 @@ class SampleWriter(_Ring):
         Raises:
             BoardError: there is none.
         """
-        super().__init__(path, _SAMPLE)
+        super().__init__(path, _SAMPLE, writes=True)
 
     def put(self, count: int, release_ns: int = 0) -> bool:
         """Add one raw ADC count, released at ``release_ns`` (0: when it is taken); False when the ring is full."""
@@ -98,7 +102,7 @@ class EstimateReader(_Ring):
         Raises:
             BoardError: there is none.
         """
-        super().__init__(path, _RECORD)
+        super().__init__(path, _RECORD, writes=False)
         self._next = 0
         self.lost = 0
         """Estimates that were overwritten before they were read."""

@@ -69,7 +69,7 @@ static int begin_records(struct run *run, char *error, size_t n)
         .period_ns = run->options->period_ns,
         .design_id = run->design.design_id,
     };
-    if (ntorc_records_begin(&run->out, run->options->out, &header) != 0) {
+    if (ntorc_records_begin(&run->out, run->options->out, &header, run->options->timeout_ns) != 0) {
         snprintf(error, n, "cannot write %s: %s", run->options->out, strerror(errno));
         return -1;
     }
@@ -90,12 +90,12 @@ static int prepare(struct run *run, char *error, size_t n)
         return -1;
     }
     ntorc_summary_clear(&run->summary, options->deadline_ns);
-    if (begin_records(run, error, n) != 0 || ntorc_source_open(&run->source, options->samples, error, n) != 0) {
+    if (begin_records(run, error, n) != 0 || ntorc_source_open(&run->source, options->samples, options->ring_mode, error, n) != 0) {
         return -1;
     }
     run->has_source = true;
     if (options->sink != NULL) {
-        if (ntorc_sink_open(&run->sink, options->sink, error, n) != 0) {
+        if (ntorc_sink_open(&run->sink, options->sink, options->ring_mode, error, n) != 0) {
             return -1;
         }
         run->has_sink = true;
@@ -178,7 +178,10 @@ static int measure(struct run *run)
     if (ntorc_records_end(&run->out, writer.written, unwritten == 0) != 0) {
         unwritten = errno;
     }
-    if (unwritten != 0 && fault[0] == '\0') {
+    if (unwritten == ETIMEDOUT && fault[0] == '\0') {
+        snprintf(fault, sizeof fault, "cannot write %.200s: its reader took nothing within %llu us", options->out,
+                 (unsigned long long)(options->timeout_ns / 1000u));
+    } else if (unwritten != 0 && fault[0] == '\0') {
         snprintf(fault, sizeof fault, "cannot write %.200s: %s", options->out, strerror(unwritten));
     }
     ntorc_report_print(&report);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "ntorc_registers.h"
+#include "waiting.h"
 
 #define LEAD_NS 1000000u      /* from the start of the loop to the first release */
 #define LOOK_AGAIN_NS 10000u  /* at a live source, or at a full ring when running freely */
@@ -293,14 +294,35 @@ static void time_out(struct ntorc_loop *loop, struct ntorc_record *record)
              (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
 }
 
+/* Waits until the ring has room.  NULL: a signal, a fault, or none within the time-out, by this computer's clock,
+ * as the writer works in its time. */
+static struct ntorc_record *await_place(struct ntorc_loop *loop)
+{
+    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+
+    while (!*loop->stop && sleep_until(loop, now_ns(loop) + LOOK_AGAIN_NS)) {
+        struct ntorc_record *place = ntorc_ring_next(loop->ring);
+        if (place != NULL) {
+            return place;
+        }
+        if (ntorc_now_ns() >= limit_ns) {
+            snprintf(loop->fault, sizeof loop->fault,
+                     "no room for estimate %llu: what receives the records took none within %llu us",
+                     (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
+            break;
+        }
+    }
+    return NULL;
+}
+
 /* Into the ring and to the sink.  Running freely the loop waits for room: it hurts no schedule. */
 static void deliver(struct ntorc_loop *loop, const struct ntorc_record *record)
 {
     bool may_wait = loop->options->period_ns == 0 && !ntorc_source_is_live(loop->source);
     struct ntorc_record *place = ntorc_ring_next(loop->ring);
 
-    while (place == NULL && may_wait && !*loop->stop && sleep_until(loop, now_ns(loop) + LOOK_AGAIN_NS)) {
-        place = ntorc_ring_next(loop->ring);
+    if (place == NULL && may_wait) {
+        place = await_place(loop);
     }
     if (place != NULL) {
         *place = *record;
@@ -334,7 +356,7 @@ static bool step(struct ntorc_loop *loop, uint64_t last)
         return false;
     }
     deliver(loop, &record);
-    return true;
+    return loop->fault[0] == '\0';
 }
 
 void ntorc_loop_run(struct ntorc_loop *loop)

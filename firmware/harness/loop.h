@@ -60,7 +60,8 @@ struct ntorc_loop {
 
 /* Runs until options->estimates records are filled, the source ends, a fault, or *stop.  The logic has just
  * been restarted (ntorc_design_restart).  Allocates nothing, prints nothing, and makes no system call but
- * the clock's sleep, nor do register accesses that are memory accesses. */
+ * the clock's sleep, nor do register accesses that are memory accesses; reading the clock is one where the kernel
+ * gives processes no clock to read (docs/design.md, Measuring). */
 void ntorc_loop_run(struct ntorc_loop *loop);
 
 #endif

@@ -16,6 +16,7 @@
 #define DEFAULT_TIMEOUT_US 1000000u
 #define MAX_DEADLINE_NS 1000000000000u
 #define DEFAULT_HIST_SHIFT 9u /* up to 32768 cycles */
+#define DEFAULT_RING_MODE 0600
 
 static const char usage[] =
     "usage: ntorc-harness --regs URL --samples SOURCE --estimates N --hop H --out FILE [options]\n"
@@ -31,9 +32,11 @@ static const char usage[] =
     "  --hop H            samples from one estimate to the next\n"
     "  --out FILE         receives the records while the loop runs; a pipe too\n"
     "  --sink SINK        estimates also to shm:PATH (a ring) or unix:PATH (a SOCK_SEQPACKET socket)\n"
+    "  --ring-mode MODE   permissions of the rings that are made, in octal (default 0600: this user alone)\n"
     "  --period-ns P      time between samples; 0 (default): as fast as logic and source allow\n"
     "  --gap-cycles C     free running: cycles of the logic to let pass between samples (default 0)\n"
-    "  --timeout-us T     longest wait for one estimate, or for a live source's sample (default 1000000)\n"
+    "  --timeout-us T     longest wait for one estimate, for a live source's sample, or for the records' reader\n"
+    "                     where the loop runs freely or has ended (default 1000000)\n"
     "  --deadline-ns D    of an estimate, from its last sample's release; later ones are misses\n"
     "  --deadline-cycles C   the same for the logic alone: counted by its probe\n"
     "  --hist-lower C     lower edge of the probe's 64 bins, in cycles (default 0)\n"
@@ -45,8 +48,8 @@ static const char usage[] =
     "  --fifo PRIO        run the loop under SCHED_FIFO with this priority (1 to 99)\n";
 
 enum {
-    REGS, SAMPLES, ESTIMATES, ENDLESS, HOP, OUT, SINK, PERIOD, GAP, TIMEOUT, DEADLINE, DEADLINE_CYCLES, HIST_LOWER,
-    HIST_SHIFT, LOAD, ACCOUNT, DESIGN, CPU, FIFO, HELP
+    REGS, SAMPLES, ESTIMATES, ENDLESS, HOP, OUT, SINK, RING_MODE, PERIOD, GAP, TIMEOUT, DEADLINE, DEADLINE_CYCLES,
+    HIST_LOWER, HIST_SHIFT, LOAD, ACCOUNT, DESIGN, CPU, FIFO, HELP
 };
 
 static const struct option known[] = {
@@ -57,6 +60,7 @@ static const struct option known[] = {
     {"hop", required_argument, NULL, HOP},
     {"out", required_argument, NULL, OUT},
     {"sink", required_argument, NULL, SINK},
+    {"ring-mode", required_argument, NULL, RING_MODE},
     {"period-ns", required_argument, NULL, PERIOD},
     {"gap-cycles", required_argument, NULL, GAP},
     {"timeout-us", required_argument, NULL, TIMEOUT},
@@ -95,6 +99,20 @@ static bool design_id(const char *text, uint64_t *value)
         return false;
     }
     return number("design-id", text, 16, 0, UINT64_MAX, value);
+}
+
+/* Octal permissions to read and write; nobody runs a ring. */
+static bool ring_mode(const char *text, mode_t *mode)
+{
+    size_t length = strlen(text);
+    unsigned long value = strspn(text, "01234567") == length && length > 0 && length < 6 ? strtoul(text, NULL, 8) : 01000;
+    if ((value & ~0666ul) != 0) {
+        fprintf(stderr, "ntorc-harness: --ring-mode takes octal permissions to read and write, such as 0660, not '%s'\n",
+                text);
+        return false;
+    }
+    *mode = (mode_t)value;
+    return true;
 }
 
 static bool number32(const char *option, const char *text, uint32_t max, uint32_t *value)
@@ -136,6 +154,9 @@ static bool take(int option, const char *text, struct ntorc_options *options)
         break;
     case SINK:
         options->sink = text;
+        break;
+    case RING_MODE:
+        good = ring_mode(text, &options->ring_mode);
         break;
     case ENDLESS:
         options->endless = true;
@@ -212,6 +233,7 @@ int ntorc_options_parse(int argc, char **argv, struct ntorc_options *options)
     *options = (struct ntorc_options){
         .timeout_ns = DEFAULT_TIMEOUT_US * 1000ull,
         .cpu = -1,
+        .ring_mode = DEFAULT_RING_MODE,
         .deadline_cycles = UINT32_MAX,
         .hist_shift = DEFAULT_HIST_SHIFT,
         .load_text = "",

@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct ntorc_options {
     const char *regs;
     const char *samples;
     const char *out;
     const char *sink;   /* NULL: none */
+    mode_t ring_mode;   /* permissions of rings in shared memory */
     uint64_t estimates; /* 0 when endless */
     bool endless;       /* until a signal or the source ends it */
     uint32_t hop;

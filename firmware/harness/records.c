@@ -2,17 +2,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int write_all(int file, const void *from, size_t bytes)
+#include "waiting.h"
+
+#define LOOK_MS 10 /* at `ending`, while a pipe is full */
+
+/* Waits until a pipe has room or no reader; write says which.  False with errno set: given up. */
+static bool await_room(const struct ntorc_records_file *out)
+{
+    struct pollfd room = {.fd = out->file, .events = POLLOUT};
+    uint64_t since_ns = 0; /* it is ending, and nothing was taken */
+
+    for (;;) {
+        int ready = poll(&room, 1, LOOK_MS);
+        if (ready > 0) {
+            return true;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return false;
+        }
+        if (out->ending != NULL && !atomic_load(out->ending)) {
+            continue;
+        }
+        uint64_t seen_ns = ntorc_now_ns();
+        since_ns = since_ns == 0 ? seen_ns : since_ns;
+        if (seen_ns - since_ns >= out->patience_ns) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+    }
+}
+
+static int write_all(const struct ntorc_records_file *out, const void *from, size_t bytes)
 {
     for (const char *next = from; bytes > 0;) {
-        ssize_t written = write(file, next, bytes);
-        if (written < 0 && errno == EINTR) {
+        ssize_t written = write(out->file, next, bytes);
+        if (written < 0 && (errno == EINTR || (errno == EAGAIN && await_room(out)))) {
             continue;
         }
         if (written <= 0) {
@@ -24,13 +55,20 @@ static int write_all(int file, const void *from, size_t bytes)
     return 0;
 }
 
+/* A write must not wait inside the system: nothing could end it. */
+static bool make_nonblocking(int file)
+{
+    int flags = fcntl(file, F_GETFL);
+    return flags >= 0 && fcntl(file, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 /* Opens what receives the bytes. */
 static int open_place(struct ntorc_records_file *out, const char *path)
 {
     struct stat about;
     if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
         out->file = open(path, O_WRONLY | O_CLOEXEC);
-        return out->file >= 0 ? 0 : -1;
+        return out->file >= 0 && make_nonblocking(out->file) ? 0 : -1;
     }
     if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) {
         errno = EISDIR; /* rename would say so only after the measurement */
@@ -46,13 +84,14 @@ static int open_place(struct ntorc_records_file *out, const char *path)
     return out->file >= 0 ? 0 : -1;
 }
 
-int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header)
+int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header,
+                        uint64_t patience_ns)
 {
     struct ntorc_records_header first = *header;
 
-    *out = (struct ntorc_records_file){.file = -1, .path = strdup(path)};
+    *out = (struct ntorc_records_file){.file = -1, .path = strdup(path), .patience_ns = patience_ns};
     first.count = NTORC_RECORDS_TO_THE_END;
-    if (out->path != NULL && open_place(out, path) == 0 && write_all(out->file, &first, sizeof first) == 0) {
+    if (out->path != NULL && open_place(out, path) == 0 && write_all(out, &first, sizeof first) == 0) {
         return 0;
     }
     int failure = errno;
@@ -63,7 +102,7 @@ int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const 
 
 int ntorc_records_append(struct ntorc_records_file *out, const struct ntorc_record *records, size_t count)
 {
-    return write_all(out->file, records, count * sizeof *records);
+    return write_all(out, records, count * sizeof *records);
 }
 
 static int publish(struct ntorc_records_file *out, uint64_t count)

@@ -3,6 +3,8 @@
 #ifndef NTORC_RECORDS_H
 #define NTORC_RECORDS_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,13 +50,18 @@ struct ntorc_records_file {
     int file;
     char *path;
     char *temporary; /* NULL: a pipe or a device, written as it is */
+    /* A pipe whose reader takes nothing: waited for as long as `ending` is false, then this long since anything
+     * was taken. */
+    uint64_t patience_ns;
+    const _Atomic bool *ending; /* NULL: true */
 };
 
 /* Begins a file of records: under a temporary name beside `path`, or straight into what is no regular
  * file.  0, or -1 with errno set. */
-int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header);
+int ntorc_records_begin(struct ntorc_records_file *out, const char *path, const struct ntorc_records_header *header,
+                        uint64_t patience_ns);
 
-/* 0, or -1 with errno set. */
+/* 0, or -1 with errno set; ETIMEDOUT: the reader took nothing for too long, see `ending`. */
 int ntorc_records_append(struct ntorc_records_file *out, const struct ntorc_record *records, size_t count);
 
 /* Ends the file: with the header's count in it and under its own name, or not at all.  0, or -1 with errno

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 
@@ -15,7 +16,7 @@ static size_t bytes_of(uint32_t entry_bytes, uint32_t capacity)
 }
 
 struct ntorc_shared_ring *ntorc_shared_ring_make(const char *path, uint32_t entry_bytes, uint32_t capacity,
-                                                 char *error, size_t n)
+                                                 mode_t mode, char *error, size_t n)
 {
     char name[4200];
     int length = snprintf(name, sizeof name, "%s.new-XXXXXX", path);
@@ -37,7 +38,7 @@ struct ntorc_shared_ring *ntorc_shared_ring_make(const char *path, uint32_t entr
         ring->entry_bytes = entry_bytes;
         ring->capacity = capacity;
         ring->magic = NTORC_SHARED_RING_MAGIC;
-        if (rename(name, path) == 0) {
+        if (fchmod(file, mode) == 0 && rename(name, path) == 0) {
             close(file);
             return ring;
         }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define NTORC_SHARED_RING_MAGIC 0x4752544Eu /* "NTRG" */
 #define NTORC_SHARED_RING_VERSION 1u
@@ -40,9 +41,10 @@ struct ntorc_shared_sample {
 _Static_assert(offsetof(struct ntorc_shared_ring, entries) == 192, "layout shared between programs");
 _Static_assert(sizeof(struct ntorc_shared_sample) == 16, "layout shared between programs");
 
-/* Makes a ring under a temporary name and renames it to `path`: NULL with the reason in `error`. */
+/* Makes a ring under a temporary name, with the permissions `mode` whatever the umask, and renames it to `path`:
+ * NULL with the reason in `error`. */
 struct ntorc_shared_ring *ntorc_shared_ring_make(const char *path, uint32_t entry_bytes, uint32_t capacity,
-                                                 char *error, size_t n);
+                                                 mode_t mode, char *error, size_t n);
 
 void ntorc_shared_ring_close(struct ntorc_shared_ring *ring);
 

@@ -9,11 +9,11 @@
 
 #define CAPACITY 4096u
 
-int ntorc_sink_open(struct ntorc_sink *sink, const char *url, char *error, size_t n)
+int ntorc_sink_open(struct ntorc_sink *sink, const char *url, mode_t ring_mode, char *error, size_t n)
 {
     *sink = (struct ntorc_sink){.file = -1};
     if (strncmp(url, "shm:", 4) == 0) {
-        sink->ring = ntorc_shared_ring_make(url + 4, sizeof(struct ntorc_record), CAPACITY, error, n);
+        sink->ring = ntorc_shared_ring_make(url + 4, sizeof(struct ntorc_record), CAPACITY, ring_mode, error, n);
         return sink->ring != NULL ? 0 : -1;
     }
     if (strncmp(url, "unix:", 5) == 0) {

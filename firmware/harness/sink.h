@@ -20,8 +20,8 @@ struct ntorc_sink {
     uint64_t unsent; /* messages that its reader had no room for */
 };
 
-/* 0, or -1 with the reason in `error`. */
-int ntorc_sink_open(struct ntorc_sink *sink, const char *url, char *error, size_t n);
+/* 0, or -1 with the reason in `error`.  `ring_mode`: permissions of a ring in shared memory. */
+int ntorc_sink_open(struct ntorc_sink *sink, const char *url, mode_t ring_mode, char *error, size_t n);
 void ntorc_sink_close(struct ntorc_sink *sink);
 
 /* The loop: for a ring; nothing for a socket. */

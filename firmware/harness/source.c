@@ -106,12 +106,12 @@ static int start_receiving(struct ntorc_source *source, char *error, size_t n)
     return failure == 0 ? 0 : -1;
 }
 
-int ntorc_source_open(struct ntorc_source *source, const char *url, char *error, size_t n)
+int ntorc_source_open(struct ntorc_source *source, const char *url, mode_t ring_mode, char *error, size_t n)
 {
     *source = (struct ntorc_source){.file = -1};
     if (strncmp(url, "shm:", 4) == 0) {
         source->ring =
-            ntorc_shared_ring_make(url + 4, sizeof(struct ntorc_shared_sample), CAPACITY, error, n);
+            ntorc_shared_ring_make(url + 4, sizeof(struct ntorc_shared_sample), CAPACITY, ring_mode, error, n);
         return source->ring != NULL ? 0 : -1;
     }
     if (strncmp(url, "unix:", 5) == 0) {

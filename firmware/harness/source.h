@@ -28,8 +28,8 @@ struct ntorc_source {
 
 enum ntorc_source_state { NTORC_SOURCE_SAMPLE, NTORC_SOURCE_EMPTY, NTORC_SOURCE_ENDED };
 
-/* 0, or -1 with the reason in `error`. */
-int ntorc_source_open(struct ntorc_source *source, const char *url, char *error, size_t n);
+/* 0, or -1 with the reason in `error`.  `ring_mode`: permissions of a ring in shared memory. */
+int ntorc_source_open(struct ntorc_source *source, const char *url, mode_t ring_mode, char *error, size_t n);
 void ntorc_source_close(struct ntorc_source *source);
 
 /* Whether somebody else decides when a sample comes. */

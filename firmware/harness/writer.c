@@ -7,6 +7,8 @@
 #define STACK_BYTES 65536 /* small, because it is locked with the rest */
 /* It looks by itself: waking it would be a system call of the loop. */
 #define LOOK_NS 1000000
+/* Of records at once, 40 kB: what a slow reader has taken makes room soon. */
+#define MOST_AT_ONCE 1024u
 
 static bool take_some(struct ntorc_writer *writer)
 {
@@ -15,6 +17,7 @@ static bool take_some(struct ntorc_writer *writer)
     if (count == 0) {
         return false;
     }
+    count = count < MOST_AT_ONCE ? count : MOST_AT_ONCE;
     if (atomic_load(&writer->failure) == 0) {
         if (ntorc_records_append(writer->out, records, count) == 0) {
             writer->written += count;
@@ -56,6 +59,7 @@ int ntorc_writer_start(struct ntorc_writer *writer)
 
     atomic_init(&writer->failure, 0);
     atomic_init(&writer->stop, false);
+    writer->out->ending = &writer->stop;
     writer->written = 0;
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, STACK_BYTES);

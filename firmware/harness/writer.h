@@ -18,7 +18,8 @@ struct ntorc_writer {
     struct ntorc_summary *summary;
     struct ntorc_sink *sink; /* NULL: none */
     /* result */
-    _Atomic int failure; /* errno of a failed write; what comes later is summed up and not written */
+    _Atomic int failure; /* errno of a failed write, ETIMEDOUT: a pipe's reader took nothing for too long; what
+                          * comes later is summed up and not written */
     uint64_t written;
     /* inside */
     pthread_t thread;
@@ -28,7 +29,8 @@ struct ntorc_writer {
 /* 0, or an errno. */
 int ntorc_writer_start(struct ntorc_writer *writer);
 
-/* Waits until the ring is empty. */
+/* Waits until the ring is empty.  A pipe's reader that takes nothing is waited for as long as the file's patience
+ * lasts: no record is lost that it does take before. */
 void ntorc_writer_stop(struct ntorc_writer *writer);
 
 #endif

@@ -36,6 +36,7 @@ from ntorc.pipeline.make import Logic, bundle_of
 from ntorc.pipeline.measured.knowledge import BACKEND, OFFSET, OVERHEAD
 from ntorc.progress import Silent
 from ntorc.units import parse_duration
+from ntorc_board.environment import last_cpu
 
 TARGET = "ssh://me@rack"
 LAB = """\
@@ -145,6 +146,10 @@ def test_through_the_tools_to_a_measured_board(
     found = deploy(flow, request_for(model, backend))
     assert (found["verdict"], found["backend"], found["target"]) == ("met", backend, TARGET)
     assert found["gate"] == {"vectors": 40, "mismatches": 0}
+    # a board with real logic is measured in real time without being asked to, or says why it is not
+    assert found["measured"]["bound_cpu"] == last_cpu()
+    assert (found["measured"]["scheduler"] == "SCHED_FIFO 80") == (found["refused"] == [])
+    assert f"the loop ran under {found['measured']['scheduler']} on processor" in found["verdict_basis"]
     assert found["synthesised"]["state"] == "routed"
     assert found["synthesised"]["tool"] == "Vivado 2023.2"
     assert found["timing"]["setup_slack_ns"] == pytest.approx(0.321)

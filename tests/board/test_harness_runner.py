@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntorc_board.environment import last_cpu
 from ntorc_board.errors import HarnessError, RequestError
 from ntorc_board.harness import MeasureRequest, run_harness
 
@@ -93,6 +94,17 @@ def test_cancelling_asks_it_to_stop(tmp_path: Path, request_of: MeasureRequest) 
     cancelled = threading.Event()
     summary = run_harness(path, "sim:x", "0" * 16, request_of, lambda line: cancelled.set(), cancelled)
     assert summary["interrupted"] is True
+
+
+def test_the_last_processor(tmp_path: Path, request_of: MeasureRequest) -> None:
+    assert last_cpu(tmp_path) == max(os.sched_getaffinity(0))
+    isolated = tmp_path / "sys/devices/system/cpu/isolated"
+    isolated.parent.mkdir(parents=True)
+    for text, last in (("1\n", 1), ("2-3,5\n", 5), ("2-11\n", 11), ("\n", max(os.sched_getaffinity(0)))):
+        isolated.write_text(text)
+        assert last_cpu(tmp_path) == last
+    fields = {"samples": str(request_of.samples), "out": str(request_of.out), "estimates": 3, "cpu": "last"}
+    assert MeasureRequest.parse(fields, 16).cpu == last_cpu()
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())

@@ -24,6 +24,7 @@ from harness_support import (
 
 from ntorc.deploy.firmware import Firmware, build_firmware, compiler
 from ntorc.errors import ToolError
+from ntorc.measure.report import parse_report
 from ntorc.processes import run_tool
 
 SANITIZERS = ["address,undefined", "thread"]
@@ -83,13 +84,30 @@ def test_ordinary_and_rough_use_is_clean(checked: Firmware, sanitizer: str, tmp_
         runs.append(run_harness(checked, url, Path(f"shm:{live}"), out, estimates=9, hop=4, period_ns=20_000))
         runs.append(run_harness(checked, "null:7", samples, out, estimates=200_000, hop=1, deadline_ns=5))
         runs.append(fed_by_socket(checked, url, out))
-        assert [run.status for run in runs] == [1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0]
+        runs += [read_by_nobody(checked, samples, period_ns) for period_ns in (0, 50_000)]
+        assert [run.status for run in runs] == [1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 1]
         for run in runs:
             assert_clean(run.errors)
         errors = reprogram_under_load(checked, server, [plain, stuck], samples, tmp_path)
     assert_clean(errors)
     assert_clean(server.errors)
     assert server.process.returncode == 0
+
+
+def read_by_nobody(firmware: Firmware, samples: Path, period_ns: int) -> HarnessRun:
+    """A run into a pipe that nobody reads: it ends by itself where the loop waits, and by a signal where not."""
+    pipe = samples.parent / f"pipe-{period_ns}"
+    os.mkfifo(pipe)
+    words = harness_arguments(firmware, "null:1", samples, pipe, hop=1, timeout_us=20_000, period_ns=period_ns)
+    harness = subprocess.Popen(
+        [*words, "--endless"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with pipe.open("rb") as reader:
+        assert reader.read(48 + 4000)[:4] == b"NTHR"
+        if period_ns > 0:
+            threading.Timer(1.0, harness.terminate).start()
+        out, errors = harness.communicate(timeout=60)
+    return HarnessRun(harness.returncode, parse_report(out), errors, pipe)
 
 
 def fed_by_socket(firmware: Firmware, url: str, out: Path) -> HarnessRun:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from ntorc_board.errors import BoardError
 from ntorc_board.rings import EstimateReader, SampleWriter
 
 WINDOW, HOP = 32, 16
+PIPE_BYTES = 65536
 
 
 @pytest.fixture
@@ -55,11 +59,33 @@ def finish(harness: subprocess.Popen[str]) -> HarnessReport:
     return parse_report(out)
 
 
+@contextmanager
+def as_another_user(folder: Path) -> Iterator[None]:
+    """Whom permissions hold back, where root would not be."""
+    own = os.geteuid()
+    folder.chmod(0o755)
+    if own == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
 def await_path(path: Path) -> None:
     limit_s = time.monotonic() + 30
     while not path.exists():
         assert time.monotonic() < limit_s
         time.sleep(0.002)
+
+
+def await_more_than_a_pipe_holds(sink: Path) -> None:
+    """Until there were so many estimates that some of the records are still in the harness."""
+    limit_s, reader, seen = time.monotonic() + 30, EstimateReader(sink), 0
+    while seen <= PIPE_BYTES // RECORD_DTYPE.itemsize:
+        assert time.monotonic() < limit_s
+        found = reader.take()
+        seen = seen if found is None else found.seq
 
 
 class TestSharedMemory:
@@ -121,6 +147,40 @@ class TestSharedMemory:
         assert len(found) + reader.lost == 10_000
         assert found == list(range(10_001 - len(found), 10_001))
 
+    @pytest.mark.parametrize("mode", [None, "0660", "644"])
+    def test_rings_have_the_permissions_that_are_asked_for(
+        self, firmware: Firmware, samples: Path, mode: str | None
+    ) -> None:
+        source, sink = samples.parent / "source", samples.parent / "sink"
+        options = {"sink": f"shm:{sink}"}
+        if mode is not None:
+            options["ring_mode"] = mode
+        run = run_harness(
+            firmware, "null:1", Path(f"shm:{source}"), samples.parent / "out", estimates=3, hop=1, period_ns=1000,
+            **options,
+        )  # fmt: skip
+        assert run.status == 0, run.errors
+        wanted = int(mode or "600", 8)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (source, sink)] == [wanted, wanted]
+
+    @pytest.mark.parametrize("mode", ["", "rw", "0777", "1660", "-1", "0o600", "0" * 9 + "600"])
+    def test_other_permissions_are_refused(self, firmware: Firmware, samples: Path, mode: str) -> None:
+        run = run_harness(
+            firmware, "null:1", samples, samples.parent / "out", estimates=1, hop=1, ring_mode=mode
+        )
+        assert run.status == 2
+        assert "--ring-mode takes octal permissions" in run.errors
+
+    def test_estimates_need_no_permission_to_write(self, firmware: Firmware, samples: Path) -> None:
+        sink = samples.parent / "sink"
+        run_harness(firmware, "null:1", samples, samples.parent / "out", estimates=9, hop=1, sink=f"shm:{sink}")
+        sink.chmod(0o444)
+        with as_another_user(sink.parent):
+            assert len(list(iter(EstimateReader(sink).take, None))) == 9
+            with pytest.raises(BoardError) as refused:
+                SampleWriter(sink)
+        assert "--ring-mode" in refused.value.hint
+
     def test_other_files_are_no_rings(self, folder: Path) -> None:
         for content in (b"", b"\0" * 300, struct.pack("<4I", 0x4752544E, 1, 8, 16) + b"\0" * 300):
             (folder / "ring").write_bytes(content)
@@ -168,7 +228,7 @@ class TestRecords:
     def test_a_pipe_receives_records_while_the_loop_runs(self, firmware: Firmware, samples: Path) -> None:
         pipe = samples.parent / "pipe"
         os.mkfifo(pipe)
-        harness = start(firmware, "null:1", str(samples), pipe, estimates=300_000, hop=1)
+        harness = start(firmware, "null:1", str(samples), pipe, estimates=300_000, hop=1, timeout_us=30_000_000)
         with pipe.open("rb") as source:
             stream = RecordStream(source)
             assert stream.header.count is None
@@ -190,6 +250,60 @@ class TestRecords:
         out, _ = harness.communicate(timeout=60)
         assert harness.returncode == 1
         assert "cannot write" in parse_report(out).fault
+
+    def test_a_reader_that_stalls_is_a_clear_fault_where_the_loop_waits_for_it(
+        self, firmware: Firmware, samples: Path
+    ) -> None:
+        pipe = samples.parent / "pipe"
+        os.mkfifo(pipe)
+        harness = start(firmware, "null:1", str(samples), pipe, "--endless", hop=1, timeout_us=100_000)
+        with pipe.open("rb") as source:
+            assert source.read(48)[:4] == b"NTHR"
+            out, _ = harness.communicate(timeout=60)
+        report = parse_report(out)
+        assert (harness.returncode, report.interrupted) == (1, False)
+        assert f"no room for estimate {report.estimates}" in report.fault
+        assert "took none within 100000 us" in report.fault
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("period_ns", [0, 20_000])
+    def test_a_reader_that_stalls_does_not_hold_up_a_signal(
+        self, firmware: Firmware, samples: Path, number: signal.Signals, period_ns: int
+    ) -> None:
+        pipe = samples.parent / "pipe"
+        os.mkfifo(pipe)
+        options = {
+            "hop": 1, "period_ns": period_ns, "timeout_us": 300_000 if period_ns else 30_000_000,
+            "sink": f"shm:{samples.parent / 'sink'}",
+        }  # fmt: skip
+        harness = start(firmware, "null:1", str(samples), pipe, "--endless", **options)
+        with pipe.open("rb") as source:
+            await_path(samples.parent / "sink")
+            await_more_than_a_pipe_holds(samples.parent / "sink")
+            harness.send_signal(number)
+            if period_ns == 0:
+                source.close()  # its reader goes: nothing more to wait for
+            out, _ = harness.communicate(timeout=25)
+        report = parse_report(out)
+        assert (harness.returncode, report.interrupted) == (1, True)
+        assert ("its reader took nothing within 300000 us" if period_ns else "Broken pipe") in report.fault
+
+    def test_a_reader_that_goes_on_after_the_signal_loses_nothing(self, firmware: Firmware, samples: Path) -> None:
+        pipe = samples.parent / "pipe"
+        os.mkfifo(pipe)
+        harness = start(
+            firmware, "null:1", str(samples), pipe, "--endless", hop=1, period_ns=20_000, timeout_us=30_000_000,
+            sink=f"shm:{samples.parent / 'sink'}",
+        )  # fmt: skip
+        with pipe.open("rb") as source:
+            await_path(samples.parent / "sink")
+            await_more_than_a_pipe_holds(samples.parent / "sink")
+            harness.terminate()
+            stream = RecordStream(source)
+            read = total_of(stream.blocks(1000))
+        report = finish(harness)
+        assert report.interrupted
+        assert read.records == report.estimates - report.dropped > 1000
 
     def test_misses_and_the_probes_counts(self, virtual_pl: VirtualPl, firmware: Firmware, samples: Path) -> None:
         out = samples.parent / "out"

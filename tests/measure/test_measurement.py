@@ -40,6 +40,16 @@ def judge(records: Records, requirement: Requirement) -> Measurement:
     return evaluate(records, requirement, HOST, target="virtual", board="pynq-z2")
 
 
+def test_a_boards_verdict_says_how_the_loop_was_scheduled() -> None:
+    host = environment("SCHED_FIFO 80", bound_cpu=1)
+    told = [
+        evaluate(make_records([18000]), asked, host, target="x", board="pynq-z2").verdict_basis
+        for asked in (BOARD, VIRTUAL)
+    ]
+    assert "the loop ran under SCHED_FIFO 80 on processor 1" in told[0]
+    assert "SCHED_FIFO" not in told[1], "its times are not judged"
+
+
 class TestVirtualBoard:
     def test_figures(self) -> None:
         result = judge(make_records([18000, 18010, 18005], [200, 210, 220]), VIRTUAL)

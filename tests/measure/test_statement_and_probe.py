@@ -21,7 +21,8 @@ from ntorc.measure.records import TORN, Records
 from ntorc.measure.report import Probe
 from ntorc.measure.statement import longest_run, state
 from ntorc.measure.statistics import dependence, miss_bound, quantile_bound
-from ntorc.pipeline.outputs import junit
+from ntorc.pipeline.junit import Suite
+from ntorc.pipeline.outputs import add_cases
 from ntorc.report.picture import intervals_picture
 
 
@@ -132,13 +133,16 @@ class TestSimulatedBoard:
 
 
 class TestOutputs:
-    def test_junit_and_picture(self) -> None:
+    def test_junit_and_picture(self, tmp_path: Path) -> None:
         records = make_records([18000] * 4, [200, 499, 501, 200])
         for requirement, failures in ((BOARD, 1), (VIRTUAL, 0)):
             measured = evaluate(records, requirement, HOST, target="virtual", board="pynq-z2")
-            suite = ElementTree.fromstring(junit(measured))
-            assert (suite.get("tests"), suite.get("failures")) == ("2", str(failures))
-            assert [case.get("name") for case in suite.findall("testcase")] == ["deadline", "delivered"]
+            suite = Suite("pynq-z2", "virtual", tmp_path)
+            add_cases(suite, measured, is_miss_asked=False)
+            told = ElementTree.fromstring(suite.to_xml())
+            assert told.get("failures") == str(failures)
+            names = [case.get("name") for case in told.findall("testcase")]
+            assert ("deadline" in names, "miss probability shown" in names) == (True, failures == 0)
             picture = ElementTree.fromstring(intervals_picture(measured, records))
             words = " ".join(picture.itertext())
             assert "log scale" in words

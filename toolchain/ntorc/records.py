@@ -92,6 +92,25 @@ def write_atomically(path: Path, content: bytes) -> Path:
     return path
 
 
+def numbered_folder(parent: Path, stem: str) -> Path:
+    """Make the folder ``STEM-NNN`` behind the highest number that there is, whoever else does the same just now.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    with storage_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            ends = [path.name.removeprefix(f"{stem}-") for path in parent.glob(f"{stem}-*")]
+            number = 1 + max((int(end) for end in ends if end.isdecimal()), default=0)
+            folder = parent / f"{stem}-{number:03d}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # another process was faster; its number is seen now
+            return folder
+
+
 def write_if_changed(path: Path, content: str) -> Path:
     """Write text only when it differs, so that what depends on the file's time is not remade."""
     if not path.is_file() or path.read_text(encoding="utf-8") != content:

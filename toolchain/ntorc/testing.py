@@ -6,18 +6,20 @@ Fixtures (all for the whole session, so that a board is programmed once):
 ``board_target``        the started target, `ntorc.deploy.target.Target`
 ``deployed_estimator``  `DeployedEstimator`: a design that is confirmed on the target, to be measured and compared
 
-``--run RUN`` takes a finished run's design, which must be the board's confirmed one; without it a small network is
-built and deployed.  Markers: ``hil`` (needs a board, virtual or real), ``real_board`` (left out on the virtual one).
-On the virtual board everything but compiled things goes to a temporary store; on a real one the user's store and
-keys are used.
+``--run RUN`` takes a finished run's design, which must be the board's confirmed one; a board with real logic needs it.
+Without it a small network's simulated logic is built and deployed, and at the end the board goes back to what was
+confirmed before.  Markers: ``hil`` (needs a board, virtual or real), ``real_board`` (left out where no real logic is:
+the target itself is asked).  Without real logic and ``--run`` everything but compiled things goes to a temporary store,
+for the virtual board the keys too; else the user's store is used.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -54,18 +56,41 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the target cannot do."""
-    if not _is_virtual(config):
-        return
     left_out = [item for item in items if item.get_closest_marker("real_board") is not None]
-    if left_out:
+    if left_out and _is_simulated(config):
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _is_virtual(config: pytest.Config) -> bool:
-    from ntorc.deploy.target import is_virtual_name
+_SIMULATED = pytest.StashKey[bool]()
 
-    return is_virtual_name(str(config.getoption("--target")))
+
+def _is_simulated(config: pytest.Config) -> bool:
+    """Whether the target has no real logic.  A board behind SSH knows that itself, whatever its name and however it was
+    added; one that does not answer counts as real, so that its tests fail and say why."""
+    if _SIMULATED not in config.stash:
+        config.stash[_SIMULATED] = _ask_whether_simulated(str(config.getoption("--target")), config)
+    return config.stash[_SIMULATED]
+
+
+def _ask_whether_simulated(name: str, config: pytest.Config) -> bool:
+    from ntorc.deploy.target import is_virtual_name
+    from ntorc.errors import NtorcError
+    from ntorc.pipeline.board.target import open_target
+    from ntorc.pipeline.flow import Flow
+    from ntorc.progress import Silent
+    from ntorc.store.local import LocalStore
+
+    if is_virtual_name(name):
+        return True
+    board = load_board(str(config.getoption("--board")))
+    try:
+        with tempfile.TemporaryDirectory(prefix="ntorc-ask-") as folder:
+            flow = Flow(LocalStore(Path(folder) / "store"), Path(folder), Path(folder), Silent())
+            with open_target(flow, name, board) as target:
+                return target.is_virtual
+    except NtorcError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -97,9 +122,9 @@ class DeployedEstimator:
             miss_probability: share of estimates that may miss.
         """
         from ntorc.pipeline.prove import Pace, evaluate, gate, observe, period_ns_on, stream_for
+        from ntorc.records import numbered_folder
 
-        folder = self._folder / f"measure-{len(list(self._folder.glob('measure-*'))) + 1:03d}"
-        folder.mkdir(parents=True)
+        folder = numbered_folder(self._folder, "measure")
         samples = stream_for(self.samples, self.network.input_length, self.allocation.hop, estimates)
         pace = Pace(estimates, period_ns_on(self.target.name), load)
         observed = observe(self._flow, self.target, folder, samples, pace, self.allocation)
@@ -125,17 +150,19 @@ def ntorc_compiled() -> Path:
 def ntorc_flow(
     pytestconfig: pytest.Config, ntorc_compiled: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Flow]:
-    """Store and caches: the user's own, but a temporary store for the virtual board."""
+    """Store and caches: the user's own, but a temporary store without real logic, unless a run of theirs is named."""
+    from ntorc.deploy.target import is_virtual_name
     from ntorc.pipeline.flow import Flow, open_flow
     from ntorc.progress import Silent
     from ntorc.store.local import LocalStore
 
-    if not _is_virtual(pytestconfig):
+    if pytestconfig.getoption("--run") or not _is_simulated(pytestconfig):
         yield open_flow(Silent())
         return
     root = tmp_path_factory.mktemp("ntorc-board")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("NTORC_HOME", str(root))  # the virtual board trusts keys of its own
+        if is_virtual_name(str(pytestconfig.getoption("--target"))):  # it trusts keys of its own; others the user's
+            patched.setenv("NTORC_HOME", str(root))
         yield Flow(LocalStore(root / "store"), ntorc_compiled, root)
 
 
@@ -155,40 +182,53 @@ def deployed_estimator(
     board_target: Target,
     ntorc_flow: Flow,
     tmp_path_factory: pytest.TempPathFactory,
-) -> DeployedEstimator:
+) -> Iterator[DeployedEstimator]:
     """The run's design that ``--run`` names, or a small network's, confirmed on the board."""
-    folder = tmp_path_factory.mktemp("measured")
+    folder, name = tmp_path_factory.mktemp("measured"), str(pytestconfig.getoption("--target"))
     run = str(pytestconfig.getoption("--run"))
     if run:
-        return _of_run(ntorc_flow, board_target, run, folder)
-    return _small(ntorc_flow, board, board_target, str(pytestconfig.getoption("--target")), folder)
+        yield _of_run(ntorc_flow, board_target, run, folder)
+        return
+    if not board_target.is_virtual:
+        pytest.fail(
+            f"{name} has real logic, into which no simulated test design goes: deploy to it (ntorc deploy --board"
+            f" {board.name} --deadline 500us --target {name} --tool vivado) and name that run: --run RUN"
+            " (`ntorc runs` lists them)",
+            pytrace=False,
+        )
+    before = board_target.status().confirmed
+    deployed = _small(ntorc_flow, board, board_target, name, folder)
+    try:
+        yield deployed
+    finally:
+        _go_back(board_target, before, deployed.design_id)
+
+
+def _go_back(target: Target, before: str | None, own: str) -> None:
+    """To what was confirmed before the plugin's own design, unless a test has done so, or deployed another one."""
+    if before not in (None, own) and target.status().confirmed == own:
+        target.rollback()
 
 
 def _of_run(flow: Flow, target: Target, run: str, folder: Path) -> DeployedEstimator:
     import numpy as np
 
     from ntorc.allocate.allocation import Allocation
-    from ntorc.errors import UsageError
     from ntorc.network.network import Network
     from ntorc.npz import read_arrays
+    from ntorc.pipeline.board.confirmed import require_confirmed
     from ntorc.pipeline.prove import STIMULUS
     from ntorc.pipeline.standalone import find_run
     from ntorc.records import load
 
-    kept = Path(find_run(flow.store, run, "deployment.json").folder)
-    design_id: Any = target.restore().design_id
+    record = find_run(flow.store, run, "deployment.json")
+    kept = Path(record.folder)
+    require_confirmed(flow.store, target, run, str(record.summary.get("design_id")))
+    design_id = target.restore().design_id
     allocation = load(Allocation, kept / "allocation.json")
-    wanted = str(flow_summary(flow, run).get("design_id"))
-    if design_id != wanted:
-        raise UsageError(f"the board's confirmed design is {design_id}, not run {run}'s {wanted}", "deploy it again")
     samples = read_arrays(kept / STIMULUS, ["counts"], "deploy again")["counts"].astype(np.int64)
     network = Network.load(kept / "network")
     return DeployedEstimator(network, allocation, target, design_id, samples, flow, folder)
-
-
-def flow_summary(flow: Flow, run: str) -> dict[str, object]:
-    """What a run's ``--json`` said."""
-    return next(record.summary for record in flow.store.runs() if record.run == run)
 
 
 def _small(flow: Flow, board: Board, target: Target, name: str, folder: Path) -> DeployedEstimator:

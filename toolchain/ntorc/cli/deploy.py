@@ -24,9 +24,11 @@ def deploy(
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
     clock_hz: options.ClockHz = None,
-    miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
+    miss: options.Miss = None,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
     load: options.Load = "",
+    fifo: options.Fifo = None,
+    cpu: options.Cpu = None,
     ceiling: options.Ceiling = 0.8,
     solver: options.Solver = "CBC",
     estimator: options.Estimator = None,
@@ -58,12 +60,16 @@ def deploy(
     Exit: 0 deadline met, 3 missed or infeasible, 1 error.  Ctrl-C loses nothing: the same command goes on.
     """
     from ntorc.pipeline.bitstream.logic import Way
+    from ntorc.pipeline.board.realtime import RealTime
     from ntorc.pipeline.deploy import DeployRequest
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.knowledge import MISS_PROBABILITY
+    from ntorc.pipeline.prove import verdict_text
     from ntorc.units import parse_duration
 
+    share = options.miss_probability(miss)
     if from_search is not None:
         estimator, data = options.searched(from_search, pick, estimator or model, data)
     ready, form = options.ready(estimator, data)
@@ -74,7 +80,7 @@ def deploy(
         options.training(form, seed, train_limit, epochs),
         target,
         backend,
-        miss,
+        MISS_PROBABILITY if share is None else share,
         data,
         clock_hz,
         estimates,
@@ -85,11 +91,13 @@ def deploy(
         ready=None if given else ready,
         given=given,
         way=Way(tool, host, ssh_config),
+        is_miss_asked=share is not None,
+        realtime=RealTime(fifo, cpu),
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
     lines = [
-        f"{summary['verdict']}: {format_seconds(summary['deadline_s'])} on {summary['board']},"
+        f"{verdict_text(summary)}: {format_seconds(summary['deadline_s'])} on {summary['board']},"
         f" {'virtual board' if summary['target'] == 'virtual' else summary['target']}",
         f"  latency   {predicted['latency_cycles']} cycles predicted,"
         f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",

@@ -57,6 +57,22 @@ Solver = Annotated[
 Load = Annotated[
     str, typer.Option("--load", help="Interference meanwhile: cpu, mem, io, net, or several with commas.")
 ]
+Miss = Annotated[
+    float | None,
+    typer.Option("--miss", help="Share that may miss the deadline, between 0 and 1; asked for, it has to be shown."),
+]
+Fifo = Annotated[
+    int | None,
+    typer.Option(
+        "--fifo", min=0, max=99, help="SCHED_FIFO priority of the loop; 0 for none. A real board: 80 if left out."
+    ),
+]
+Cpu = Annotated[
+    int | None,
+    typer.Option(
+        "--cpu", min=-1, max=1023, help="Processor of the loop; -1 for any. A real board: its last if left out."
+    ),
+]
 Objective = Annotated[
     str,
     typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
@@ -81,6 +97,19 @@ FromSearch = Annotated[
 ]
 Pick = Annotated[str, typer.Option("--pick", help="Which: knee, or its number on the front.")]
 TimeLimit = Annotated[float | None, typer.Option("--train-limit", help="Seconds of training at the most.")]
+
+
+def miss_probability(share: float | None) -> float | None:
+    """What ``--miss`` asks for, None where it was left out.
+
+    Raises:
+        UsageError: it is no share between 0 and 1, or no number.
+    """
+    from ntorc.errors import UsageError
+
+    if share is not None and not 0.0 < share < 1.0:  # no comparison holds for NaN
+        raise UsageError(f"a miss probability of {share:g} is not between 0 and 1", "for example --miss 1e-5")
+    return share
 
 
 def progress() -> Progress:

@@ -27,7 +27,7 @@ class MeasureRequest:
         hop: samples between estimates, or None for the design's own.
         period_ns: time between samples, or 0 to run as fast as the logic answers.
         timeout_us: the longest wait for one estimate, or None for the harness's default.
-        cpu: processor to run the loop on, or None for any.
+        cpu: processor to run the loop on, ``"last"`` for the board's last one, or None for any.
         fifo: SCHED_FIFO priority 1..99, or None for the harness's default.
         deadline_ns: of an estimate, from its last sample's release, or None to count no misses.
         deadline_cycles: the logic's share of it, for its probe, or None.
@@ -42,7 +42,7 @@ class MeasureRequest:
     hop: int | None = None
     period_ns: int = 0
     timeout_us: int | None = None
-    cpu: int | None = None
+    cpu: int | str | None = None
     fifo: int | None = None
     deadline_ns: int | None = None
     deadline_cycles: int | None = None

@@ -181,6 +181,8 @@ def evaluate(
     probe = compare_probe(report.probe, records) if report is not None and report.probe is not None else None
     if probe is not None and not probe.agrees and not np.any(lost):
         met, basis = False, basis + f"; probe and records disagree: {'; '.join(probe.differences)}"
+    if requirement.judges_time and not requirement.is_virtual:
+        basis += f"; {_scheduling(environment)}"
     return Measurement(
         target=target,
         board=board,
@@ -211,6 +213,11 @@ def evaluate(
         probe=probe,
         **_blocks(report),
     )
+
+
+def _scheduling(environment: Environment) -> str:
+    where = "any processor" if environment.bound_cpu is None else f"processor {environment.bound_cpu}"
+    return f"the loop ran under {environment.scheduler} on {where}"
 
 
 def judged_s(records: Records, requirement: Requirement) -> npt.NDArray[np.float64]:

@@ -17,6 +17,7 @@ from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
 from ntorc.pipeline.bitstream.hardware import Design, as_result
 from ntorc.pipeline.bitstream.logic import Made, Way, backend_of, check_way, make_logic
+from ntorc.pipeline.board.realtime import BY_TARGET, RealTime
 from ntorc.pipeline.board.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
@@ -25,6 +26,7 @@ from ntorc.pipeline.estimator.judge import HeldOut, Trace, held_out, judged, tra
 from ntorc.pipeline.estimator.learn import Given, Learned, learn
 from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.junit import DELIVERED, Suite
 from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for
 from ntorc.pipeline.measured.calibration import Calibration, calibrate
 from ntorc.pipeline.measured.knowledge import drift_warnings, knowledge_of
@@ -51,6 +53,7 @@ class DeployRequest:
         board, target, backend: by name.
         deadline: from the sample's release to the estimate visible to the control loop.
         miss_probability: share of estimates that may miss it.
+        is_miss_asked: that was asked for and is not the default.
         data: folder of recorded runs, or None for simulated ones.
         training: the estimator's form and training, where it is trained.
         ready: folder of an estimator that was trained before; None to train.
@@ -61,6 +64,7 @@ class DeployRequest:
         ceiling: share of each device resource that may be used.
         solver: of the allocation.
         command: how it was asked, for the record.
+        realtime: scheduler and processor of the measuring loop.
         load: interference while measuring, and whose I/O overhead is counted on; empty for none.
     """
 
@@ -80,6 +84,8 @@ class DeployRequest:
     ready: Path | None = None
     given: Given | None = None
     way: Way = field(default_factory=Way)
+    is_miss_asked: bool = False
+    realtime: RealTime = BY_TARGET
 
 
 @dataclass
@@ -265,16 +271,18 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
     flow, request, allocation, hop = walk.flow, walk.request, made.allocation, made.allocation.hop
     samples = stream_for(data.counts, learned.network.input_length, hop, request.estimates)
-    with open_target(flow, request.target, walk.board) as target:
-        with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
-            deployment = target.install(made.bundle.folder, flow.progress)
-            save(deployment, walk.folder / "deployment.json")
-        with flow.stage("measure", f"{request.estimates} estimates by the C harness"):
-            pace = Pace(request.estimates, period_ns_on(request.target), request.load)
-            observed = observe(flow, target, walk.folder, samples, pace, allocation)
-    measurement = judge(
-        flow, learned.network, observed, allocation, request.miss_probability, walk.folder, request.target, walk.summary
-    )
+    with Suite(walk.board.name, request.target, walk.folder) as suite:
+        with open_target(flow, request.target, walk.board) as target:
+            with flow.stage("deploy", f"to {request.target} through pynq, verified, self-tested"):
+                deployment = target.install(made.bundle.folder, flow.progress)
+                save(deployment, walk.folder / "deployment.json")
+            with flow.stage("measure", f"{request.estimates} estimates by the C harness"), suite.during(DELIVERED):
+                pace = Pace(request.estimates, period_ns_on(request.target), request.load, realtime=request.realtime)
+                observed = observe(flow, target, walk.folder, samples, pace, allocation)
+        measurement = judge(
+            flow, learned.network, observed, allocation, request.miss_probability, walk.folder, request.target,
+            walk.summary, suite, is_miss_asked=request.is_miss_asked,
+        )  # fmt: skip
     save(measurement, walk.folder / "measurement.json")
     with flow.stage("calibrate", "what was measured becomes the cost model's next answer"):
         is_routed = made.hardware is not None

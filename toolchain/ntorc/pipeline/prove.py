@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.lab import lab_of
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline.board.realtime import BY_TARGET, RealTime, refusals
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.junit import DEADLINE, DELIVERED, GATE, Suite
 from ntorc.pipeline.make import windows_of
-from ntorc.pipeline.outputs import write_outputs
+from ntorc.pipeline.outputs import add_cases, not_shown, write_outputs
 
 if TYPE_CHECKING:
     from ntorc.deploy.target import Target
@@ -51,6 +54,7 @@ class Observed:
     harness: dict[str, Any]
     samples: npt.NDArray[np.int64]
     fclk_hz: float = 0.0
+    refused: tuple[str, ...] = ()
 
     @property
     def report(self) -> HarnessReport:
@@ -75,12 +79,14 @@ class Pace:
         period_ns: between samples; 0 lets the logic set the pace.
         load: interference, empty for none.
         account: measure the harness's own time too.
+        realtime: scheduler and processor of the loop.
     """
 
     estimates: int
     period_ns: int = 0
     load: str = ""
     account: bool = False
+    realtime: RealTime = BY_TARGET
 
 
 def period_ns_on(target: str, sample_rate_hz: float = SAMPLE_RATE_HZ) -> int:
@@ -131,11 +137,16 @@ def observe(
         expected_cycles = allocation.latency_cycles if expected_cycles is None else expected_cycles
     if expected_cycles is not None:
         request = replace(request, hist_lower=max(0, expected_cycles - _PROBE_MARGIN), hist_shift=0)
+    request = pace.realtime.asked_of(target, request)
     files = target.measure(request, flow.progress)
     raw.unlink()
     if files.is_cancelled:
         raise KeyboardInterrupt
-    return Observed(read_records(files.records), files.records, files.harness, samples, files.clock_hz)
+    observed = Observed(read_records(files.records), files.records, files.harness, samples, files.clock_hz)
+    observed = replace(observed, refused=refusals(request, observed.report, target.name))
+    for text in observed.refused:
+        flow.progress.message(f"warning: {text}")
+    return observed
 
 
 def expected(
@@ -235,22 +246,48 @@ def judge(
     folder: Path,
     target: str,
     summary: dict[str, object],
+    suite: Suite,
+    *,
+    is_miss_asked: bool,
 ) -> Measurement:
-    """Gate, then verdict; both go into ``summary`` as they are reached.
+    """Gate, then verdict; both go into ``summary`` and ``suite`` as they are reached.
 
     Raises:
         GateError: outputs differ from the reference.
     """
-    with flow.stage("gate", "every output against network/reference.py, bit by bit"):
+    summary["refused"] = list(observed.refused)
+    suite.add(DELIVERED, _lost(observed.records))
+    summary["outputs"] = {"junit": str(suite.path)}
+    with flow.stage("gate", "every output against network/reference.py, bit by bit"), suite.during(GATE):
         verdict = gate(flow, network, observed, allocation.hop)
         summary["gate"] = {"vectors": verdict.vectors, "mismatches": verdict.mismatches}
         require_gate(verdict, summary)
-    measurement = evaluate(observed, allocation, miss_probability, folder, target)
+    suite.add(GATE)
+    with suite.during(DEADLINE):
+        measurement = evaluate(observed, allocation, miss_probability, folder, target)
+    add_cases(suite, measurement, is_miss_asked=is_miss_asked)
     summary["measured"] = measured_summary(measurement)
     summary["verdict"] = measurement.verdict
     summary["verdict_basis"] = measurement.verdict_basis
-    summary["outputs"] = write_outputs(measurement, observed.records, folder)
+    summary["outputs"] = write_outputs(measurement, observed.records, folder, suite)
     return measurement
+
+
+def _lost(records: Records) -> str:
+    """What of the estimates was not delivered whole; empty: all were."""
+    from ntorc.measure.records import OVERRUN, SKIPPED, TIMEOUT, TORN
+
+    kinds = {"torn": TORN, "timed out": TIMEOUT, "skipped": SKIPPED, "after an overrun": OVERRUN}
+    counts = {name: int(np.count_nonzero(records.having(bit))) for name, bit in kinds.items()}
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) if any(counts.values()) else ""
+
+
+def verdict_text(summary: Mapping[str, Any]) -> str:
+    """The verdict for people, with what so many estimates do not show."""
+    measured, verdict = summary["measured"], str(summary["verdict"])
+    if verdict != "met" or measured["is_shown"]:
+        return verdict
+    return f"{verdict}; {not_shown(measured['needed'], measured['miss_probability'])}"
 
 
 def measured_summary(measurement: Measurement) -> dict[str, object]:
@@ -264,7 +301,12 @@ def measured_summary(measurement: Measurement) -> dict[str, object]:
         "loop_s": asdict(measurement.loop_s),
         "misses": measurement.misses,
         "miss_bound": measurement.miss_bound,
+        "miss_probability": measurement.miss_probability,
         "statement": measurement.statement.text if measurement.statement is not None else "",
+        "is_shown": measurement.statement is not None and measurement.statement.shown,
+        "needed": 0 if measurement.statement is None else measurement.statement.needed,
+        "scheduler": measurement.environment.scheduler,
+        "bound_cpu": measurement.environment.bound_cpu,
         "probe": None if measurement.probe is None else asdict(measurement.probe),
         "io_overhead_s": None if measurement.overhead is None else asdict(measurement.overhead),
         "true_clock_hz": measurement.true_clock_hz,

@@ -18,6 +18,7 @@ from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.bitstream.hardware import Design
 from ntorc.pipeline.bitstream.logic import check_tool
+from ntorc.pipeline.board.realtime import BY_TARGET, RealTime
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates, installed
 from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
@@ -251,7 +252,12 @@ def find_run(store: Store, name: str, holding: str) -> RunRecord:
 
 
 def measure_run(
-    flow: Flow, name: str, estimates: int, miss_probability: float | None = None, interference: str = ""
+    flow: Flow,
+    name: str,
+    estimates: int,
+    miss_probability: float | None = None,
+    interference: str = "",
+    realtime: RealTime = BY_TARGET,
 ) -> dict[str, Any]:
     """Restore the confirmed design on a run's target and measure it against the run's deadline; see `remeasure`."""
     from ntorc.deploy.deployment import Deployment
@@ -262,5 +268,6 @@ def measure_run(
     allocation = load(Allocation, folder / "allocation.json")
     deployment = load(Deployment, folder / "deployment.json")
     return remeasure(
-        flow, record, allocation, deployment, estimates, miss_probability=miss_probability, load=interference
-    )
+        flow, record, allocation, deployment, estimates, miss_probability=miss_probability, load=interference,
+        realtime=realtime,
+    )  # fmt: skip
