@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from ntorc.backends.bitstream.execute import Event, Follower, failure
 from ntorc.backends.bitstream.project import LOGS, PLAN, REPORTS, STATE, Written
+from ntorc.backends.bitstream.script import PROCESSES
 from ntorc.deploy.ssh import DEFAULT_ROOT, SshAddress, SshClient, why_not
 from ntorc.errors import ToolError
 from ntorc.progress import Progress
@@ -36,23 +37,24 @@ cd "$root/{name}"
 """
 _KNOWN = _FIND + "if [ -f plan.json ]; then cat plan.json; fi\n"
 _UNPACK = _FIND + "tar -x -f -\n"
+_OURS = _FIND + "set +e\n{processes}\n"
 _FOLLOW = (
-    _FIND
+    _OURS
     + """\
 if [ -f "$root/settings.sh" ]; then . "$root/settings.sh"; fi
-set +e
-if [ ! -f state/running ] || ! kill -0 "$(cat state/running)" 2>/dev/null; then
+if is_ours state/running; then
+  run=$pid
+else
   : >run.out
   nohup sh run.sh >run.out 2>&1 </dev/null &
   run=$!
-else
-  run=$(cat state/running)
 fi
+began=$(started "$run")
 shown=0
 seen=
 while :; do
-  kill -0 "$run" 2>/dev/null
-  over=$?
+  over=1
+  if [ -n "$began" ] && [ "$(started "$run")" = "$began" ]; then over=0; fi
   total=$(wc -l <run.out)
   if [ "$total" -gt "$shown" ]; then
     sed -n "$((shown + 1)),${{total}}p" run.out
@@ -70,16 +72,19 @@ done
 """
 )
 _STOP = (
-    _FIND
+    _OURS
     + """\
-if [ -f state/running ]; then
-  run=$(cat state/running)
-  kill -TERM "$run" 2>/dev/null || exit 0
-  for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$run" 2>/dev/null || exit 0
-    sleep 2
-  done
-fi
+# the script ends its step; without it the step's tool is ended, or none: never a process that is not known to be theirs
+for file in state/running state/step; do
+  if is_ours "$file"; then
+    kill -TERM "$pid"
+    for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+      is_ours "$file" || exit 0
+      sleep 2
+    done
+    exit 0
+  fi
+done
 """
 )
 _HAS = """\
@@ -143,7 +148,7 @@ class Builder:
         return [" or ".join(names) for names in programs if not any(f"ntorc:{name}" in there for name in names)]
 
     def _script(self, text: str, written: Written) -> str:
-        return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK))
+        return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK), processes=PROCESSES)
 
     def _send(self, folder: Path, written: Written) -> None:
         """The project's files, unless they are there."""
@@ -197,7 +202,8 @@ class Builder:
                 archive.extractall(folder, members=members, filter="data")
         except tarfile.TarError as error:
             raise wrong from error
-        (folder / STATE / "running").unlink(missing_ok=True)
+        for name in ("running", "step", "lock"):
+            (folder / STATE / name).unlink(missing_ok=True)
 
 
 def builder_at(host: str, config: Path | None, progress: Progress) -> Builder:
