@@ -63,8 +63,8 @@ def build_bitstream(
 def collect_bitstream(flow: Flow, folder: Path) -> dict[str, Any]:
     """The bundle of a project that was run elsewhere."""
 
-    def backend_of(name: str, board: Board, clock_hz: float) -> Backend:
-        return backend_for(flow, name, board, clock_hz)
+    def backend_of(name: str, board: Board, clock_hz: float, hls: str) -> Backend:
+        return backend_for(flow, name, board, clock_hz, hls=hls)
 
     with flow.stage("collect", str(folder)):
         return as_result(collect(flow, folder, backend_of))

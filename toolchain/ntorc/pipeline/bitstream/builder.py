@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ntorc.backends.bitstream.execute import Event, Follower, failure
-from ntorc.backends.bitstream.project import LOGS, PLAN, REPORTS, STATE, Written
+from ntorc.backends.bitstream.project import LOGS, PLAN, PRODUCTS, REPORTS, STATE, Written
 from ntorc.backends.bitstream.script import PROCESSES
 from ntorc.deploy.ssh import DEFAULT_ROOT, SshAddress, SshClient, why_not
 from ntorc.errors import ToolError
 from ntorc.progress import Progress
 
-_BACK = (LOGS, REPORTS, STATE, "products")
+_BACK = (LOGS, REPORTS, STATE, PRODUCTS)
 _MOST_BYTES = 4 << 30
 _UPLOAD_LIMIT_S = 600.0
 _DOWNLOAD_LIMIT_S = 1800.0
