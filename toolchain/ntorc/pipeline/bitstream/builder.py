@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ntorc.backends.bitstream.detect import QUESTIONS, Found, found_as
 from ntorc.backends.bitstream.execute import Event, Follower, failure
 from ntorc.backends.bitstream.project import LOGS, PLAN, PRODUCTS, REPORTS, STATE, Written
 from ntorc.backends.bitstream.script import PROCESSES
@@ -25,6 +26,7 @@ _BACK = (LOGS, REPORTS, STATE, PRODUCTS)
 _MOST_BYTES = 4 << 30
 _UPLOAD_LIMIT_S = 600.0
 _DOWNLOAD_LIMIT_S = 1800.0
+_ASK_LIMIT_S = 600.0
 _LOST = 255  # of ssh
 SETTINGS = "settings.sh"
 """File in the builder's folder that is sourced first: PATH of the tools, licences."""
@@ -87,12 +89,16 @@ for file in state/running state/step; do
 done
 """
 )
-_HAS = """\
+_ASK = """\
 root={root}
 if [ -f "$root/settings.sh" ]; then . "$root/settings.sh"; fi
-for name in {names}; do
-  if command -v "$name" >/dev/null 2>&1; then echo "ntorc:$name"; fi
-done
+"""
+_ASK_ONE = """\
+if command -v {name} >/dev/null 2>&1; then
+  echo "ntorc:found {name}"
+{questions}fi
+"""
+_QUESTION = """  timeout 120 {words} </dev/null 2>&1 | head -n 20 | sed 's/^/ntorc:said {name} /'
 """
 _PACK = _FIND + 'for name in {back}; do mkdir -p "$name"; done\ntar -c -f - {back}\n'
 
@@ -136,16 +142,30 @@ class Builder:
         if any(not (folder / STATE / f"{step.name}.done").is_file() for step in written.steps):
             raise failure(folder, written.steps, Event("missing", (SETTINGS,)) if status else None)
 
-    def lacks(self, programs: Sequence[Sequence[str]]) -> list[str]:
-        """Which programs are not there, its settings sourced; of each tuple one is needed.
+    def find(self, names: Sequence[str], *, versions: bool = True) -> dict[str, Found]:
+        """Programs by name, its settings sourced, those that are nowhere too; with their ``versions``, or without.
 
         Raises:
             DeploymentError: it cannot be reached.
         """
-        known = [name for names in programs for name in names]
-        script = _HAS.format(root=self._root, names=" ".join(map(shlex.quote, known)))
-        there = self._client.run(script, limit_s=120.0).decode(errors="replace").split()
-        return [" or ".join(names) for names in programs if not any(f"ntorc:{name}" in there for name in names)]
+        script = _ASK.format(root=self._root)
+        for name in names:
+            asked = QUESTIONS.get(name, ()) if versions else ()
+            questions = "".join(_QUESTION.format(name=name, words=shlex.join((name, *words))) for words in asked)
+            script += _ASK_ONE.format(name=shlex.quote(name), questions=questions)
+        said: dict[str, list[str]] = {}
+        for line in self._client.run(script, limit_s=_ASK_LIMIT_S).decode(errors="replace").splitlines():
+            what, _, rest = line.partition(" ")
+            name, _, text = rest.partition(" ")
+            if what == "ntorc:found":
+                said[name] = []
+            elif what == "ntorc:said" and name in said:
+                said[name].append(text)
+        where = str(self._client.address)
+        return {
+            name: found_as(name, where, "\n".join(said[name])) if name in said else Found(name, "", "")
+            for name in names
+        }
 
     def _script(self, text: str, written: Written) -> str:
         return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK), processes=PROCESSES)
