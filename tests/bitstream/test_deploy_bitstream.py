@@ -193,6 +193,18 @@ def test_what_does_not_go_together_is_refused(flow: Flow, way: Way, backend: str
         check_way(flow, way, backend, load_board("pynq-z2"), target)
 
 
+@pytest.mark.parametrize("board", ["zcu104", "kv260"])
+def test_simulated_logic_for_another_family_is_refused_before_anything_is_trained(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, model: Path, board: str
+) -> None:
+    monkeypatch.setattr(walk, "learn", _never)
+    asked = replace(request_for(model, "native"), board=board, target="virtual", way=Way())
+    with pytest.raises(UsageError, match=f"the virtual board is a Zynq-7000, and {board} is not") as caught:
+        deploy(flow, asked)
+    assert "--tool vivado" in caught.value.hint
+    assert flow.store.runs() == []
+
+
 def test_the_open_tools_are_for_one_part(flow: Flow) -> None:
     with pytest.raises(UsageError, match="zcu104 has xczu7ev"):
         check_way(flow, Way("openxc7"), "native", load_board("zcu104"), TARGET)
@@ -235,9 +247,8 @@ def test_a_builder_that_lacks_a_tool(
     settings(root)
     with LoopbackServer(tmp_path / "sshd") as server:
         builder = Builder(server.client(root), Silent())
-        assert builder.lacks([("vivado",), ("vitis-run", "vitis_hls"), ("no-such-tool", "nor-this")]) == [
-            "no-such-tool or nor-this"
-        ]
+        found = builder.find(["vivado", "vitis-run", "vitis_hls", "no-such-tool"], versions=False)
+        assert [name for name, one in found.items() if not one] == ["no-such-tool"]
         monkeypatch.setattr(ways, "builder_at", lambda *_: builder)
         check_way(flow, Way("vivado", "ssh://me@builder"), "hls4ml", load_board("pynq-z2"), TARGET)
         (vendor.record.with_name("vendor-bin") / "vivado").unlink()

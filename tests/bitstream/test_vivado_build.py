@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cli_program import Program, new_program
@@ -24,7 +25,7 @@ from ntorc.backends.bitstream.project import write_project
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.boards import load_board
 from ntorc.cost.native import NativeCost, load_model
-from ntorc.errors import BundleError, ToolError, VerdictError
+from ntorc.errors import BundleError, ToolError, UsageError, VerdictError
 from ntorc.pipeline.bitstream.hardware import Design, build_hardware, collect, project_of, write_design
 from ntorc.pipeline.flow import open_flow
 from ntorc.progress import Silent
@@ -118,7 +119,7 @@ def design_for(network: Any, board: Any, samples: Any) -> Design:
     return Design(network, backend, board, allocate(network, backend, NativeCost(load_model()), need), samples)
 
 
-def native(_name: str, _board: Any, _clock_hz: float) -> NativeBackend:
+def native(_name: str, _board: Any, _clock_hz: float, _hls: str) -> NativeBackend:
     return NativeBackend()
 
 
@@ -134,8 +135,13 @@ def test_altered_projects_are_not_collected(done_project: Path, ntorc_home: Path
         ("reports/route.rpt", b"Routed", b"Synthesized", "from before placement"),
         ("reports/timing.rpt", b"ntorc_zynq", b"other_zynq", "is of the design"),
         ("reports/timing.rpt", b"        10.000          100.000", b"        20.000           50.000", "of a clock of"),
-        ("ntorc/allocation.json", b'"multipliers": 4', b'"multipliers": 2', "not the design"),
-        ("ntorc/context.json", b'"board": "pynq-z2"', b'"board": "zcu104"', "has changed"),
+        ("ntorc/allocation.json", b'"multipliers": 4', b'"multipliers": 2', "not as it was written"),
+        ("ntorc/allocation.json", b'"deadline_s": 0.0002', b'"deadline_s": 0.2000', "not as it was written"),
+        ("ntorc/allocation.json", b'"latency_cycles": ', b'"latency_cycles": 1', "not as it was written"),
+        ("ntorc/context.json", b'"board": "pynq-z2"', b'"board": "zcu104"', "not as it was written"),
+        ("ntorc/network/network.json", b'"kernel": 3', b'"kernel": 2', "not as it was written"),
+        ("plan.json", b'"ntorc/samples.npz"', b'"ntorc/nothing.npz"', "not as it was written"),
+        ("plan.json", b'"limit_s": 14400', b'"limit_s": 99999', "not the design"),
     ):
         content = (done_project / path).read_bytes()
         assert before in content, path
@@ -143,7 +149,56 @@ def test_altered_projects_are_not_collected(done_project: Path, ntorc_home: Path
         with pytest.raises(BundleError, match=said):
             collect(flow, done_project, native)
         (done_project / path).write_bytes(content)
+    for name in ("samples.npz", "network/weights.npz"):
+        content = (done_project / "ntorc" / name).read_bytes()
+        with np.load(done_project / "ntorc" / name) as arrays:
+            zeros = {key: np.zeros_like(array) for key, array in arrays.items()}
+        np.savez(done_project / "ntorc" / name, **zeros)
+        with pytest.raises(BundleError, match="not as it was written"):
+            collect(flow, done_project, native)
+        (done_project / "ntorc" / name).write_bytes(content)
+    # a plan that states nothing of what a bundle is made with, as an earlier version's
+    plan = json.loads((done_project / "plan.json").read_text(encoding="utf-8"))
+    (done_project / "plan.json").write_text(json.dumps({**plan, "context": {}}), encoding="utf-8")
+    with pytest.raises(BundleError, match="does not state all"):
+        collect(flow, done_project, native)
+    (done_project / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     assert collect(flow, done_project, native).bundle.manifest.kind == "bitstream"
+
+
+def test_other_products_of_the_same_project_are_not_the_first_ones(
+    done_project: Path, vendor: Any, ntorc_home: Path
+) -> None:
+    flow = open_flow(Silent())
+    first = collect(flow, done_project, native)
+    again = collect(flow, done_project, native)
+    assert (again.folder, again.bundle.folder) == (first.folder, first.bundle.folder)
+    for name in ("state", "products", "reports"):  # built anew by another version of the tool
+        shutil.rmtree(done_project / name)
+    vendor.behave(version="2022.1", slack="0.111")
+    subprocess.run(["sh", "run.sh"], cwd=done_project, check=True, capture_output=True)
+    other = collect(flow, done_project, native)
+    assert (other.judged.tool, other.judged.timing.setup_ns) == ("Vivado 2022.1", 0.111)
+    assert other.folder != first.folder
+    assert other.bundle.folder != first.bundle.folder
+    assert collect(flow, done_project, native).folder == other.folder
+
+
+def test_a_project_is_not_written_over_something_else(
+    program: Program, saved_network: Path, plan: Any, board: Any, tmp_path: Path
+) -> None:
+    project = native_project("small", plan, board, "vivado")
+    file, full = tmp_path / "notes.txt", tmp_path / "full"
+    file.write_text("mine\n", encoding="utf-8")
+    full.mkdir()
+    (full / "plan.json").write_text('{"mine": 1}\n', encoding="utf-8")
+    for folder, said in ((file, "is a file"), (file / "below", "is a file"), (full, "is no project")):
+        with pytest.raises(UsageError, match=said):
+            write_project(project, folder)
+    text = build(program, saved_network, "--plan-only", "--project", file, code=2)
+    assert f"{file} is a file, no folder" in text
+    assert "name a new folder" in text
+    assert file.read_text(encoding="utf-8") == "mine\n"
 
 
 TROUBLES = {

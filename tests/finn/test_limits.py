@@ -5,17 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from cli_program import Program
 from ntorc.backends.base import Directive, Resources
 from ntorc.backends.finn.fillers import filled, fit, shipped
 from ntorc.backends.finn.limits import unsupported, with_whole_result
+from ntorc.errors import UsageError
 from ntorc.network import reference
 from ntorc.network.activations import table_within
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D
 from ntorc.network.network import Network, random_network
 from ntorc.pipeline.choose import builds_here
+from ntorc.pipeline.finn.plan import write_plan
+from ntorc.pipeline.flow import open_flow
+from ntorc.pipeline.standalone import NetworkRequest
+from ntorc.progress import Silent
 
 WORD, WEIGHTS = FixedFormat(6, 3), FixedFormat(4, 3)
 
@@ -132,3 +138,22 @@ def test_what_a_backend_cannot_build_is_said_for_every_tool() -> None:
     for tool in ("virtual", "vivado", "openxc7"):
         assert "ntorc backend plan finn" in builds_here("finn", tool, here=False)
     assert "the vendor's HLS" in builds_here("hls4ml", "openxc7", here=False)
+
+
+def test_a_plan_is_not_written_over_somebodys_folder(tmp_path: Path, ntorc_home: Path) -> None:
+    """Before anything is computed; a folder of an earlier plan is known by its own plan.json."""
+    folder, file = tmp_path / "mine", tmp_path / "file"
+    folder.mkdir()
+    (folder / "README.txt").write_text("mine\n", encoding="utf-8")
+    file.write_text("mine\n", encoding="utf-8")
+    request = NetworkRequest(tmp_path / "no-network", "pynq-z2", "500us", "finn")
+    for out, said in ((folder, "is no plan of FINN's"), (file, "is a file"), (file / "plan", "is a file")):
+        with pytest.raises(UsageError, match=said):
+            write_plan(open_flow(Silent()), request, out)
+    (folder / "plan.json").write_text('{"steps": []}\n', encoding="utf-8")  # a project for other tools
+    with pytest.raises(UsageError, match="is no plan of FINN's"):
+        write_plan(open_flow(Silent()), request, folder)
+    assert (folder / "README.txt").read_text(encoding="utf-8") == "mine\n"
+    (folder / "plan.json").write_text('{"finn_plus": "1.6.1"}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no network"):  # so the folder was taken
+        write_plan(open_flow(Silent()), request, folder)

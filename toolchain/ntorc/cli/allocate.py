@@ -41,6 +41,7 @@ def allocate(
     accuracy_budget: AccuracyBudget = None,
     data: options.Data = None,
     save: Save = None,
+    table_error: options.TableError = None,
     json: options.Json = False,
 ) -> None:
     """Choose every layer's directive: least resources such that the deadline holds, within the device.
@@ -62,7 +63,7 @@ def allocate(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
-        weight_bits, accuracy_budget, data, target, tool,
+        weight_bits, accuracy_budget, data, target, tool, table_error=table_error,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)

@@ -35,6 +35,8 @@ def build(
     ] = None,
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
+    hls: options.Hls = "",
+    table_error: options.TableError = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
@@ -52,12 +54,14 @@ def build(
     ntorc build --collect my_project/
     ntorc build model.onnx --board pynq-z2 --deadline 500us --backend finn --plan-only --project plan/
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado --host ssh://me@builder
+    ntorc build model.keras --board zcu104 --deadline 500us --backend hls4ml --hls vivado --plan-only
 
     A project is complete: `sh run.sh` in it, with the tools on PATH, goes on where it ended.  After Ctrl-C, a crash or
     a missing licence the same command goes on with the step that was not done.  Exit 3 when the clock is not met.
     """
     from ntorc.errors import UsageError
     from ntorc.pipeline.bitstream.build import PROJECTS, build_bitstream, collect_bitstream, plan_bitstream
+    from ntorc.pipeline.bitstream.logic import Way
     from ntorc.pipeline.finn import network as finn
     from ntorc.pipeline.finn import plan as finn_plan
     from ntorc.pipeline.flow import open_flow
@@ -73,8 +77,10 @@ def build(
         raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool
-    )
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool,
+        table_error=table_error,
+    )  # fmt: skip
+    way = Way(tool, host, ssh_config, options.hls(hls, backend))
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")
@@ -83,11 +89,11 @@ def build(
         where = project or flow.root / PROJECTS / f"{network.stem}-{board}-finn"
         options.show(plan := finn_plan.write_plan(flow, request, where), as_json=json, text=finn_plan.as_text(plan))
     elif plan_only:
-        options.show(found := plan_bitstream(flow, request, tool, project), as_json=json, text=_project(found))
+        options.show(found := plan_bitstream(flow, request, way, project), as_json=json, text=_project(found))
     else:
         if project is not None:
             raise UsageError("--project is where --plan-only writes", "add --plan-only, or leave it out")
-        found = build_bitstream(flow, request, tool, host, ssh_config)
+        found = build_bitstream(flow, request, way)
         options.show(found, as_json=json, text=_bitstream(found))
 
 

@@ -23,6 +23,7 @@ def deploy(
     tool: options.Tool = "virtual",
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
+    hls: options.Hls = "",
     clock_hz: options.ClockHz = None,
     miss: options.Miss = None,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
@@ -90,7 +91,7 @@ def deploy(
         load,
         ready=None if given else ready,
         given=given,
-        way=Way(tool, host, ssh_config),
+        way=Way(tool, host, ssh_config, options.hls(hls, backend)),
         is_miss_asked=share is not None,
         realtime=RealTime(fifo, cpu),
     )

@@ -45,6 +45,16 @@ Host = Annotated[str, typer.Option("--host", help="Run the tools there: ssh://us
 SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", help="Another configuration of ssh than yours, for --host.")
 ]
+Hls = Annotated[
+    str,
+    typer.Option("--hls", help="HLS of --backend hls4ml: vitis, or vivado (old installations); else what is there."),
+]
+TableError = Annotated[
+    float | None,
+    typer.Option(
+        "--table-error", min=0.0, help="What hls4ml's tables may be off by, of a Keras model; 0.0039 if left out."
+    ),
+]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
 ]
@@ -169,6 +179,24 @@ def searched(name: str, pick: str, other: str | Path | None, data: Path | None) 
         raise UsageError(f"both --from-search and {other} say what to deploy", "give one of them")
     folder, searched_on = estimator_from_search(open_flow(progress()), name, pick)
     return str(folder), data or searched_on
+
+
+def hls(name: str, backend: str) -> str:
+    """hls4ml's own backend by its name on the command line; empty when left out.
+
+    Raises:
+        UsageError: no such one, or for another backend.
+    """
+    if not name:
+        return ""
+    from ntorc.backends.bitstream.hls import HLS_NAMES
+    from ntorc.errors import UsageError
+
+    if backend not in ("hls4ml", "auto"):
+        raise UsageError(f"--hls is hls4ml's, and the backend is {backend}", "add --backend hls4ml, or leave it out")
+    if name not in HLS_NAMES:
+        raise UsageError(f"there is no HLS '{name}'", f"use {' or '.join(HLS_NAMES)}")
+    return HLS_NAMES[name]
 
 
 def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:

@@ -65,11 +65,13 @@ def as_text(result: dict[str, Any]) -> str:
     for name, found in result["backends"].items():
         lines += [f"{name}", f"  virtual board: {found['virtual']}"]
         for way in found["bitstream"]:
-            lacks = "" if way["works"] else f": lacks {'; '.join(way['lacks']) or 'a version that is known'}"
-            lines.append(f"  bitstream by {way['name']}: {'yes' if way['works'] else 'no'}{lacks}")
+            against = [*(f"lacks {one}" for one in way["lacks"]), *way["flaws"]]
+            why = f": {'; '.join(against)}" if against else ""
+            lines.append(f"  bitstream by {way['name']}: {'yes' if way['works'] else 'no'}{why}")
             for tool in way["tools"]:
                 if tool["path"]:
-                    lines.append(f"    {tool['name']} {tool['version']} ({tool['path']})".replace("  ", " "))
+                    version = tool["version"] or "of a version that it does not say"
+                    lines.append(f"    {tool['name']} {version} ({tool['path']})")
             lines += [f"    note: {note}" for note in way["notes"]]
     lines.append("without the tools: ntorc build ... --tool vivado --plan-only, or --host ssh://builder")
     return "\n".join(lines)

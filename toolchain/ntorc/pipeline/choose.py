@@ -11,7 +11,7 @@ from ntorc.allocate.allocation import Allocation
 from ntorc.allocate.problem import objective_value
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Resources
-from ntorc.backends.bitstream.hls import HLS_PROGRAMS
+from ntorc.backends.bitstream.detect import programs_of
 from ntorc.backends.finn import environment
 from ntorc.errors import DataError, GateError, InfeasibleError, NtorcError, ToolError
 from ntorc.network.network import Network
@@ -24,8 +24,6 @@ BACKENDS = ("native", "hls4ml", finn.NAME)
 
 Allocated = tuple[Allocation, Requirement, Network]
 """What one backend comes to, and the network as it has it."""
-
-_HLS = tuple(program for programs in HLS_PROGRAMS.values() for program in programs)
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,14 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name in BACKENDS if name != finn.NAME or environment.find() is not None)
 
 
-def builds_here(backend: str, tool: str, *, here: bool = True) -> str:
+def builds_here(backend: str, tool: str, *, here: bool = True, hls: str = "") -> str:
     """Why this machine cannot build with a backend for a tool; empty when it can, or nothing is to be built.
 
     Args:
         backend: by name.
         tool: what is to be built with; empty when nothing is.
         here: False where a project for another machine is enough.
+        hls: hls4ml's own backend; empty for any.
     """
     if not tool:
         return ""
@@ -86,8 +85,9 @@ def builds_here(backend: str, tool: str, *, here: bool = True) -> str:
             return "there is no simulated logic of it: it needs --tool vivado"
         if tool == "openxc7":
             return "its logic comes from the vendor's HLS"
-        if here and not any(map(shutil.which, _HLS)):
-            return f"none of {', '.join(_HLS)} is on PATH"
+        programs = programs_of(backend, tool, hls)[0]
+        if here and not any(map(shutil.which, programs)):
+            return f"none of {', '.join(programs)} is on PATH"
     if here and tool == "vivado" and shutil.which("vivado") is None:
         return "vivado is not on PATH"
     return ""
@@ -113,13 +113,14 @@ def candidates(
     *,
     here: bool = True,
     reservations: Mapping[str, str] | None = None,
+    hls: str = "",
 ) -> list[Candidate]:
     """Every backend's allocation or reason, best first.
 
     Args:
         flow: for messages.
         allocate: with one backend, by name.
-        tool, here: see `builds_here`.
+        tool, here, hls: see `builds_here`.
         backends: that are tried; `installed` when left out.
         reservations: of backends that are shown and not taken, why.
     """
@@ -135,7 +136,7 @@ def candidates(
         layers = [item for item in allocation.layers if item.directive.multipliers]
         known = sum(item.basis == "measured" for item in layers)
         basis = f"{known} of {len(layers)} layers measured{', no FIFOs or DMA counted' if name == finn.NAME else ''}"
-        reason = builds_here(name, tool, here=here) or (reservations or {}).get(name, "")
+        reason = builds_here(name, tool, here=here, hls=hls) or (reservations or {}).get(name, "")
         cost, words = cost_of(allocation, requirement), words_of(network)
         found.append(Candidate(name, allocation, cost, reason, basis, words=words))
     found.sort(key=lambda one: (bool(one.reason), one.cost))

@@ -123,7 +123,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     """
     check_target(request.target)
     board = load_board(request.board)
-    check_way(flow, request.way, request.backend, board, request.target)
+    request = replace(request, way=check_way(flow, request.way, request.backend, board, request.target))
     _check_form(request)
     request = replace(request, load=load_named(request.load))
     request = replace(request, target=settle_target(flow, request.target, board, request.way.kind))
@@ -227,15 +227,15 @@ def _settle_backend(walk: _Walk, network: Network) -> str:
     """The backend: the best that can build for the virtual board where ``auto`` was asked for."""
     if walk.request.backend != AUTO:
         return walk.request.backend
-    quiet = replace(walk.flow, progress=Steps(walk.flow.progress))
+    quiet, way = replace(walk.flow, progress=Steps(walk.flow.progress)), walk.request.way
 
     def allocate_with(name: str) -> Allocated:
         own = finn.network_for(name, network)
-        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz, walk.request.way.tool)
+        backend = backend_for(quiet, name, walk.board, walk.requirement.clock_hz, way.tool, way.hls)
         return allocation_stage(quiet, own, backend, walk.requirement), walk.requirement, own
 
     with walk.flow.stage("choose", "every backend's exact optimum"):
-        found = candidates(walk.flow, allocate_with, walk.request.way.tool, here=not walk.request.way.host)
+        found = candidates(walk.flow, allocate_with, way.tool, here=not way.host, hls=way.hls)
     walk.summary["backend"] = best(found)
     walk.summary["compared"] = [one.row() for one in found]
     return best(found)

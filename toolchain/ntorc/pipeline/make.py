@@ -67,8 +67,11 @@ def backend_named(name: str) -> Backend:
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
-def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str = "") -> Backend:
-    """A backend to allocate and plan with, its costs as measured so far, for what ``tool`` makes of a design."""
+def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str = "", hls: str = "") -> Backend:
+    """A backend to allocate and plan with, its costs as measured so far, for what ``tool`` makes of a design.
+
+    ``hls`` is hls4ml's own backend, ``Vitis`` or ``Vivado``; the one that this machine has the tool of if left out.
+    """
     if name == "hls4ml":
         from ntorc.backends.bitstream.detect import hls4ml_tool
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
@@ -76,7 +79,7 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str 
         from ntorc.cost.hls4ml_measured import MeasuredHls4mlCosts
 
         costs = MeasuredHls4mlCosts(load_hls4ml(), flow.store.observations(name, board.part))
-        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls4ml_tool(), besides_design(board, tool))
+        return Hls4mlBackend(board.part, clock_hz, costs, flow.cache, hls or hls4ml_tool(), besides_design(board, tool))
     if name == finn.NAME:
         return finn.finn_backend(flow, board, clock_hz)
     if name == "native":

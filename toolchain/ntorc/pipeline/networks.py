@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +46,32 @@ def brings_formats(path: Path) -> bool:
     return path.name == "network.json" or path.suffix.lower() not in (*_MODELS, ".json")
 
 
-def open_network(flow: Flow, path: Path, precision: Precision | None = None, backend: str = "") -> Network:
+def open_network(
+    flow: Flow,
+    path: Path,
+    precision: Precision | None = None,
+    backend: str = "",
+    *,
+    table_error: float | None = None,
+) -> Network:
     """The integer network of any of the known forms.
 
-    A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`.
+    A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`, with tables
+    within ``table_error`` (in the activation's own unit) where that is given.
 
     A Keras model brings its weights, a JSON none: those are drawn, and the network's name says so.  Both come without
     data, so that formats are chosen on drawn samples of unit variance.  A QONNX model brings its formats too.
 
     Raises:
-        UsageError: nothing of these forms is at ``path``.
+        UsageError: nothing of these forms is at ``path``, or ``table_error`` for what fixes its tables itself.
+        DataError: no table of hls4ml's is within ``table_error``.
     """
+    if table_error is not None and (backend != "hls4ml" or brings_formats(path)):
+        raise UsageError(
+            "--table-error is for a Keras model in hls4ml's arithmetic; other networks bring their tables, or have"
+            " other ones",
+            "leave it out, or give a Keras model with --backend hls4ml",
+        )
     if path.name == "network.json" or path.is_dir() or not path.exists():
         return load_network(path.parent if path.name == "network.json" else path)
     if path.suffix.lower() == _QONNX:
@@ -66,7 +82,9 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
             "give an ntorc network (a folder), a Keras model (.keras, .h5), a QONNX model (.onnx) or a model's JSON",
         )
     precision = precision or Precision()
-    mode = HLS4ML_MODE if backend == "hls4ml" else None
+    mode = None
+    if backend == "hls4ml":
+        mode = HLS4ML_MODE if table_error is None else replace(HLS4ML_MODE, table_error=table_error)
     sources = ("network/importers", "network/quantise.py", "network/formats.py", "network/hls4ml_mode.py",
                "pipeline/networks.py")  # fmt: skip
     code = code_of(*sources)

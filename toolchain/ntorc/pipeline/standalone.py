@@ -17,7 +17,7 @@ from ntorc.errors import UsageError
 from ntorc.estimator.runs import SAMPLE_RATE_HZ
 from ntorc.network.network import Network
 from ntorc.pipeline.bitstream.hardware import Design
-from ntorc.pipeline.bitstream.logic import check_tool
+from ntorc.pipeline.bitstream.logic import check_tool, check_virtual_board
 from ntorc.pipeline.board.realtime import BY_TARGET, RealTime
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates, installed
 from ntorc.pipeline.finn import network as finn
@@ -60,6 +60,8 @@ class NetworkRequest:
         data: runs on which that is measured.
         target: the board that it is for: what was measured on it replaces its file's priors.
         tool: what makes a bitstream of it, where that decides what directives cost; else empty.
+        hls: hls4ml's own backend, ``Vitis`` or ``Vivado``; empty for what is here.
+        table_error: what a table of hls4ml's may be off by, where a Keras model is read for it; None: the default.
     """
 
     network: Path
@@ -77,6 +79,8 @@ class NetworkRequest:
     data: Path | None = None
     target: str = "virtual"
     tool: str = ""
+    hls: str = ""
+    table_error: float | None = None
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -103,15 +107,20 @@ def settled(
         return request, []
 
     def allocate_with(name: str) -> Allocated:
-        one = replace(request, backend=name)
+        one = with_backend(request, name)
         network = opened(quiet, one)
         return allocate_opened(quiet, one, network), asked_for(quiet, one, network), network
 
     quiet = replace(flow, progress=Steps(flow.progress))
     reservations = {name: _narrowed(name, request.network) for name in installed()}
     with flow.stage("choose", "every backend's exact optimum"):
-        found = candidates(flow, allocate_with, tool, here=here, reservations=reservations)
-    return replace(request, backend=best(found)), [one.row() for one in found]
+        found = candidates(flow, allocate_with, tool, here=here, reservations=reservations, hls=request.hls)
+    return with_backend(request, best(found)), [one.row() for one in found]
+
+
+def with_backend(request: NetworkRequest, name: str) -> NetworkRequest:
+    """A request for any backend, for this one: only hls4ml is told how fine its tables are."""
+    return replace(request, backend=name, table_error=request.table_error if name == "hls4ml" else None)
 
 
 def _narrowed(backend: str, path: Path) -> str:
@@ -127,7 +136,8 @@ def _narrowed(backend: str, path: Path) -> str:
 
 def opened(flow: Flow, request: NetworkRequest) -> Network:
     """The network of a request, as its backend has it."""
-    network = open_network(flow, request.network, finn.precision_for(request.backend), request.backend)
+    precision = finn.precision_for(request.backend)
+    network = open_network(flow, request.network, precision, request.backend, table_error=request.table_error)
     return finn.network_for(request.backend, network)
 
 
@@ -161,7 +171,7 @@ def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backe
     check_tool(request.tool)
     requirement = asked_for(flow, request, network)
     board = requirement.board
-    return backend_for(flow, request.backend, board, requirement.clock_hz, request.tool), requirement
+    return backend_for(flow, request.backend, board, requirement.clock_hz, request.tool, request.hls), requirement
 
 
 def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
@@ -183,13 +193,10 @@ def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirem
 
 def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     """Allocation, build and bundle of a saved network; the self-test's samples are drawn, as no runs are given."""
+    board = load_board(request.board)
+    check_virtual_board(board)
     request, compared = settled(flow, request, "virtual")
-    network, board = opened(flow, request), load_board(request.board)
-    if board.family != "zynq7":
-        raise UsageError(
-            f"the virtual board is a Zynq-7000, and {board.name} is not",
-            "build a bitstream: --tool vivado; or write its project: --tool vivado --plan-only",
-        )
+    network = opened(flow, request)
     backend = backend_named(request.backend)
     allocation = allocate_opened(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
@@ -220,7 +227,7 @@ def design_of(flow: Flow, request: NetworkRequest) -> Design:
         backend_named(request.backend)
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
-    backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool)
+    backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool, request.hls)
     return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
 
 

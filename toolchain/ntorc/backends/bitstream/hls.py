@@ -8,7 +8,7 @@ and the wrapper was simulated around a stand-in for the core that has the same p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ntorc.backends.base import Plan
@@ -153,6 +153,16 @@ _COMMANDS = {
 }
 HLS_PROGRAMS = {backend: tuple(command[0] for command in commands) for backend, commands in _COMMANDS.items()}
 """hls4ml's backends, the preferred first, and the programs that run what each writes."""
+
+HLS_NAMES = {backend.lower(): backend for backend in HLS_PROGRAMS}
+"""hls4ml's backends by the names of the command line."""
+
+
+def backend_of_steps(steps: Sequence[Step]) -> str:
+    """hls4ml's backend that a project's steps are for; empty where none of them is HLS."""
+    programs = {command[0] for step in steps for command in step.commands}
+    return next((backend for backend, names in HLS_PROGRAMS.items() if programs & set(names)), "")
+
 
 NOTES = (
     "counters within hls4ml's layers are reset with the core (config_rtl -reset state); no board has shown it yet",

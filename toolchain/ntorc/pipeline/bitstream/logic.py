@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ntorc.allocate.allocation import Allocation
 from ntorc.backends.base import Backend, Products, Utilisation
-from ntorc.backends.bitstream.detect import lacking, programs_of
+from ntorc.backends.bitstream.detect import find_here, hls4ml_tool, judge, programs_of, untold_note
 from ntorc.backends.bitstream.execute import run_here
+from ntorc.backends.bitstream.hls import HLS_PROGRAMS
 from ntorc.backends.bitstream.native import TOOLS
 from ntorc.backends.bitstream.project import Written
 from ntorc.boards import Board
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
 
 VIRTUAL = "virtual"
-_ELSEWHERE = "`ntorc backend check` says what is here; --host ssh://me@builder runs it where it is installed"
+_ELSEWHERE = (
+    "`ntorc backend check` says what is here; --plan-only writes the project for a machine that has it, --host"
+    " ssh://me@builder runs it there"
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,13 @@ class Way:
         tool: ``virtual``, or the tool of a bitstream.
         host: where the tools run, ``ssh://user@builder``; empty for here.
         ssh_config: another configuration of ssh than the user's, for ``host``.
+        hls: hls4ml's own backend, ``Vitis`` or ``Vivado``; empty for what is there.
     """
 
     tool: str = VIRTUAL
     host: str = ""
     ssh_config: Path | None = None
+    hls: str = ""
 
     @property
     def kind(self) -> str:
@@ -79,20 +85,24 @@ class Made:
         return {**products.total.as_dict(), "tool": products.tool, "state": state}
 
 
-def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> None:
+def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> Way:
     """Before anything is trained: there is such a way, and its tools are where they are to run.
+
+    Returns:
+        The way with hls4ml's own backend settled; see `settled_hls`.
 
     Raises:
         UsageError: backend, tool, target and board do not go together.
         DeploymentError: the builder cannot be reached.
-        ToolError: it, or this machine, lacks a tool.
+        ToolError: it, or this machine, lacks a tool, or has one of a version that will not do.
     """
     if way.tool == VIRTUAL:
         if way.host:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 with --host")
+        check_virtual_board(board)
         if backend != AUTO:
             backend_named(backend)
-        return
+        return way
     check_tool(way.tool)
     if is_virtual_name(target):
         raise UsageError(
@@ -108,16 +118,62 @@ def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> 
         from ntorc.backends.bitstream.openxc7 import check_part
 
         check_part(board)
-    needed = programs_of("native" if backend == AUTO else backend, way.tool)
+    way = replace(way, hls=settled_hls(flow, way, backend))
+    check_tools(flow, way, backend)
+    return way
+
+
+def check_virtual_board(board: Board) -> None:
+    """Refuse simulated logic for a board whose processing system is not simulated.
+
+    Raises:
+        UsageError: says what to do instead.
+    """
+    if board.family != "zynq7":
+        raise UsageError(
+            f"the virtual board is a Zynq-7000, and {board.name} is not",
+            "build a bitstream: --tool vivado; or write its project: ntorc build NETWORK --tool vivado --plan-only",
+        )
+
+
+def settled_hls(flow: Flow, way: Way, backend: str) -> str:
+    """hls4ml's own backend: as asked for, else what the builder has, or this machine; empty where there is no HLS.
+
+    Raises:
+        DeploymentError: the builder cannot be reached.
+    """
+    if way.hls or way.tool != "vivado" or backend not in (AUTO, "hls4ml"):
+        return way.hls
+    if not way.host:
+        return hls4ml_tool()
+    names = [name for names in HLS_PROGRAMS.values() for name in names]
+    found = builder_at(way.host, way.ssh_config, flow.progress).find(names, versions=False)
+    return hls4ml_tool([name for name, one in found.items() if one])
+
+
+def check_tools(flow: Flow, way: Way, backend: str) -> None:
+    """The tools of a way are there, where they are to run, of versions that will do.
+
+    Raises:
+        DeploymentError: the builder cannot be reached.
+        ToolError: a tool lacks, or is too old; a version that cannot be told is said.
+    """
+    needed = programs_of("native" if backend == AUTO else backend, way.tool, way.hls)
+    names = [name for alternatives in needed for name in alternatives]
     if way.host:
         with flow.stage("builder", f"{way.host}: are the tools there"):
-            missing = builder_at(way.host, way.ssh_config, flow.progress).lacks(needed)
+            found = builder_at(way.host, way.ssh_config, flow.progress).find(names)
     else:
-        missing = lacking(needed)
-    if missing:
-        where = f" on {way.host}" if way.host else ""
-        hint = f"set PATH in settings.sh of its folder ({way.host})" if way.host else _ELSEWHERE
-        raise ToolError(f"not found{where}: {'; '.join(missing)}", hint)
+        found = find_here(names)
+    judged = judge(needed, found)
+    where = f" on {way.host}" if way.host else ""
+    hint = f"set PATH in settings.sh of its folder ({way.host})" if way.host else _ELSEWHERE
+    if judged.lacks:
+        raise ToolError(f"not found{where}: {'; '.join(judged.lacks)}", hint)
+    if judged.flaws:
+        raise ToolError(f"a tool will not do{where}: {'; '.join(judged.flaws)}", f"install another version; {hint}")
+    if judged.untold:
+        flow.progress.message(f"  note: {untold_note(judged.untold)}")
 
 
 def check_tool(name: str) -> None:
@@ -132,18 +188,20 @@ def check_tool(name: str) -> None:
 
 def backend_of(flow: Flow, way: Way, name: str, board: Board, clock_hz: float) -> Backend:
     """A backend by name for this way."""
-    return backend_named(name) if way.tool == VIRTUAL else backend_for(flow, name, board, clock_hz, way.tool)
+    return backend_named(name) if way.tool == VIRTUAL else backend_for(flow, name, board, clock_hz, way.tool, way.hls)
 
 
-def runner_of(flow: Flow, host: str, config: Path | None) -> Runner:
-    """What does a project's steps: this machine, or a builder behind SSH."""
-    if host:
-        return builder_at(host, config, flow.progress).run
+def runner_of(flow: Flow, way: Way, backend: str) -> Runner:
+    """What does a project's steps, here or on a builder behind SSH; the tools are looked at first."""
 
-    def here(folder: Path, written: Written) -> None:
-        run_here(folder, written.steps, flow.progress)
+    def run(folder: Path, written: Written) -> None:
+        check_tools(flow, way, backend)
+        if way.host:
+            builder_at(way.host, way.ssh_config, flow.progress).run(folder, written)
+        else:
+            run_here(folder, written.steps, flow.progress)
 
-    return here
+    return run
 
 
 def make_logic(flow: Flow, way: Way, design: Design, extra_stages: int = 0) -> Made:
@@ -164,7 +222,7 @@ def make_logic(flow: Flow, way: Way, design: Design, extra_stages: int = 0) -> M
         gap = gap_of(design.network, design.backend, design.allocation)
         bundle = bundle_stage(flow, design.network, built, design.board, design.samples, gap)
         return Made(design.allocation, built, bundle, None)
-    found = build_hardware(flow, design, way.tool, runner_of(flow, way.host, way.ssh_config))
+    found = build_hardware(flow, design, way.tool, runner_of(flow, way, design.backend.name))
     return Made(found.allocation, Built(found.plan, found.folder, routed_products(found)), found.bundle, found)
 
 

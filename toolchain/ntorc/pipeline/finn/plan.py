@@ -10,6 +10,7 @@ from ntorc.backends.finn.client import FinnProcess
 from ntorc.backends.finn.plan import finn_plan
 from ntorc.boards import load_board
 from ntorc.errors import ToolError
+from ntorc.folders import check_own
 from ntorc.pipeline.finn.network import NAME, finn_backend, gate_frames
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.standalone import NetworkRequest, allocate_opened, opened
@@ -19,9 +20,13 @@ from ntorc.records import save, write_atomically
 def write_plan(flow: Flow, request: NetworkRequest, out: Path, *, instrumented: bool = False) -> dict[str, object]:
     """Allocate a network and write the plan of its build into a folder.
 
+    An earlier plan there gives way.
+
     Raises:
-        InfeasibleError, DataError, ToolError, UsageError: see `allocate_network` and `finn_plan`.
+        InfeasibleError, DataError, ToolError, UsageError: see `allocate_network` and `finn_plan`; the folder is a file,
+            or holds something else.
     """
+    check_own(out, "plan.json", "finn_plus", "plan of FINN's")
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
     backend = finn_backend(flow, board, allocation.clock_hz)
