@@ -26,9 +26,13 @@ from ntorc.bundle.keys import SigningKey
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board import __version__
+from ntorc_board.boards import RealBoard, VirtualBoard
 from ntorc_board.desk import Desk
+from ntorc_board.errors import BoardError
+from ntorc_board.installation import Installation
 from ntorc_board.settings import Settings
 from ntorc_board.slots import Slots
+from ntorc_board.virtual_pl import VirtualAddress
 
 WAIT_S = 60.0
 
@@ -142,6 +146,42 @@ def test_a_device_tree_overlay_goes_with_its_logic(
     bundle = bundle_of(workshop / "tree", signer, "00000000b0a4d020", device_tree=tree)
     assert "design.dtbo" in bundle.manifest.files
     assert agent.ask({"id": 1, "op": "install", "folder": str(bundle.folder)})["ok"] is True
+
+
+def test_an_overlay_is_pynqs_own_and_goes_before_the_next_design(
+    address: VirtualAddress, device: Any, workshop: Path, signer: SigningKey, trusted: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree.dtbo"
+    tree.write_bytes(b"\xd0\x0d\xfe\xed")
+    desk = Desk(tmp_path, trusted, Settings("pynq-z2", "xc7z020clg400-1", "a,b,c"))
+    desk._board = VirtualBoard(address, desk.known(), tmp_path / "pynq")
+    desk._board._device = device
+    slots = Slots(tmp_path, desk.verify)
+    steps: list[str] = []
+    designs = Installation(desk, slots, steps.append, lambda *_: None)
+    for number, given in enumerate((tree, tree, None), start=5):  # a second one of the same name is no trouble
+        bundle = bundle_of(workshop / "tree", signer, f"00000000b0a4d02{number}", device_tree=given)
+        entry = designs.install(bundle.folder)
+        applied = [] if given is None else [str(tmp_path / "slots" / entry["slot"] / "design.dtbo")]
+        assert device.device_trees == applied
+        assert ("programming, with its device-tree overlay" in steps) == (given is not None)
+        steps.clear()
+    designs.rollback()
+    assert len(device.device_trees) == 1
+    slots.close()
+
+
+def test_a_real_board_forgets_what_another_process_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pynq.devicetree.SYSTEM_DEVICE_TREE_PATH", str(tmp_path / "overlays"))
+    (tmp_path / "design.dtbo").write_bytes(b"\xd0\x0d\xfe\xed")
+    applied = tmp_path / "overlays" / "design"
+    applied.mkdir(parents=True)
+    RealBoard().forget_device_tree(tmp_path / "design.dtbo")
+    assert not applied.exists()
+    RealBoard().forget_device_tree(tmp_path / "design.dtbo")  # none applied: nothing to do
+    (applied / "busy").mkdir(parents=True)
+    with pytest.raises(BoardError, match="the kernel keeps the device-tree overlay"):
+        RealBoard().forget_device_tree(tmp_path / "design.dtbo")
 
 
 def test_a_second_agent_on_the_same_slots_says_why_it_cannot_start(

@@ -23,6 +23,7 @@ def deploy(
     tool: options.Tool = "virtual",
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
+    dtbo: options.DeviceTree = None,
     clock_hz: options.ClockHz = None,
     miss: Annotated[float, typer.Option("--miss", help="Share of estimates that may miss the deadline.")] = 1e-5,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
@@ -85,6 +86,7 @@ def deploy(
         ready=None if given else ready,
         given=given,
         way=Way(tool, host, ssh_config),
+        device_tree=dtbo,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]

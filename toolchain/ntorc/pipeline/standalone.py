@@ -59,6 +59,7 @@ class NetworkRequest:
         data: runs on which that is measured.
         target: the board that it is for: what was measured on it replaces its file's priors.
         tool: what makes a bitstream of it, where that decides what directives cost; else empty.
+        device_tree: a compiled overlay that goes into the bundle, or None.
     """
 
     network: Path
@@ -76,6 +77,7 @@ class NetworkRequest:
     data: Path | None = None
     target: str = "virtual"
     tool: str = ""
+    device_tree: Path | None = None
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -195,7 +197,7 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         built = build_stage(flow, network, backend, allocation)
         samples = _drawn_samples(network, allocation)
         gap = gap_of(network, backend, allocation)
-        bundle = bundle_stage(flow, network, built, board, samples, gap)
+        bundle = bundle_stage(flow, network, built, board, samples, gap, request.device_tree)
     return {
         "bundle": str(bundle.folder),
         "gateware": str(built.folder / "gateware"),
@@ -220,7 +222,7 @@ def design_of(flow: Flow, request: NetworkRequest) -> Design:
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
     backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool)
-    return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
+    return Design(network, backend, board, allocation, _drawn_samples(network, allocation), request.device_tree)
 
 
 def _drawn_samples(network: Network, allocation: Allocation) -> npt.NDArray[np.int64]:

@@ -35,6 +35,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import Logic, bundle_of, gap_of
 from ntorc.records import digest_of, load, save
 from ntorc.store.base import Observation
+from ntorc_board.manifest import DEVICE_TREE
 
 if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
@@ -86,13 +87,17 @@ class Hardware:
 
 @dataclass(frozen=True)
 class Design:
-    """What is to become a bitstream: network, backend, board, allocation, and the self-test's samples."""
+    """What is to become a bitstream: network, backend, board, allocation, and the self-test's samples.
+
+    ``device_tree`` is a compiled overlay that goes with the logic, or None.
+    """
 
     network: Network
     backend: Backend
     board: Board
     allocation: Allocation
     samples: npt.NDArray[np.int64]
+    device_tree: Path | None = None
 
     @property
     def plan(self) -> Plan:
@@ -117,6 +122,9 @@ def write_design(design: Design, project: Project, folder: Path) -> Path:
     design.network.save(inside / "network")
     save(design.allocation, inside / "allocation.json")
     np.savez(inside / "samples.npz", samples=design.samples)
+    (inside / DEVICE_TREE).unlink(missing_ok=True)
+    if design.device_tree is not None:
+        shutil.copyfile(design.device_tree, inside / DEVICE_TREE)
     board = design.board
     save(Context(design.backend.name, board.name, digest_of(board), design.network.digest), inside / "context.json")
     return folder
@@ -136,7 +144,10 @@ def read_design(folder: Path, backend_of: Callable[[str, Board, float], Backend]
     allocation = load(Allocation, inside / "allocation.json")
     samples = read_arrays(inside / "samples.npz", ["samples"], "make the project anew")["samples"]
     backend = backend_of(context.backend, board, allocation.clock_hz)
-    design = Design(network, backend, board, allocation, np.asarray(samples, np.int64))
+    tree = inside / DEVICE_TREE
+    design = Design(
+        network, backend, board, allocation, np.asarray(samples, np.int64), tree if tree.is_file() else None
+    )
     if network.digest != context.network or design.plan.design_id != written.design_id:
         raise BundleError(
             f"{folder} is not the design that this version makes of its input",
@@ -224,7 +235,7 @@ def finish(flow: Flow, design: Design, folder: Path) -> Hardware:
     judged = judge_project(folder, written)
     logic = Logic("bitstream", folder / written.bitstream, judged.tool)
     gap = gap_of(design.network, design.backend, design.allocation)
-    bundle = bundle_of(flow, design.network, plan, logic, design.board, design.samples, gap)
+    bundle = bundle_of(flow, design.network, plan, logic, design.board, design.samples, gap, design.device_tree)
     added = flow.store.observe(observations(design, plan, judged, folder))
     return Hardware(folder, plan, design.allocation, judged, bundle, added)
 
