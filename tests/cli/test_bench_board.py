@@ -13,10 +13,10 @@ import pytest
 from cli_program import Program
 from ntorc.bench.harness import MOST_BYTES, too_large, too_slow
 from ntorc.bench.open_tools import open_allocation
-from ntorc.bench.recalibration import not_found
+from ntorc.bench.recalibration import not_found, recalibration
 from ntorc.cli.bench import failures
 from ntorc.network.formats import FixedFormat
-from ntorc.network.layers import Dense
+from ntorc.network.layers import Conv1D, Dense, MaxPool1D
 from ntorc.network.network import random_network
 from ntorc.pipeline.flow import open_flow
 from ntorc.progress import Silent
@@ -61,8 +61,14 @@ def test_an_allocation_for_the_open_tools(ntorc_home: Path, ntorc_cache: Path) -
     assert all(abs(off) < 30 for off in found["off_percent"].values()), found
 
 
-def test_a_hidden_board_is_found(program: Program) -> None:
-    found = program.json("bench", "recalibration", "--count", "1", "--seed", "1")
+def test_a_hidden_board_is_found(ntorc_home: Path, ntorc_cache: Path) -> None:
+    flow, word = replace(open_flow(Silent()), cache=ntorc_cache), FixedFormat(14, 8)
+    layers = (
+        Conv1D("conv", 128, 1, 12, 5, FixedFormat(8, 6), word, activation="relu"),
+        MaxPool1D("pool", 124, 12, 4),
+        Dense("dense", 31, 12, 1, FixedFormat(8, 6), FixedFormat(16, 10)),
+    )
+    found = recalibration(flow, 1, 100, random_network(1, FixedFormat(14, 10), 128, layers))
     assert found["broken_bounds"] == []
     assert len(found["rounds"]) <= 4
     assert found["rounds"][0]["verdict"] == "missed", "else nothing was hidden"

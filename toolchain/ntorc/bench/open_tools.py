@@ -9,7 +9,7 @@ from typing import Any
 from ntorc.allocate.allocation import allocate
 from ntorc.backends.base import Resources
 from ntorc.backends.bitstream.openxc7 import CELLS, read_cells
-from ntorc.backends.bitstream.project import write_project
+from ntorc.backends.bitstream.project import LOGS, REPORTS, write_project
 from ntorc.backends.native.synth import run_yosys
 from ntorc.boards import load_board
 from ntorc.network.activations import Table
@@ -56,7 +56,8 @@ def open_allocation(flow: Flow, seed: int, network: Network | None = None) -> di
         plan = backend.plan(network, found.directives, clock_hz, HOP)
         folder = write_project(backend.project(network, plan, board, TOOL), root / "project")
         flow.progress.message("  allocated; yosys now synthesises the whole design (minutes)")
-        (folder / "logs").mkdir(exist_ok=True)
+        for inside in (LOGS, REPORTS):  # as the project's run.sh makes them
+            (folder / inside).mkdir(exist_ok=True)
         run_yosys(["-q", "-l", "logs/yosys.log", "-s", f"{TOOL}/synthesis.ys"], folder)
         made = read_cells((folder / CELLS).read_text(encoding="utf-8"))
     return {

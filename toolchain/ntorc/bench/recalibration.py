@@ -59,18 +59,19 @@ class _Case:
     samples: Any
 
 
-def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
+def recalibration(flow: Flow, seed: int, estimates: int, network: Network | None = None) -> dict[str, Any]:
     """Rounds until the deadline is met, then the next cheaper allocation.
 
     Args:
         flow: for the cache and progress; the experiment has a store of its own, which knows nothing.
         seed: of the hidden board and the network.
         estimates: in each round.
+        network: what runs on it; `hidden_network` when left out.
     """
     with tempfile.TemporaryDirectory(prefix="ntorc-recalibration-") as name:
         root = Path(name)
         fresh = Flow(LocalStore(root / "store"), flow.cache, root, flow.progress)
-        case = _case(fresh, seed, root)
+        case = _case(fresh, seed, root, network or hidden_network(seed))
         rounds: list[dict[str, Any]] = []
         while len(rounds) < ROUNDS and not (rounds and rounds[-1]["verdict"] == "met"):
             known = _known(fresh, case)
@@ -141,7 +142,20 @@ def poll_s(lab: Lab) -> float:
     return round(lab.register_access_s * clock_hz) / (clock_hz * (1.0 + lab.clock_error))
 
 
-def _case(flow: Flow, seed: int, root: Path) -> _Case:
+def hidden_network(seed: int) -> Network:
+    """The benchmark's network: two convolutions and two dense layers over 128 samples, weights of ``seed``."""
+    weights, word = FixedFormat(8, 6), FixedFormat(14, 8)
+    layers = (
+        Conv1D("conv1", 128, 1, 8, 5, weights, word, activation="relu"),
+        MaxPool1D("pool1", 124, 8, 4),
+        Conv1D("conv2", 31, 8, 8, 3, weights, word, activation="relu"),
+        Dense("dense1", 29, 8, 16, weights, word, activation="relu"),
+        Dense("dense2", 1, 16, 1, weights, FixedFormat(16, 10)),
+    )
+    return random_network(seed, FixedFormat(14, 10), 128, layers)
+
+
+def _case(flow: Flow, seed: int, root: Path, network: Network) -> _Case:
     draw = random.Random(seed)
     path = root / "lab.toml"
     path.write_text(
@@ -152,21 +166,13 @@ def _case(flow: Flow, seed: int, root: Path) -> _Case:
         f"[logic]\nextra_stages = {draw.randint(1, 5)}\n",
         encoding="utf-8",
     )
-    weights, word = FixedFormat(8, 6), FixedFormat(14, 8)
-    layers = (
-        Conv1D("conv1", 128, 1, 8, 5, weights, word, activation="relu"),
-        MaxPool1D("pool1", 124, 8, 4),
-        Conv1D("conv2", 31, 8, 8, 3, weights, word, activation="relu"),
-        Dense("dense1", 29, 8, 16, weights, word, activation="relu"),
-        Dense("dense2", 1, 16, 1, weights, FixedFormat(16, 10)),
-    )
-    network = random_network(seed, FixedFormat(14, 10), 128, layers)
     low, high = _reach(flow, network)
     # in the steep part of the front: the hidden overhead costs multipliers
     cycles = low + 0.55 * (high - low)
     deadline_s = prior_knowledge(load_board(BOARD)).overhead_s + cycles / load_board(BOARD).default_clock_hz
     word_in = network.input_format
-    samples = np.random.default_rng(seed).integers(word_in.minimum, word_in.maximum + 1, 128 + 499 * HOP)
+    count = network.input_length + 499 * HOP
+    samples = np.random.default_rng(seed).integers(word_in.minimum, word_in.maximum + 1, count)
     return _Case(load_lab(path), network, Duration(round(deadline_s, 7)), samples)
 
 
