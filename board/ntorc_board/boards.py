@@ -33,6 +33,9 @@ class Board(Protocol):
     def unprogram(self) -> None:
         """Take the design out of the logic, where that can be done."""
 
+    def forget_device_tree(self, overlay: Path) -> None:
+        """Have the kernel forget a design's overlay before other logic comes; it knows it by the file's name."""
+
     def power_up(self) -> str:
         """A name for the time since the logic got its power; another one after it lost it."""
 
@@ -62,6 +65,22 @@ class RealBoard:
 
     def unprogram(self) -> None:
         """Nothing: the logic keeps what it has until it is programmed or loses power."""
+
+    def forget_device_tree(self, overlay: Path) -> None:
+        """Remove it where it is applied: pynq's device can remove only what this process has inserted.
+
+        Raises:
+            BoardError: the kernel keeps it.
+        """
+        from pynq.devicetree import DeviceTreeSegment
+
+        try:
+            DeviceTreeSegment(str(overlay)).remove()
+        except OSError as error:
+            raise BoardError(
+                f"the kernel keeps the device-tree overlay of the design before: {error.strerror}",
+                "end what uses its devices, or start the board again",
+            ) from error
 
     def power_up(self) -> str:
         """The kernel's boot id."""
@@ -101,6 +120,10 @@ class VirtualBoard:
     def unprogram(self) -> None:
         """Take the design out of the virtual PL."""
         self.device().unprogram()
+
+    def forget_device_tree(self, overlay: Path) -> None:
+        """Take it out of the device's list."""
+        self.device().remove_device_tree(str(overlay))
 
     def power_up(self) -> str:
         """Which file the virtual PL's memory is: each start makes its own."""

@@ -65,9 +65,10 @@ class Desk:
     def verify(self, folder: Path) -> Verified:
         """Check a bundle for this board; see `verify_bundle`."""
         settings = self.known()
-        return verify_bundle(folder, load_trusted(self.trusted), settings.board, settings.part)
+        return verify_bundle(folder, load_trusted(self.trusted), settings.board, settings.part, settings.kind)
 
     def verify_manifest(self, content: bytes, signature: bytes) -> Verified:
         """Check a manifest for this board; see `ntorc_board.manifest.verify_manifest`."""
         settings = self.known()
-        return verify_manifest(content, signature, load_trusted(self.trusted), settings.board, settings.part)
+        trusted = load_trusted(self.trusted)
+        return verify_manifest(content, signature, trusted, settings.board, settings.part, settings.kind)

@@ -221,12 +221,12 @@ class VirtualDevice(Device):  # type: ignore[misc]  # pynq has no types
 
     def insert_device_tree(self, abs_dtbo: str) -> None:
         """Note it: a virtual board has no kernel of its own that could take it."""
+        self.remove_device_tree(abs_dtbo)
         self.device_trees.append(abs_dtbo)
 
     def remove_device_tree(self, abs_dtbo: str) -> None:
-        """Forget it."""
-        if abs_dtbo in self.device_trees:
-            self.device_trees.remove(abs_dtbo)
+        """Forget what has its file's name, by which a kernel knows it."""
+        self.device_trees = [one for one in self.device_trees if Path(one).name != Path(abs_dtbo).name]
 
     def flush(self, bo: Any, offset: int, address: int, size: int) -> None:
         """Nothing: this memory is coherent."""

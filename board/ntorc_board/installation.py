@@ -15,7 +15,7 @@ from ntorc_board import __version__
 from ntorc_board.desk import Desk, Say
 from ntorc_board.errors import DEFECTS, BoardError, ProgrammingError
 from ntorc_board.files import replace_file
-from ntorc_board.manifest import canonical_json
+from ntorc_board.manifest import DEVICE_TREE, canonical_json
 from ntorc_board.pointer import Confirmed, Entry
 from ntorc_board.programming import Programmed, SelfTest, program, self_test
 from ntorc_board.slots import Fill, Slots
@@ -144,7 +144,10 @@ class Installation:
         self.programmed = None
         (self._desk.root / _RUNNING).unlink(missing_ok=True)
         folder, verified = self._slots.bundle(entry)
-        self._step("programming")
+        for tree in self._slots.holding(DEVICE_TREE):
+            self._desk.board.forget_device_tree(tree)
+        with_tree = ", with its device-tree overlay" if DEVICE_TREE in verified.manifest.files else ""
+        self._step(f"programming{with_tree}")
         programmed = program(folder, verified.manifest, self._desk.board.device())
         self._step("testing")
         tested = self_test(programmed, folder, self._progress)

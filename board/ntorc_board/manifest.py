@@ -27,7 +27,8 @@ REGISTERS = "registers.json"
 VECTORS = "vectors.npz"
 DEVICE_TREE = "design.dtbo"
 """A device-tree overlay that goes with the logic; in a bundle only where it is needed."""
-LOGIC = {"virtual": "logic.so", "bitstream": "design.bit"}
+VIRTUAL, BITSTREAM = "virtual", "bitstream"
+LOGIC = {VIRTUAL: "logic.so", BITSTREAM: "design.bit"}
 """The file that is programmed, by the kind of bundle."""
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -114,36 +115,47 @@ def load_trusted(folder: Path) -> dict[str, bytes]:
 
 
 def verify_bundle(
-    folder: Path, trusted: Mapping[str, bytes], board: str | None = None, part: str | None = None
+    folder: Path,
+    trusted: Mapping[str, bytes],
+    board: str | None = None,
+    part: str | None = None,
+    kind: str | None = None,
 ) -> Verified:
-    """Check everything about a bundle: signature, names, every byte of every file, board and part.
+    """Check everything about a bundle: signature, names, every byte of every file, board, part and kind.
 
     Args:
         folder: the bundle.
         trusted: public keys (32 bytes) by key id.
         board: name of the board that it must be for, or None for any.
         part: the part that it must be for, or None for any.
+        kind: of the logic that it must be for, as in `LOGIC`, or None for any.
 
     Raises:
         RefusedError: anything is not as signed; nothing of the bundle should be used.
     """
-    verified = verify_manifest(_read_small(folder / MANIFEST), _read_small(folder / SIGNATURE), trusted, board, part)
+    content, signature = _read_small(folder / MANIFEST), _read_small(folder / SIGNATURE)
+    verified = verify_manifest(content, signature, trusted, board, part, kind)
     _check_files(folder, verified.manifest)
     return verified
 
 
 def verify_manifest(
-    content: bytes, signature: bytes, trusted: Mapping[str, bytes], board: str | None = None, part: str | None = None
+    content: bytes,
+    signature: bytes,
+    trusted: Mapping[str, bytes],
+    board: str | None = None,
+    part: str | None = None,
+    kind: str | None = None,
 ) -> Verified:
     """Check a manifest alone, before the files that it lists are there.
 
     Args:
         content: the bytes of ``manifest.json``.
         signature: the bytes of ``manifest.sig``.
-        trusted, board, part: as for `verify_bundle`.
+        trusted, board, part, kind: as for `verify_bundle`.
 
     Raises:
-        RefusedError: it is not as signed, not by a trusted key, or for another board or part.
+        RefusedError: it is not as signed, not by a trusted key, or for another board, part or kind of logic.
     """
     key_id = _check_signature(content, signature, trusted)
     manifest = _parse(content)
@@ -153,7 +165,28 @@ def verify_manifest(
         )
     if part is not None and manifest.part != part:
         raise RefusedError(f"this bundle is for the part {manifest.part}, and this is {part}", f"build it for {part}")
+    if kind is not None:
+        check_kind(manifest.kind, kind)
     return Verified(manifest, key_id, hashlib.sha256(content).hexdigest())
+
+
+def check_kind(bundle: str, logic: str) -> None:
+    """Refuse a bundle of another kind than a board's logic, both as in `LOGIC`, before the logic is touched.
+
+    Raises:
+        RefusedError: it could only be programmed there in vain.
+    """
+    if bundle == logic:
+        return
+    if logic == VIRTUAL:
+        raise RefusedError(
+            f"this bundle is of the kind {bundle}, and this board's logic is simulated",
+            "build it without --tool for a virtual board, or name a board with real logic",
+        )
+    raise RefusedError(
+        f"this bundle is of the kind {bundle}, simulated logic, and this board's logic is real",
+        "build a bitstream with --tool vivado or --tool openxc7, or name a virtual board",
+    )
 
 
 def signature_file(key_id: str, signature: bytes) -> bytes:

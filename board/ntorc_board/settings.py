@@ -9,7 +9,7 @@ from typing import Any
 
 from ntorc_board.errors import BoardError
 from ntorc_board.files import replace_file
-from ntorc_board.manifest import canonical_json
+from ntorc_board.manifest import BITSTREAM, VIRTUAL, canonical_json
 
 _FILE = "board.json"
 SIMULATED = "simulated"
@@ -39,6 +39,11 @@ class Settings:
     def is_simulated(self) -> bool:
         """Whether no real logic is there."""
         return self.logic != REAL
+
+    @property
+    def kind(self) -> str:
+        """The kind of bundle that fits the logic: see `Manifest.kind`."""
+        return VIRTUAL if self.is_simulated else BITSTREAM
 
 
 def read_settings(root: Path) -> Settings | None:

@@ -88,6 +88,10 @@ class Slots:
         files = (path for path in (self._folder / entry.slot).rglob("*") if path.is_file())
         return max((path.stat().st_size for path in files), default=0)
 
+    def holding(self, name: str) -> list[Path]:
+        """The files of this name in all bundles that are here, also in those that stepped aside."""
+        return sorted(self._folder.glob(f"*/{name}"))
+
     def folders(self) -> list[Path]:
         """The slots that hold something; none of it is verified."""
         return [path for path in (self._folder / slot for slot in SLOTS) if path.is_dir()]

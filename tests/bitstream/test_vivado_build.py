@@ -29,6 +29,7 @@ from ntorc.errors import BundleError, ToolError, UsageError, VerdictError
 from ntorc.pipeline.bitstream.hardware import Design, build_hardware, collect, project_of, write_design
 from ntorc.pipeline.flow import open_flow
 from ntorc.progress import Silent
+from ntorc.records import digest_of_file
 
 GOLDEN = Path(__file__).with_name("golden")
 # the fastest directives: what was measured in between does not change the choice
@@ -84,7 +85,10 @@ def test_plans_are_equal_and_complete_and_their_products_come_back(
     program: Program, saved_network: Path, vendor: Any, tmp_path: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    found = [build(program, saved_network, "--plan-only", "--project", folder) for folder in (one, two)]
+    tree = tmp_path / "tree.dtbo"
+    tree.write_bytes(b"\xd0\x0d\xfe\xed")
+    words = ("--dtbo", tree, "--plan-only", "--project")
+    found = [build(program, saved_network, *words, folder) for folder in (one, two)]
     assert found[0]["digest"] == found[1]["digest"]
     assert vendor.commands == []
     assert (one / "plan.json").read_bytes() == (two / "plan.json").read_bytes()
@@ -100,7 +104,18 @@ def test_plans_are_equal_and_complete_and_their_products_come_back(
     assert collected.returncode == 0, collected.stderr
     result = json.loads(collected.stdout)
     assert result["design_id"] == found[0]["design_id"]
-    assert build(program, saved_network)["bundle"] == result["bundle"]  # nothing is run again
+    manifest = json.loads((Path(result["bundle"]) / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["files"]["design.dtbo"] == digest_of_file(tree)
+    vendor.forget()
+    told = program("build", saved_network, *ASKED, "--tool", "vivado", "--dtbo", tree)
+    assert (told.returncode, vendor.commands) == (0, [])  # nothing is run again
+    assert f"bundle {result['bundle']} " in told.stdout
+    assert re.search(r"routed \d+ LUT, \d+ FF, \d+ DSP, \d+ BRAM18\n", told.stdout)
+    plain = build(program, saved_network)["bundle"]
+    assert "design.dtbo" not in json.loads((Path(plain) / "manifest.json").read_text(encoding="utf-8"))["files"]
+    # written anew without it, a project has none
+    build(program, saved_network, "--plan-only", "--project", two)
+    assert not (two / "ntorc" / "design.dtbo").exists()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
@@ -25,6 +26,13 @@ from ntorc.bundle.keys import SigningKey
 from ntorc.deploy.firmware import Firmware
 from ntorc.deploy.virtual import VirtualTarget
 from ntorc_board import __version__
+from ntorc_board.boards import RealBoard, VirtualBoard
+from ntorc_board.desk import Desk
+from ntorc_board.errors import BoardError
+from ntorc_board.installation import Installation
+from ntorc_board.settings import Settings
+from ntorc_board.slots import Slots
+from ntorc_board.virtual_pl import VirtualAddress
 
 WAIT_S = 60.0
 
@@ -140,6 +148,42 @@ def test_a_device_tree_overlay_goes_with_its_logic(
     assert agent.ask({"id": 1, "op": "install", "folder": str(bundle.folder)})["ok"] is True
 
 
+def test_an_overlay_is_pynqs_own_and_goes_before_the_next_design(
+    address: VirtualAddress, device: Any, workshop: Path, signer: SigningKey, trusted: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree.dtbo"
+    tree.write_bytes(b"\xd0\x0d\xfe\xed")
+    desk = Desk(tmp_path, trusted, Settings("pynq-z2", "xc7z020clg400-1", "a,b,c"))
+    desk._board = VirtualBoard(address, desk.known(), tmp_path / "pynq")
+    desk._board._device = device
+    slots = Slots(tmp_path, desk.verify)
+    steps: list[str] = []
+    designs = Installation(desk, slots, steps.append, lambda *_: None)
+    for number, given in enumerate((tree, tree, None), start=5):  # a second one of the same name is no trouble
+        bundle = bundle_of(workshop / "tree", signer, f"00000000b0a4d02{number}", device_tree=given)
+        entry = designs.install(bundle.folder)
+        applied = [] if given is None else [str(tmp_path / "slots" / entry["slot"] / "design.dtbo")]
+        assert device.device_trees == applied
+        assert ("programming, with its device-tree overlay" in steps) == (given is not None)
+        steps.clear()
+    designs.rollback()
+    assert len(device.device_trees) == 1
+    slots.close()
+
+
+def test_a_real_board_forgets_what_another_process_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pynq.devicetree.SYSTEM_DEVICE_TREE_PATH", str(tmp_path / "overlays"))
+    (tmp_path / "design.dtbo").write_bytes(b"\xd0\x0d\xfe\xed")
+    applied = tmp_path / "overlays" / "design"
+    applied.mkdir(parents=True)
+    RealBoard().forget_device_tree(tmp_path / "design.dtbo")
+    assert not applied.exists()
+    RealBoard().forget_device_tree(tmp_path / "design.dtbo")  # none applied: nothing to do
+    (applied / "busy").mkdir(parents=True)
+    with pytest.raises(BoardError, match="the kernel keeps the device-tree overlay"):
+        RealBoard().forget_device_tree(tmp_path / "design.dtbo")
+
+
 def test_a_second_agent_on_the_same_slots_says_why_it_cannot_start(
     agent: Agent, words: list[str], tmp_path: Path
 ) -> None:
@@ -216,15 +260,63 @@ def test_wrong_arguments() -> None:
     assert "--part" in done.stderr
 
 
-def test_a_computer_without_logic_is_no_board(tmp_path: Path, trusted: Path, first: Bundle) -> None:
+def test_a_computer_without_logic_is_no_board(
+    tmp_path: Path, trusted: Path, workshop: Path, signer: SigningKey
+) -> None:
     """Without --virtual the agent uses pynq's own device, and says so when there is none."""
     started = Agent(["--root", str(tmp_path), "--board", "pynq-z2", "--part", "xc7z020clg400-1", "--trusted",
                      str(trusted), "--harness", "/bin/false"])  # fmt: skip
     started.read()
-    answer = started.ask({"id": 1, "op": "install", "folder": str(first.folder)})
+    bitstream = bundle_of(workshop / "no-board", signer, "00000000b0a4d021", kind="bitstream")
+    answer = started.ask({"id": 1, "op": "install", "folder": str(bitstream.folder)})
     assert answer["ok"] is False
     assert "pynq finds no programmable logic" in answer["error"]
     assert answer["details"] == {"rolled_back_to": None}
+    started.end()
+
+
+def refused_kind(agent: Agent, bundle: Bundle, confirmed: str) -> None:
+    """Offered by its manifest or given as a folder: refused, and what was confirmed is as it was."""
+    content, signature = ((bundle.folder / f"manifest.{end}").read_bytes() for end in ("json", "sig"))
+    offer = {
+        "manifest": base64.b64encode(content).decode(), "signature": base64.b64encode(signature).decode(),
+        "sizes": dict.fromkeys(bundle.manifest.files.values(), 10),
+    }  # fmt: skip
+    before = agent.ask({"id": 1, "op": "status"})["result"]
+    for answer in (
+        agent.ask({"id": 2, "op": "offer", **offer}),
+        agent.ask({"id": 3, "op": "install", "folder": str(bundle.folder)}),
+    ):
+        assert (answer["ok"], answer["kind"]) == (False, "RefusedError")
+        assert f"of the kind {bundle.manifest.kind}" in answer["error"]
+        assert "rolled back" not in answer["error"]
+        assert answer["hint"]
+    after = agent.ask({"id": 4, "op": "status"})["result"]
+    assert after == before
+    assert (after["confirmed"]["design_id"], after["intact"]) == (confirmed, True)
+
+
+def test_a_bitstream_does_not_take_down_a_simulated_design(
+    agent: Agent, first: Bundle, workshop: Path, signer: SigningKey
+) -> None:
+    agent.ask({"id": 1, "op": "install", "folder": str(first.folder)})
+    bitstream = bundle_of(workshop / "kind", signer, "00000000b0a4d022", kind="bitstream")
+    refused_kind(agent, bitstream, first.manifest.design_id)
+    assert agent.ask({"id": 5, "op": "status"})["result"]["programmed"] == first.manifest.design_id
+
+
+def test_a_simulated_design_is_not_given_to_real_logic(
+    tmp_path: Path, trusted: Path, workshop: Path, signer: SigningKey
+) -> None:
+    root, part = tmp_path / "root", "xc7z020clg400-1"
+    confirmed = bundle_of(workshop / "kind", signer, "00000000b0a4d023", kind="bitstream")
+    slots = Slots(root, Desk(root, trusted, Settings("pynq-z2", part)).verify)
+    slots.confirm(slots.place(confirmed.folder)[1])  # as after its deployment: here is no logic to program
+    slots.close()
+    virtual = bundle_of(workshop / "kind", signer, "00000000b0a4d024")
+    started = Agent(["--root", str(root), "--board", "pynq-z2", "--part", part, "--trusted", str(trusted)])
+    started.read()
+    refused_kind(started, virtual, confirmed.manifest.design_id)
     started.end()
 
 

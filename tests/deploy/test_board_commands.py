@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 
+import numpy
 import pytest
 from ssh_lab import board_root
 from virtual_lab import bundle_of
@@ -12,6 +15,9 @@ from virtual_lab import bundle_of
 from cli_program import Program
 from ntorc.bundle.keys import signing_key
 from ntorc.deploy.loopback import LoopbackServer
+from ntorc.network.formats import FixedFormat
+from ntorc.network.layers import Dense
+from ntorc.network.network import random_network
 
 
 def test_a_board_from_its_first_day(
@@ -52,6 +58,58 @@ def test_a_board_from_its_first_day(
     gone = program("board", "status", "rack1")
     assert gone.returncode == 2
     assert "known targets: virtual" in gone.stderr
+
+
+def test_a_device_tree_overlay_from_the_command_to_the_agent(fresh_program: Program, tmp_path: Path) -> None:
+    program, tree = fresh_program, tmp_path / "mine.dtbo"
+    word = FixedFormat(12, 8)
+    layers = (Dense("dense", 16, 1, 1, FixedFormat(8, 6), word),)
+    network = random_network(1, word, 16, layers).save(tmp_path / "network")
+    words = ("build", network, "--board", "pynq-z2", "--deadline", "200us", "--dtbo", tree)
+    for content, told in ((None, "cannot read"), (b"/dts-v1/;", "no compiled device-tree overlay")):
+        if content is not None:
+            tree.write_bytes(content)
+        done = program(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+    tree.write_bytes(bytes.fromhex("d00dfeed00000000"))
+    done = program(*words)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"synthesised \d+ LUT, \d+ FF, \d+ DSP, \d+ BRAM18\n", done.stdout)
+    bundle = Path(done.stdout.split()[1])
+    assert (bundle / "design.dtbo").read_bytes() == tree.read_bytes()
+    installed = program("board", "install", "virtual", bundle)
+    assert installed.returncode == 0, installed.stderr
+    assert "programming, with its device-tree overlay" in installed.stderr
+    plain = program.json(*words[:-2])["bundle"]
+    assert plain != str(bundle)
+    again = program("board", "install", "virtual", plain)
+    assert again.returncode == 0, again.stderr
+    assert "with its device-tree" not in again.stderr
+
+
+def test_a_board_whose_python_has_no_pynq_is_warned_of(
+    fresh_program: Program, server: LoopbackServer, tmp_path: Path
+) -> None:
+    program = fresh_program
+    (tmp_path / "bare").mkdir()
+    hidden = tmp_path / "bare" / "python-without-pynq"  # its packages: numpy alone
+    hidden.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "bare"} exec {sys.executable} -S "$@"\n', encoding="utf-8")
+    hidden.chmod(0o755)
+    (tmp_path / "bare" / "numpy").symlink_to(Path(numpy.__file__).parent)
+    for libraries in Path(numpy.__file__).parents[1].glob("numpy.libs"):
+        (tmp_path / "bare" / libraries.name).symlink_to(libraries)
+    root = board_root(tmp_path / "board", hidden)
+    words = ("board", "add", "bare", server.url(root), "--simulated", "--ssh-config", server.config)
+    added = program(*words, "--json")
+    assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)["info"]["pynq_version"] == "not installed"
+    assert "warning: bare has no pynq" in added.stderr
+    doctor = program("doctor", "--target", "bare")
+    assert doctor.returncode == 1
+    assert "missing: pynq there" in doctor.stderr
+    assert "on the board, not here" in doctor.stderr
+    assert "make setup" not in doctor.stderr
 
 
 def test_keys_on_this_computer(fresh_program: Program, tmp_path: Path) -> None:

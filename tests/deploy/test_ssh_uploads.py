@@ -44,6 +44,19 @@ def test_only_what_is_missing_is_sent_and_resumed(
     assert not (root / "uploads").exists()
 
 
+def test_a_bitstream_is_not_sent_to_a_simulated_board(
+    remote: SshTarget, bundle: Bundle, lab: Path, key: SigningKey
+) -> None:
+    remote.install(bundle.folder)
+    bitstream = bundle_of(lab / "kind", key, "00000000c0ffee0b", kind="bitstream")
+    heard = Heard()
+    with pytest.raises(BundleError, match="of the kind bitstream, and this board's logic is simulated"):
+        remote.install(bitstream.folder, heard)
+    assert (heard.messages, heard.steps) == ([], [])
+    status = remote.status()
+    assert status.confirmed == status.programmed == bundle.manifest.design_id
+
+
 def test_the_board_itself_refuses_what_is_altered_or_replayed(
     remote: SshTarget, bundle: Bundle, other_bundle: Bundle, key: SigningKey
 ) -> None:

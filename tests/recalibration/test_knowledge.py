@@ -17,10 +17,15 @@ from ntorc.lab import lab_of, load_lab
 from ntorc.measure.environment import environment
 from ntorc.measure.measurement import Measurement, Requirement, evaluate
 from ntorc.measure.records import RECORD_DTYPE, Records
+from ntorc.pipeline.flow import open_flow
 from ntorc.pipeline.make import requirement_for
+from ntorc.pipeline.measured.calibration import Calibration
 from ntorc.pipeline.measured.knowledge import board_key, drift_warnings, knowledge_of, prior_knowledge, steps, summary
 from ntorc.pipeline.measured.recalibrate import learn_board
+from ntorc.pipeline.measured.show import calibration_history
 from ntorc.polls import PollGrid
+from ntorc.progress import Silent
+from ntorc.records import save
 from ntorc.store.local import LocalStore
 from ntorc.units import parse_duration
 
@@ -154,6 +159,37 @@ def test_each_board_of_a_kind_has_its_own_and_a_new_one_begins_with_anothers(
         assert third.overhead_s == pytest.approx(70e-6, rel=1e-3)
         assert f"run r2 on {other}" in third.overhead_source
         assert third.clock_ratio == 1.0, "a clock is the board's own"
+
+
+def test_what_is_shown_of_a_board_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NTORC_HOME", str(tmp_path))
+    flow = open_flow(Silent())
+    write_registry(Registry((KnownBoard("rack-1", SSH, "pynq-z2"),)))
+    (tmp_path / "lab.toml").write_text(LAB)
+    lab = f"virtual:{tmp_path / 'lab.toml'}"
+    made = {}
+    for target in ("virtual", lab, f"{lab}.gone", SSH, "ssh://a@nohost (virtual board)"):
+        record = flow.store.new_run("ntorc deploy")
+        save(Calibration((), 1, 2), Path(record.folder) / "calibration.json")
+        flow.store.save_run(replace(record, summary={"board": "pynq-z2", "target": target}))
+        made[target] = record.run
+
+    def shown(target: str) -> tuple[list[str], str]:
+        result, text = calibration_history(flow, "pynq-z2", "native", target)
+        return list(result["runs"]), text
+
+    for target, run in (("virtual", made["virtual"]), (lab, made[lab]), (SSH, made[SSH]), ("rack-1", made[SSH])):
+        runs, text = shown(target)
+        assert runs == [run], target
+        assert ("are this computer's" in text) == (target == "virtual")
+    assert shown("ssh://a@nohost")[0] == [made["ssh://a@nohost (virtual board)"]]
+    runs, text = shown("ssh://b@nohost")
+    assert runs == []
+    assert "this computer's" not in text
+    assert "nothing that bears on this board was measured yet" in text
+    assert calibration_history(flow, "zcu104", "native", "virtual")[0]["runs"] == {}
 
 
 def test_regular_polls_go_into_the_budget_and_are_each_boards_own(store: LocalStore) -> None:

@@ -8,9 +8,9 @@ from ntorc.allocate.cheapest import cheapest
 from ntorc.allocate.infeasible import explain
 from ntorc.allocate.merge import TooManyLabels
 from ntorc.allocate.problem import Problem
-from ntorc.allocate.requirement import MERGE, Requirement
+from ntorc.allocate.requirement import Requirement
 from ntorc.allocate.solution import Solution
-from ntorc.allocate.solver import smallest_area, smallest_latency
+from ntorc.allocate.solver import MERGE, smallest_area, smallest_latency
 from ntorc.backends.base import Backend, CostModel, Directive, Options, Resources
 from ntorc.backends.versions import chosen_network, offered
 from ntorc.errors import DataError

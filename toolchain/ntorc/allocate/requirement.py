@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ntorc.allocate.solver import solver_named
+from ntorc.allocate.solver import MERGE, solver_named
 from ntorc.boards import Board
 from ntorc.network.network import Network
 from ntorc.polls import PollGrid
 from ntorc.units import ceil_to
-
-MERGE = "MERGE"
-"""The solver that needs no integer program: the exact merge of undominated labels."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from ntorc.errors import ToolError, UsageError
 
 SOLVERS = {"CBC": "CBC", "HIGHS": "HiGHS", "GRB": "Gurobi"}
 """What python-mip can drive, and its name for people."""
+MERGE = "MERGE"
+"""The solver that needs no integer program: the exact merge of undominated labels."""
 
 _GAP = 1e-9
 _TOLERANCE = 1e-6
@@ -82,7 +84,7 @@ def solver_named(name: str) -> str:
     """
     found = {known.upper(): known for known in SOLVERS} | {shown.upper(): known for known, shown in SOLVERS.items()}
     if name.upper() not in found:
-        raise UsageError(f"there is no solver '{name}'", f"known solvers: {', '.join(SOLVERS)}")
+        raise UsageError(f"there is no solver '{name}'", f"known solvers: {', '.join((*SOLVERS, MERGE))}")
     return found[name.upper()]
 
 

@@ -43,7 +43,7 @@ def deployment_faults(flow: Flow, seed: int, count: int) -> dict[str, Any]:
         key = signing_key(folder / "keys")
         made = []
         for number in range(3):
-            made.append(_bundle(flow, folder / f"bundle-{number}", board, key, seed + number, number + 1))
+            made.append(small_bundle(flow, folder / f"bundle-{number}", board, key, seed + number, number + 1))
             flow.progress.step("designs", number + 1, 3)
         expected = campaign.Expectation(*made)
         firmware = build_firmware(flow.cache)
@@ -64,7 +64,7 @@ def _network(seed: int) -> Network:
     return random_network(seed, word, 16, layers)
 
 
-def _bundle(flow: Flow, folder: Path, board: Board, key: SigningKey, seed: int, sequence: int) -> Bundle:
+def small_bundle(flow: Flow, folder: Path, board: Board, key: SigningKey, seed: int, sequence: int) -> Bundle:
     """A small network with drawn weights and directives as a signed bundle for the virtual board."""
     network, draw = _network(seed), random.Random(seed)
     backend, word = NativeBackend(), network.input_format

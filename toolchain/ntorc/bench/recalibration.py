@@ -38,7 +38,7 @@ from ntorc.pipeline.make import (
     requirement_for,
 )
 from ntorc.pipeline.measured.calibration import calibrate
-from ntorc.pipeline.measured.knowledge import knowledge_of, prior_knowledge
+from ntorc.pipeline.measured.knowledge import CLOCK_DRIFT, knowledge_of, prior_knowledge
 from ntorc.pipeline.prove import Pace, evaluate, gate, observe, period_ns_on, require_gate
 from ntorc.store.local import LocalStore
 from ntorc.units import Duration
@@ -59,18 +59,19 @@ class _Case:
     samples: Any
 
 
-def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
+def recalibration(flow: Flow, seed: int, estimates: int, network: Network | None = None) -> dict[str, Any]:
     """Rounds until the deadline is met, then the next cheaper allocation.
 
     Args:
         flow: for the cache and progress; the experiment has a store of its own, which knows nothing.
         seed: of the hidden board and the network.
         estimates: in each round.
+        network: what runs on it; `hidden_network` when left out.
     """
     with tempfile.TemporaryDirectory(prefix="ntorc-recalibration-") as name:
         root = Path(name)
         fresh = Flow(LocalStore(root / "store"), flow.cache, root, flow.progress)
-        case = _case(fresh, seed, root)
+        case = _case(fresh, seed, root, network or hidden_network(seed))
         rounds: list[dict[str, Any]] = []
         while len(rounds) < ROUNDS and not (rounds and rounds[-1]["verdict"] == "met"):
             known = _known(fresh, case)
@@ -81,26 +82,49 @@ def recalibration(flow: Flow, seed: int, estimates: int) -> dict[str, Any]:
         cheaper = _next_cheaper(case, allocation, known, cost)
         tried = None if cheaper is None else _deploy(fresh, case, cheaper, known, estimates, learns=False)
         found = _known(fresh, case)
+    truth = {
+        "overhead_s": hidden_overhead_s(case.lab),
+        "clock_ratio": 1.0 + case.lab.clock_error,
+        "offset_cycles": case.lab.extra_stages,
+        "poll_s": poll_s(case.lab),
+    }
+    learnt = {
+        "overhead_s": found.overhead_s,
+        "clock_ratio": found.clock_ratio,
+        "offset_cycles": found.offset_cycles,
+        "poll_s": None if found.grid is None else found.grid.period_s,
+    }
     return {
         "benchmark": "recalibration",
         "seed": seed,
         "estimates": estimates,
         "deadline_s": case.deadline.seconds(load_board(BOARD).default_clock_hz),
-        "hidden": {
-            "overhead_s": hidden_overhead_s(case.lab),
-            "clock_ratio": 1.0 + case.lab.clock_error,
-            "offset_cycles": case.lab.extra_stages,
-            "poll_s": poll_s(case.lab),
-        },
-        "found": {
-            "overhead_s": found.overhead_s,
-            "clock_ratio": found.clock_ratio,
-            "offset_cycles": found.offset_cycles,
-            "poll_s": None if found.grid is None else found.grid.period_s,
-        },
+        "hidden": truth,
+        "found": learnt,
         "rounds": rounds,
         "next_cheaper": tried,
+        "broken_bounds": not_found(rounds, truth, learnt),
+        "short": tried is not None and tried["verdict"] == "met",
     }
+
+
+def not_found(rounds: list[dict[str, Any]], truth: dict[str, Any], learnt: dict[str, Any]) -> list[str]:
+    """What is not as asked: found within 3 deployments, so that the next one at the latest meets the deadline.
+
+    All of it is in the board's simulated time, which the machine's load does not change.  Whether the next cheaper
+    allocation misses depends on how many estimates look for it, so that it is no failure.
+    """
+    broken = []
+    if rounds[-1]["verdict"] != "met":
+        broken.append(f"the deadline is missed by deployment {len(rounds)} too")
+    if learnt["offset_cycles"] != truth["offset_cycles"]:
+        broken.append(f"{learnt['offset_cycles']} cycles beyond the closed form found, {truth['offset_cycles']} there")
+    if abs(learnt["clock_ratio"] - truth["clock_ratio"]) > CLOCK_DRIFT:
+        broken.append(f"clock {learnt['clock_ratio']:.6f} found, {truth['clock_ratio']:.6f} there")
+    if learnt["overhead_s"] > truth["overhead_s"]:
+        at_most = f"{truth['overhead_s'] * 1e6:.1f} us at most there"
+        broken.append(f"an overhead of {learnt['overhead_s'] * 1e6:.1f} us found, {at_most}")
+    return broken
 
 
 def hidden_overhead_s(lab: Lab) -> float:
@@ -118,7 +142,20 @@ def poll_s(lab: Lab) -> float:
     return round(lab.register_access_s * clock_hz) / (clock_hz * (1.0 + lab.clock_error))
 
 
-def _case(flow: Flow, seed: int, root: Path) -> _Case:
+def hidden_network(seed: int) -> Network:
+    """The benchmark's network: two convolutions and two dense layers over 128 samples, weights of ``seed``."""
+    weights, word = FixedFormat(8, 6), FixedFormat(14, 8)
+    layers = (
+        Conv1D("conv1", 128, 1, 8, 5, weights, word, activation="relu"),
+        MaxPool1D("pool1", 124, 8, 4),
+        Conv1D("conv2", 31, 8, 8, 3, weights, word, activation="relu"),
+        Dense("dense1", 29, 8, 16, weights, word, activation="relu"),
+        Dense("dense2", 1, 16, 1, weights, FixedFormat(16, 10)),
+    )
+    return random_network(seed, FixedFormat(14, 10), 128, layers)
+
+
+def _case(flow: Flow, seed: int, root: Path, network: Network) -> _Case:
     draw = random.Random(seed)
     path = root / "lab.toml"
     path.write_text(
@@ -129,21 +166,13 @@ def _case(flow: Flow, seed: int, root: Path) -> _Case:
         f"[logic]\nextra_stages = {draw.randint(1, 5)}\n",
         encoding="utf-8",
     )
-    weights, word = FixedFormat(8, 6), FixedFormat(14, 8)
-    layers = (
-        Conv1D("conv1", 128, 1, 8, 5, weights, word, activation="relu"),
-        MaxPool1D("pool1", 124, 8, 4),
-        Conv1D("conv2", 31, 8, 8, 3, weights, word, activation="relu"),
-        Dense("dense1", 29, 8, 16, weights, word, activation="relu"),
-        Dense("dense2", 1, 16, 1, weights, FixedFormat(16, 10)),
-    )
-    network = random_network(seed, FixedFormat(14, 10), 128, layers)
     low, high = _reach(flow, network)
     # in the steep part of the front: the hidden overhead costs multipliers
     cycles = low + 0.55 * (high - low)
     deadline_s = prior_knowledge(load_board(BOARD)).overhead_s + cycles / load_board(BOARD).default_clock_hz
     word_in = network.input_format
-    samples = np.random.default_rng(seed).integers(word_in.minimum, word_in.maximum + 1, 128 + 499 * HOP)
+    count = network.input_length + 499 * HOP
+    samples = np.random.default_rng(seed).integers(word_in.minimum, word_in.maximum + 1, count)
     return _Case(load_lab(path), network, Duration(round(deadline_s, 7)), samples)
 
 

@@ -67,6 +67,7 @@ def bench(
     ntorc bench hls4ml --count 30      reference and gateware in hls4ml mode against its C++ emulation
     ntorc bench hgq --data DIR         widths learned by HGQ2 against fixed ones: error, area, outputs (an hour)
     ntorc bench hls4ml-convolutions    random convolutions as hls4ml projects, emulated against the reference
+    ntorc bench open-tools             an allocation for openXC7 against yosys' synthesis of the whole (minutes)
     ntorc bench published              the paper's networks: LUTs and DSPs against its own (an hour)
     ntorc bench simulator              natural frequencies of the beam model against the rig's
     ntorc bench quantisation --data DIR  narrower words: after training, and trained in them (minutes)
@@ -74,6 +75,7 @@ def bench(
     ntorc bench search --data DIR      a search that knows the hardware against multiplies as proxy (half an hour)
     ntorc bench search-scaling --count 12  candidates trained an hour with one worker and with two
     ntorc bench speed                  what a network's synthesis, compilation and simulation take
+    ntorc bench ssh --count 10         a whole deployment over SSH, to a virtual board behind an sshd on loopback
     ntorc bench timing                 the gateware's clock by open place and route (minutes)
     """
     from ntorc.errors import GateError, UsageError
@@ -83,16 +85,23 @@ def bench(
         raise UsageError(f"there is no benchmark '{name}'", f"known benchmarks: {', '.join(_BENCHMARKS)}")
     asked = Asked(count, seed, tuple(only or ()), data, seconds)
     result, text = _BENCHMARKS[name](open_flow(options.progress()), asked)
-    if _mismatches(result):
-        raise GateError(text, "keep the seed: it makes the network again", result)
+    if failures(result):
+        hint = "keep the seed: it makes the network again" if "seed" in result else "report it, with what it says"
+        raise GateError(text, hint, result)
     options.show(result, as_json=json, text=text)
 
 
-def _mismatches(value: Any) -> int:
-    """The sum of every count of that name, however deep."""
+def failures(value: Any) -> int:
+    """How much in a result is wrong, whatever the machine's load: mismatches and broken bounds, however deep."""
     if isinstance(value, dict):
-        return sum(int(item) if key.endswith("mismatches") else _mismatches(item) for key, item in value.items())
-    return sum(map(_mismatches, value)) if isinstance(value, list) else 0
+        return sum(_failures_of(key, item) for key, item in value.items())
+    return sum(map(failures, value)) if isinstance(value, list) else 0
+
+
+def _failures_of(key: str, item: Any) -> int:
+    if key == "broken_bounds":
+        return len(item)
+    return int(item) if key.endswith("mismatches") else failures(item)
 
 
 def _backends(flow: Flow, asked: Asked) -> Outcome:
@@ -363,7 +372,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "allocate": _allocate,
     "backends": _backends,
     "calibration": _calibration,
-    **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration")},
+    **{name: partial(_board, name=name) for name in ("day", "deployments", "harness", "recalibration", "ssh")},
     "convolutions": _convolutions,
     "cost": _cost,
     "cost-speed": _cost_speed,
@@ -376,6 +385,7 @@ _BENCHMARKS: dict[str, Callable[[Flow, Asked], Outcome]] = {
     "hgq": _hgq,
     "hls4ml": _hls4ml,
     "hls4ml-convolutions": _hls4ml_convolutions,
+    "open-tools": partial(_board, name="open_tools"),
     "published": _published,
     "quantisation": _quantisation,
     "resonators": _resonators,

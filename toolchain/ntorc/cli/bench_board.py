@@ -1,4 +1,4 @@
-"""The benchmarks of boards, harness and recalibration: how their results are said."""
+"""The benchmarks of boards, harness, recalibration and open tools: how their results are said."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ def deployments(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]
 
 
 def harness(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
-    """``ntorc bench harness``; ``count`` thousands of estimates."""
+    """``ntorc bench harness``; ``count`` hundreds of estimates."""
     from ntorc.bench.harness import harness_overhead
 
     result = harness_overhead(flow, count * 100)
     rows = "\n".join(f"  {name:14} {value:8.1f} ns" for name, value in result["own_ns_per_loop"].items())
-    return result, f"the harness's own time of one turn of the loop, {result['estimates']} estimates each\n{rows}"
+    short = ", ".join(result["short"])
+    asked = f"at most {result['asked_ns']:.0f} ns asked on the virtual board"
+    return result, (
+        f"the harness's own time of one turn of the loop, {result['estimates']} estimates each; {asked}\n{rows}"
+        + (f"\nshort: {short}; a busy machine makes it longer" if short else "")
+    )
 
 
 def day(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
@@ -38,7 +43,7 @@ def day(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
         f"{result['records']} records ({result['hours_at_5_khz']} hours at 5 kHz) in {result['written_s']} s through"
         f" harness and Parquet ({result['parquet_bytes'] / 1e9:.2f} GB), read back and summed up in"
         f" {result['read_s']} s; at most {result['peak_memory_bytes'] / 2**20:.0f} MiB of memory in both processes;"
-        f" {result['total_mismatches']} totals differ"
+        f" {result['total_mismatches']} totals differ{_broken(result)}"
     )
 
 
@@ -65,4 +70,35 @@ def recalibration(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], st
         f" {found['clock_ratio']:.5f}, {found['offset_cycles']:+d} cycles; polls each {hidden['poll_s'] * 1e6:.4f} us,"
         f" found: {(found['poll_s'] or 0.0) * 1e6:.4f} us"
     )
+    cheaper = "meets the deadline too: short of the smallest area" if result["short"] else "misses, or there is none"
+    lines.append(f"the next cheaper allocation {cheaper}{_broken(result)}")
     return result, "\n".join(lines)
+
+
+def _broken(result: dict[str, Any]) -> str:
+    return "".join(f"\nnot as asked: {one}" for one in result["broken_bounds"])
+
+
+def ssh(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
+    """``ntorc bench ssh``; ``count`` deployments."""
+    from ntorc.bench.ssh import deployment_time
+
+    result = deployment_time(flow, seed, count)
+    return result, (
+        f"{result['deployments']} deployments over SSH on loopback, agent and programs there already:"
+        f" {result['median_s']} s in the median, {result['longest_s']} s at most;"
+        f" {result['confirmed_mismatches']} not confirmed"
+    )
+
+
+def open_tools(flow: Flow, seed: int, count: int) -> tuple[dict[str, Any], str]:
+    """``ntorc bench open-tools``."""
+    from ntorc.bench.open_tools import open_allocation
+    from ntorc.cli.options import resources_text
+
+    result = open_allocation(flow, seed)
+    off = result["off_percent"]
+    return result, (
+        f"{result['latency_cycles']} cycles; predicted {resources_text(result['predicted'])}; yosys, whole design"
+        f" flattened: {resources_text(result['synthesised'])}; LUT {off['lut']:+} %, FF {off['ff']:+} %"
+    )

@@ -13,7 +13,7 @@ from ntorc.cli import options
 def build(
     network: Annotated[
         Path | None,
-        typer.Argument(help="Folder of an ntorc network, or a Keras model (.keras, .h5); none with --collect."),
+        typer.Argument(help=f"{options.NETWORK_FORMS}; none with --collect."),
     ] = None,
     board: options.Board = "",
     deadline: options.Deadline = "",
@@ -37,6 +37,7 @@ def build(
     ssh_config: options.SshConfig = None,
     hls: options.Hls = "",
     table_error: options.TableError = None,
+    dtbo: options.DeviceTree = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
@@ -59,6 +60,7 @@ def build(
     A project is complete: `sh run.sh` in it, with the tools on PATH, goes on where it ended.  After Ctrl-C, a crash or
     a missing licence the same command goes on with the step that was not done.  Exit 3 when the clock is not met.
     """
+    from ntorc.bundle.device_tree import check_device_tree
     from ntorc.errors import UsageError
     from ntorc.pipeline.bitstream.build import PROJECTS, build_bitstream, collect_bitstream, plan_bitstream
     from ntorc.pipeline.bitstream.logic import Way
@@ -69,16 +71,19 @@ def build(
 
     flow = open_flow(options.progress())
     if collect is not None:
-        if network is not None or plan_only or host:
+        if network is not None or plan_only or host or dtbo is not None:
             raise UsageError("--collect takes a project alone", "ntorc build --collect DIR")
         options.show(found := collect_bitstream(flow, collect), as_json=json, text=_bitstream(found))
         return
     if network is None or not board or not deadline:
         raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
+    check_device_tree(dtbo)
+    if dtbo is not None and backend == finn.NAME:
+        raise UsageError("FINN makes its own bitstreams, without bundles", "leave out --dtbo")
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool,
-        table_error=table_error,
+        table_error=table_error, device_tree=dtbo,
     )  # fmt: skip
     way = Way(tool, host, ssh_config, options.hls(hls, backend))
     if tool == "virtual":
@@ -101,7 +106,8 @@ def _virtual(result: dict[str, Any]) -> str:
     return (
         f"bundle {result['bundle']} (virtual board; no vendor tool ran)\n"
         f"gateware {result['gateware']}\n"
-        f"design {result['design_id']}: {result['latency_cycles']} cycles; synthesised {result['synthesised']}"
+        f"design {result['design_id']}: {result['latency_cycles']} cycles; synthesised"
+        f" {options.resources_text(result['synthesised'])}"
     )
 
 
@@ -111,7 +117,7 @@ def _project(result: dict[str, Any]) -> str:
         *(f"  {number}. {what}" for number, what in enumerate(result["steps"], start=1)),
         *(f"note: {note}" for note in result["notes"]),
         f"design {result['design_id']} for {result['part']} at {result['clock_hz'] / 1e6:g} MHz:"
-        f" {result['latency_cycles']} cycles; predicted {result['predicted']}",
+        f" {result['latency_cycles']} cycles; predicted {options.resources_text(result['predicted'])}",
         f"run `sh run.sh` there with the tools on PATH, then `ntorc build --collect {result['project']}`",
     ]
     return "\n".join(lines)
@@ -124,7 +130,7 @@ def _bitstream(result: dict[str, Any]) -> str:
             f"bundle {result['bundle']} (bitstream by {result['tool']})",
             f"project {result['project']} (logs, reports)",
             f"design {result['design_id']}: {result['latency_cycles']} cycles at {result['clock_hz'] / 1e6:g} MHz, met"
-            f" with {timing['setup_slack_ns']:.3f} ns to spare; routed {result['routed']}",
+            f" with {timing['setup_slack_ns']:.3f} ns to spare; routed {options.resources_text(result['routed'])}",
             f"worst path {timing['worst_path']}",
             f"{result['observations']} new measurements for the cost models",
         ]

@@ -24,6 +24,7 @@ def deploy(
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
     hls: options.Hls = "",
+    dtbo: options.DeviceTree = None,
     clock_hz: options.ClockHz = None,
     miss: options.Miss = None,
     estimates: Annotated[int, typer.Option("--estimates", min=1, help="How many to measure.")] = 10_000,
@@ -94,6 +95,7 @@ def deploy(
         way=Way(tool, host, ssh_config, options.hls(hls, backend)),
         is_miss_asked=share is not None,
         realtime=RealTime(fifo, cpu),
+        device_tree=dtbo,
     )
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +15,8 @@ if TYPE_CHECKING:
     from ntorc.pipeline.estimator.learn import Given
     from ntorc.progress import Progress
 
-NetworkArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
-    ),
-]
+NETWORK_FORMS = "Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx)"
+NetworkArgument = Annotated[Path, typer.Argument(help=f"{NETWORK_FORMS}, or a model's JSON (costs only).")]
 Hop = Annotated[
     int | None,
     typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
@@ -55,6 +52,10 @@ TableError = Annotated[
         "--table-error", min=0.0, help="What hls4ml's tables may be off by, of a Keras model; 0.0039 if left out."
     ),
 ]
+DeviceTree = Annotated[
+    Path | None,
+    typer.Option("--dtbo", help="A compiled device-tree overlay that the board's kernel is given with the logic."),
+]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
 ]
@@ -85,7 +86,10 @@ Cpu = Annotated[
 ]
 Objective = Annotated[
     str,
-    typer.Option("--objective", help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, latency."),
+    typer.Option(
+        "--objective",
+        help="What is least: weighted (shares of the device), lut, ff, dsp, bram18, count (their plain sum), latency.",
+    ),
 ]
 MEASURED_TARGET = typer.Option("--target", help="The board that it is for: what was measured on it is reckoned with.")
 MeasuredTarget = Annotated[str, MEASURED_TARGET]
@@ -217,6 +221,11 @@ def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
     if unit == "counts":
         return Given(model, "counts")
     raise UsageError(f"a model does not take '{unit}'", "--model-input is volts or counts")
+
+
+def resources_text(figures: Mapping[str, float]) -> str:
+    """Resources by name as `Resources.as_dict` gives them, for people: ``2044 LUT, 1879 FF, 4 DSP, 10 BRAM18``."""
+    return ", ".join(f"{figures[name]:.0f} {name.upper()}" for name in ("lut", "ff", "dsp", "bram18"))
 
 
 def show(result: Any, *, as_json: bool, text: str) -> None:

@@ -24,7 +24,7 @@ from ntorc.errors import BundleError, DeploymentError, UsageError
 from ntorc.progress import Progress, Silent
 from ntorc.records import digest_of_file, storage_errors
 from ntorc_board.errors import BoardError
-from ntorc_board.manifest import MANIFEST, SIGNATURE, check_name
+from ntorc_board.manifest import BITSTREAM, MANIFEST, SIGNATURE, VIRTUAL, check_kind, check_name
 from ntorc_board.settings import REAL, SIMULATED, Settings
 from ntorc_board.uploads import CHUNK_BYTES
 
@@ -113,12 +113,18 @@ class SshTarget(AgentTarget):
         """
         try:
             content, signature = (bundle / MANIFEST).read_bytes(), (bundle / SIGNATURE).read_bytes()
-            files = json.loads(content)["files"]
+            plain = json.loads(content)
+            files = plain["files"]
             for name in files:
                 check_name(name)
+            kind = str(plain["kind"])
             sizes = {digest: (bundle / name).stat().st_size for name, digest in files.items()}
         except (BoardError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(f"{bundle} is not a whole bundle: {error}", "build it again: ntorc build") from error
+        try:
+            check_kind(kind, VIRTUAL if self._simulated else BITSTREAM)
+        except BoardError as error:
+            raise BundleError(f"{bundle}: {error.message}", error.hint) from error
         offer = {"manifest": _text(content), "signature": _text(signature), "sizes": sizes}
         answer = self._ask("offer", offer, progress)
         by_digest = {digest: name for name, digest in files.items()}

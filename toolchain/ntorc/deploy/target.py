@@ -81,6 +81,13 @@ class MeasureFiles:
     is_cancelled: bool
 
 
+NO_PYNQ = (
+    "on the board, not here: use a PYNQ image, whose own Python has pynq, or name a Python that has it by a file or"
+    " link `python` in the agent's folder on the board"
+)
+"""What to do where a board's Python has no pynq."""
+
+
 @dataclass(frozen=True)
 class TargetInfo:
     """Who answers on a target: the agent's and its tools' versions, and the machine.
@@ -98,6 +105,11 @@ class TargetInfo:
     machine: str
     kernel: str
     is_simulated: bool = False
+
+    @property
+    def has_pynq(self) -> bool:
+        """Whether the agent's Python has pynq, without which it can program nothing."""
+        return self.pynq_version[:1].isdigit()
 
 
 @dataclass(frozen=True)

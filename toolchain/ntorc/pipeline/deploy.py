@@ -12,6 +12,7 @@ import numpy as np
 from ntorc.allocate.requirement import Requirement
 from ntorc.backends.base import Backend
 from ntorc.boards import Board, BoardKnowledge, load_board
+from ntorc.bundle.device_tree import check_device_tree
 from ntorc.errors import DataError, NtorcError, UsageError, VerdictError
 from ntorc.measure.loads import load_named
 from ntorc.network.network import Network
@@ -66,6 +67,7 @@ class DeployRequest:
         command: how it was asked, for the record.
         realtime: scheduler and processor of the measuring loop.
         load: interference while measuring, and whose I/O overhead is counted on; empty for none.
+        device_tree: a compiled overlay that goes into the bundle, or None.
     """
 
     board: str
@@ -86,6 +88,7 @@ class DeployRequest:
     way: Way = field(default_factory=Way)
     is_miss_asked: bool = False
     realtime: RealTime = BY_TARGET
+    device_tree: Path | None = None
 
 
 @dataclass
@@ -123,6 +126,7 @@ def deploy(flow: Flow, request: DeployRequest) -> dict[str, Any]:
     """
     check_target(request.target)
     board = load_board(request.board)
+    check_device_tree(request.device_tree)
     request = replace(request, way=check_way(flow, request.way, request.backend, board, request.target))
     _check_form(request)
     request = replace(request, load=load_named(request.load))
@@ -184,7 +188,7 @@ def _walk(walk: _Walk) -> None:
     predicted_cycles = allocation.latency_cycles + walk.known.offset_cycles
     walk.summary["predicted"] = {"latency_cycles": predicted_cycles, **allocation.predicted.as_dict()}
     with flow.stage("build", request.way.title):
-        design = Design(learned.network, backend, walk.board, allocation, data.counts)
+        design = Design(learned.network, backend, walk.board, allocation, data.counts, request.device_tree)
         made = make_logic(flow, request.way, design, extra_stages_of(request.target))
     save(made.allocation, walk.folder / "allocation.json")
     walk.summary["clock_hz"] = made.allocation.clock_hz

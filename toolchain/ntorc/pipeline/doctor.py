@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from ntorc.bundle.keys import own_key_id
+from ntorc.deploy.target import NO_PYNQ
 from ntorc.errors import NtorcError, ToolError
 from ntorc.paths import home
 from ntorc.pipeline.choose import BACKENDS
 from ntorc.pipeline.flow import Flow
+
+PYNQ_THERE = "pynq there"
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def check_board(flow: Flow, name: str) -> list[Tool]:
         *found,
         Tool("board", True, True, f"{info.board} ({info.part}), {kind}, {lease}"),
         Tool("agent", True, True, f"{info.agent_version} on Python {info.python_version}, {info.machine}"),
-        Tool("pynq there", info.pynq_version[:1].isdigit(), True, info.pynq_version),
+        Tool(PYNQ_THERE, info.has_pynq, True, info.pynq_version),
         Tool("harness there", True, True, "compiled by the board's own compiler"),
         Tool("your key there", own in trusted, False, f"{own or 'you have none yet'}; trusted: {', '.join(trusted)}"),
         Tool("design there", confirmed, False, f"{status.confirmed or 'nothing'} is confirmed"
@@ -87,8 +90,10 @@ def everything_needed(found: list[Tool]) -> None:
     missing = [tool.name for tool in found if tool.needed and not tool.present]
     if missing:
         hint = "run `make setup` in the checkout; g++ is yours to install"
-        if missing == ["board"]:
+        if "board" in missing:
             hint = "its line above says why it cannot be used, and what to do"
+        elif missing == [PYNQ_THERE]:
+            hint = NO_PYNQ
         raise ToolError(f"missing: {', '.join(missing)}", hint)
 
 

@@ -231,10 +231,11 @@ def bundle_stage(
     board: Board,
     samples: npt.NDArray[np.int64],
     gap_cycles: int,
+    device_tree: Path | None = None,
 ) -> Bundle:
     """The signed bundle of a simulated build for a board; ``gap_cycles``: see `Backend.gap_cycles`."""
     logic = Logic("virtual", built.folder / built.products.logic, built.products.tool)
-    return bundle_of(flow, network, built.plan, logic, board, samples, gap_cycles)
+    return bundle_of(flow, network, built.plan, logic, board, samples, gap_cycles, device_tree)
 
 
 def bundle_of(
@@ -245,6 +246,7 @@ def bundle_of(
     board: Board,
     samples: npt.NDArray[np.int64],
     gap_cycles: int,
+    device_tree: Path | None = None,
 ) -> Bundle:
     """The signed bundle of a plan's logic for a board.
 
@@ -256,6 +258,7 @@ def bundle_of(
         board: it is for.
         samples: raw counts ``[n]`` for the self-test, at least one window.
         gap_cycles: see `Backend.gap_cycles`.
+        device_tree: a compiled overlay that goes with the logic, or None.
     """
     from ntorc import __version__
     from ntorc.bundle.bundle import BundleParts, SelfTestVectors, make_bundle, read_bundle
@@ -273,6 +276,7 @@ def bundle_of(
             "inputs": inputs.tolist(),
             "gap_cycles": gap_cycles,
             **({} if logic.kind == "virtual" else {"logic": digest_of_file(logic.path)}),
+            **({} if device_tree is None else {"device_tree": digest_of_file(device_tree)}),
         }
     )
 
@@ -294,6 +298,7 @@ def bundle_of(
             sequence=sequence,
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": logic.tool},
+            device_tree=device_tree,
         )
         make_bundle(work / "bundle", parts, key)
 

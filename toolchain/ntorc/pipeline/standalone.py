@@ -62,6 +62,7 @@ class NetworkRequest:
         tool: what makes a bitstream of it, where that decides what directives cost; else empty.
         hls: hls4ml's own backend, ``Vitis`` or ``Vivado``; empty for what is here.
         table_error: what a table of hls4ml's may be off by, where a Keras model is read for it; None: the default.
+        device_tree: a compiled overlay that goes into the bundle, or None.
     """
 
     network: Path
@@ -81,6 +82,7 @@ class NetworkRequest:
     tool: str = ""
     hls: str = ""
     table_error: float | None = None
+    device_tree: Path | None = None
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -203,7 +205,7 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
         built = build_stage(flow, network, backend, allocation)
         samples = _drawn_samples(network, allocation)
         gap = gap_of(network, backend, allocation)
-        bundle = bundle_stage(flow, network, built, board, samples, gap)
+        bundle = bundle_stage(flow, network, built, board, samples, gap, request.device_tree)
     return {
         "bundle": str(bundle.folder),
         "gateware": str(built.folder / "gateware"),
@@ -228,7 +230,7 @@ def design_of(flow: Flow, request: NetworkRequest) -> Design:
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
     backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool, request.hls)
-    return Design(network, backend, board, allocation, _drawn_samples(network, allocation))
+    return Design(network, backend, board, allocation, _drawn_samples(network, allocation), request.device_tree)
 
 
 def _drawn_samples(network: Network, allocation: Allocation) -> npt.NDArray[np.int64]:

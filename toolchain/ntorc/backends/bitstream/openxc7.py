@@ -190,6 +190,19 @@ def read_open_reports(folder: Path, written: Written) -> tuple[str, Resources, T
     return read_route_log(log, written.clock_hz, cells)
 
 
+def read_cells(cells: str) -> Resources:
+    """What yosys' statistics of the whole design count.
+
+    Raises:
+        DataError: they are none.
+    """
+    try:
+        counts = json.loads(cells)["design"]["num_cells_by_type"]
+        return count_cells({str(name).removeprefix("\\"): int(number) for name, number in counts.items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{CELLS} holds no statistics of yosys: {error}", "run the step again") from error
+
+
 _FREQUENCY = re.compile(r"Max frequency for clock\s+'([^']*)':\s*(\d+(?:\.\d+)?) MHz")
 _VERSION = re.compile(r"[Vv]ersion\s+(\S{1,60})")
 
@@ -209,11 +222,7 @@ def read_route_log(log: str, clock_hz: float, cells: str) -> tuple[str, Resource
     reached_hz = min(last.values()) * 1e6
     if reached_hz <= 0:
         raise DataError("nextpnr's log states a frequency of 0", "see logs/; run the step again")
-    try:
-        counts = json.loads(cells)["design"]["num_cells_by_type"]
-        used = count_cells({str(name).removeprefix("\\"): int(number) for name, number in counts.items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{CELLS} holds no statistics of yosys: {error}", "run the step again") from error
+    used = read_cells(cells)
     version = _VERSION.search(log)
     tool = f"yosys and nextpnr {version[1].strip('()')}" if version is not None else "yosys and nextpnr"
     period_ns = 1e9 / clock_hz

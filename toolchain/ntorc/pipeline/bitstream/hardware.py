@@ -37,6 +37,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import Logic, bundle_of, gap_of
 from ntorc.records import digest_of, digest_of_file, load, save
 from ntorc.store.base import Observation
+from ntorc_board.manifest import DEVICE_TREE
 
 if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
@@ -47,6 +48,7 @@ _CONTEXT_FILES = tuple(
     f"{CONTEXT}/{name}"
     for name in ("network/network.json", "network/weights.npz", "allocation.json", "samples.npz", "context.json")
 )
+_TREE_FILE = f"{CONTEXT}/{DEVICE_TREE}"
 _MOST_CLOCKS = 3  # asked for, before a design is called too slow
 
 Runner = Callable[[Path, Written], None]
@@ -91,13 +93,17 @@ class Hardware:
 
 @dataclass(frozen=True)
 class Design:
-    """What is to become a bitstream: network, backend, board, allocation, and the self-test's samples."""
+    """What is to become a bitstream: network, backend, board, allocation, and the self-test's samples.
+
+    ``device_tree`` is a compiled overlay that goes with the logic, or None.
+    """
 
     network: Network
     backend: Backend
     board: Board
     allocation: Allocation
     samples: npt.NDArray[np.int64]
+    device_tree: Path | None = None
 
     @property
     def plan(self) -> Plan:
@@ -123,9 +129,12 @@ def write_design(design: Design, project: Project, folder: Path) -> Path:
     design.network.save(inside / "network")
     save(design.allocation, inside / "allocation.json")
     np.savez(inside / "samples.npz", samples=design.samples)
+    (inside / DEVICE_TREE).unlink(missing_ok=True)
+    if design.device_tree is not None:
+        shutil.copyfile(design.device_tree, inside / DEVICE_TREE)
     board = design.board
     save(Context(design.backend.name, board.name, digest_of(board), design.network.digest), inside / "context.json")
-    state_context(folder, _CONTEXT_FILES)
+    state_context(folder, _CONTEXT_FILES if design.device_tree is None else (*_CONTEXT_FILES, _TREE_FILE))
     return folder
 
 
@@ -140,7 +149,7 @@ def read_design(folder: Path, backend_of: BackendOf) -> tuple[Design, Written]:
         BundleError: it is no project, was altered, or this version would make another design of the same input.
     """
     written, inside = read_project(folder), folder / CONTEXT
-    if sorted(written.context) != sorted(_CONTEXT_FILES):
+    if sorted(set(written.context) - {_TREE_FILE}) != sorted(_CONTEXT_FILES):
         raise BundleError(f"{folder / PLAN} does not state all that a bundle is made of", "make the project anew")
     context = load(Context, inside / "context.json")
     board, network = load_board(context.board), Network.load(inside / "network")
@@ -149,7 +158,8 @@ def read_design(folder: Path, backend_of: BackendOf) -> tuple[Design, Written]:
     allocation = load(Allocation, inside / "allocation.json")
     samples = read_arrays(inside / "samples.npz", ["samples"], "make the project anew")["samples"]
     backend = backend_of(context.backend, board, allocation.clock_hz, hls.backend_of_steps(written.steps))
-    design = Design(network, backend, board, allocation, np.asarray(samples, np.int64))
+    tree = inside / DEVICE_TREE if _TREE_FILE in written.context else None
+    design = Design(network, backend, board, allocation, np.asarray(samples, np.int64), tree)
     if network.digest != context.network or written_of(project_of(design, written.tool), written.context) != written:
         raise BundleError(
             f"{folder} is not the design that this version makes of its input",
@@ -254,7 +264,7 @@ def finish(flow: Flow, design: Design, folder: Path) -> Hardware:
     judged = judge_project(folder, written)
     logic = Logic("bitstream", folder / written.bitstream, judged.tool)
     gap = gap_of(design.network, design.backend, design.allocation)
-    bundle = bundle_of(flow, design.network, plan, logic, design.board, design.samples, gap)
+    bundle = bundle_of(flow, design.network, plan, logic, design.board, design.samples, gap, design.device_tree)
     added = flow.store.observe(observations(design, plan, judged, folder))
     return Hardware(folder, plan, design.allocation, judged, bundle, added)
 

@@ -220,7 +220,7 @@ def make_logic(flow: Flow, way: Way, design: Design, extra_stages: int = 0) -> M
     if way.tool == VIRTUAL:
         built = build_stage(flow, design.network, design.backend, design.allocation, extra_stages)
         gap = gap_of(design.network, design.backend, design.allocation)
-        bundle = bundle_stage(flow, design.network, built, design.board, design.samples, gap)
+        bundle = bundle_stage(flow, design.network, built, design.board, design.samples, gap, design.device_tree)
         return Made(design.allocation, built, bundle, None)
     found = build_hardware(flow, design, way.tool, runner_of(flow, way, design.backend.name))
     return Made(found.allocation, Built(found.plan, found.folder, routed_products(found)), found.bundle, found)

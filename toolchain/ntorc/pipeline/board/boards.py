@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ntorc.boards import load_board
 from ntorc.deploy.registry import KnownBoard, read_registry, resolve, write_registry
 from ntorc.deploy.ssh import SshAddress
+from ntorc.deploy.target import NO_PYNQ
 from ntorc.errors import UsageError
 from ntorc.pipeline.board.target import open_ssh, open_target
 from ntorc.pipeline.flow import Flow
@@ -45,6 +46,8 @@ def add_board(flow: Flow, new: NewBoard) -> dict[str, Any]:
     with flow.stage("board", f"reaching {known.address}"), _ssh(flow, known) as target:
         info = target.hello()
         keys = target.keys()
+    if not info.has_pynq:
+        flow.progress.message(f"warning: {new.name} has no pynq, so that nothing can be deployed there: {NO_PYNQ}")
     write_registry(registry)
     return {"board": _plain(known), "info": asdict(info), "trusted": sorted(keys["trusted"])}
 
