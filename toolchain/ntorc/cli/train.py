@@ -51,7 +51,7 @@ def train(
     """
     from ntorc.estimator.named_splits import check_split
     from ntorc.network.quantise import Precision
-    from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text
+    from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text, figures_of
     from ntorc.pipeline.estimator.learn import learn, save_learned
     from ntorc.pipeline.estimator.qat import check_way, chosen_way, save_about, trained_on
     from ntorc.pipeline.flow import open_flow
@@ -65,14 +65,12 @@ def train(
     check_way(way, config)
     learned = learn(flow, data, config, precision=precision, split=split)
     learned, about, card = trained_on(flow, learned, config, precision, way, penalty)
-    card = f"\n{card}" if card else ""
     save_learned(learned, out)
     save_about(way, about, out)
-    if learned.network.stateful:
-        progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
-        made = card_of(learned)
-        save(made, out / CARD_NAME)
-        card += "\n" + card_text(made)
+    progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
+    made = card_of(learned)
+    save(made, out / CARD_NAME)
+    said = "\n".join(text for text in (card, card_text(made)) if text)
     result = {
         "network": str(out),
         "digest": learned.network.digest,
@@ -82,9 +80,10 @@ def train(
         "form": learned.estimator.form.describe(),
         "validation_rmse_v": learned.estimator.validation_rmse_v,
         "test_rmse_v": learned.estimator.test_rmse_v,
+        "card": figures_of(made),
     }
     if about is not None:
         result["quantised"] = about
     options.show(
-        result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate{card}"
+        result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate\n{said}"
     )

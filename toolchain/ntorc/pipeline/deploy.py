@@ -20,7 +20,7 @@ from ntorc.pipeline.bitstream.logic import Made, Way, backend_of, check_way, mak
 from ntorc.pipeline.board.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
-from ntorc.pipeline.estimator.card import card_in
+from ntorc.pipeline.estimator.card import CARD_NAME, QUICK, card_in, card_stage, card_text, figures_of
 from ntorc.pipeline.estimator.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.estimator.learn import Given, Learned, learn
 from ntorc.pipeline.finn import network as finn
@@ -260,6 +260,13 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
             "data": card.data_source,
         }
     walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
+    if card is None:
+        with walk.flow.stage("card", "its errors, disturbed sensors and faults, in integer arithmetic"):
+            card = card_stage(walk.flow, learned, QUICK)
+        for line in card_text(card).splitlines():
+            walk.flow.progress.message(f"  {line}")
+    save(card, walk.folder / CARD_NAME)
+    walk.summary["estimator"]["figures"] = figures_of(card)
 
 
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
