@@ -62,6 +62,7 @@ def deploy(
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.flagged import flags_text
     from ntorc.units import parse_duration
 
     if from_search is not None:
@@ -99,6 +100,7 @@ def deploy(
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
         f"  error     {error_text(summary['estimator'])}",
+        f"  flags     {flags_text(measured['flags'], measured['samples'])}",
         f"  report    {summary['report']}",
     ]
     options.show(summary, as_json=json, text="\n".join(lines))

@@ -31,6 +31,7 @@ def measure(
     """
     from ntorc.errors import UsageError, VerdictError
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.flagged import flags_text
     from ntorc.pipeline.standalone import measure_run
 
     if miss is not None and not 0.0 < miss < 1.0:
@@ -42,6 +43,8 @@ def measure(
     text = (
         f"{result['verdict']}: {measured['pl_cycles_min']}..{measured['pl_cycles_max']} cycles on"
         f" {measured['samples']} estimates, {measured['misses']} misses\n  {result['verdict_basis']}\n"
-        f"  {measured['statement']}\n" + "\n".join(f"  {kind}: {path}" for kind, path in result["outputs"].items())
+        f"  {measured['statement']}\n"
+        f"  {flags_text(measured['flags'], measured['samples'])}\n"
+        + "\n".join(f"  {kind}: {path}" for kind, path in result["outputs"].items())
     )
     options.show(result, as_json=json, text=text)

@@ -27,6 +27,7 @@ from ntorc.pipeline.finn import network as finn
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for
 from ntorc.pipeline.measured.calibration import Calibration, calibrate
+from ntorc.pipeline.measured.flagged import flag_counts, flags_text
 from ntorc.pipeline.measured.knowledge import drift_warnings, knowledge_of
 from ntorc.pipeline.measured.recalibrate import EXACT_BACKEND
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
@@ -292,6 +293,7 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
         for line in calibration.lines():
             flow.progress.message(f"  {line}")
     values = observed.records.table["value"].astype(np.int64)
+    walk.summary["measured"]["flags"] = flag_counts(observed.samples, values, learned.network, hop, learned.estimator)
     seen = trace(data, values, learned.network, hop)
     _report(walk, learned, made, deployment, measurement, calibration, seen, observed.records)
     _conclude(walk, measurement)
@@ -311,6 +313,8 @@ def _report(
     from ntorc.report.data import ReportData
     from ntorc.report.html import write_report
 
+    rows = estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop)
+    rows["Flags of the measured estimates"] = flags_text(walk.summary["measured"]["flags"], len(records.table))
     with walk.flow.stage("report", "one self-contained page"):
         first = seen.run_index == 0
         whole = ~records.having(TIMEOUT | TORN | SKIPPED)
@@ -326,7 +330,7 @@ def _report(
                 measurement=measurement,
                 products=made.built.products,
                 deployment=deployment,
-                estimator=estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop),
+                estimator=rows,
                 pl_cycles=records.table["pl_cycles"][whole].astype(np.int64),
                 loop_s=records.loop_ns[whole] * 1e-9,
                 time_s=seen.time_s[first],

@@ -56,7 +56,13 @@ def open_network(flow: Flow, path: Path, precision: Precision | None = None, bac
     Raises:
         UsageError: nothing of these forms is at ``path``.
     """
-    if path.name == "network.json" or path.is_dir() or not path.exists():
+    if not path.exists():
+        raise UsageError(
+            f"there is no network {path}",
+            "give an ntorc network (`ntorc train FOLDER` makes one), a Keras model (.keras, .h5), a QONNX model (.onnx)"
+            " or a model's JSON",
+        )
+    if path.name == "network.json" or path.is_dir():
         return load_network(path.parent if path.name == "network.json" else path)
     if path.suffix.lower() == _QONNX:
         return _qonnx_network(flow, path)

@@ -15,6 +15,7 @@ from ntorc.network.network import Network
 from ntorc.npz import read_arrays
 from ntorc.pipeline.board.target import open_target
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.measured.flagged import flags_of_run
 from ntorc.pipeline.measured.recalibrate import learn_board
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
 from ntorc.store.base import RunRecord
@@ -82,6 +83,8 @@ def remeasure(
     }
     miss = miss_probability or float(str(record.summary.get("miss_probability", 1e-5)))
     measurement = judge(flow, network, observed, allocation, miss, work, deployment.target, result)
+    values = observed.records.table["value"].astype(np.int64)
+    result["measured"]["flags"] = flags_of_run(folder, observed.samples, values, network, allocation.hop)
     lesson = learn_board(allocation, measurement, f"{record.run}/{work.name}")
     flow.store.observe(list(lesson.observations))
     return result | {"timings_s": dict(flow.timings_s)}
