@@ -163,8 +163,9 @@ def at_limit(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def trailing_sum(values: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], window: int) -> npt.NDArray[np.int64]:
     """Sum of the last ``window`` values before each end, or of as many as there are."""
-    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
-    return np.asarray(sums[ends] - sums[np.maximum(ends - window, 0)], np.int64)
+    sums: npt.NDArray[np.int64] = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+    found: npt.NDArray[np.int64] = sums[ends] - sums[np.maximum(ends - window, 0)]
+    return found
 
 
 def run_lengths(values: CountsArray) -> npt.NDArray[np.int64]:
