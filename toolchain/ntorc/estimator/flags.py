@@ -158,7 +158,7 @@ def bits_of(
 
 def at_limit(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """1 where a count lies at the converter's limits, else 0."""
-    return ((counts >= ADC_COUNTS - 1) | (counts <= -ADC_COUNTS)).astype(np.int64)
+    return np.asarray((counts >= ADC_COUNTS - 1) | (counts <= -ADC_COUNTS), np.int64)
 
 
 def trailing_sum(values: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], window: int) -> npt.NDArray[np.int64]:
