@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ntorc.errors import DataError
+from ntorc.estimator.flagger import Flagger
 from ntorc.estimator.flags import (
+    FLAG_NAMES,
     NOT_WARMED_UP,
     OUT_OF_RANGE,
     SENSOR_FAULT,
@@ -17,7 +21,7 @@ from ntorc.estimator.flags import (
     flags_of,
     held_and_clamped,
     run_lengths,
-    trailing_mean,
+    trailing_sum,
 )
 from ntorc.estimator.metrics import REGIMES, measure_errors, regimes_of
 from ntorc.estimator.named_splits import PAPER_TEST, holding_out, leaky, paper, simulated_then_recorded
@@ -72,6 +76,60 @@ def test_estimates_outside_are_flagged_clamped_and_held() -> None:
     np.testing.assert_allclose(held_and_clamped(estimates, bits, (1.14, 3.44)), [1.14, 2.0, 3.44, 3.44, 3.44])
 
 
+@pytest.mark.parametrize("flag", [TOO_QUIET, SENSOR_FAULT, TOO_QUIET | SENSOR_FAULT])
+def test_what_is_quiet_or_at_fault_is_held(flag: int) -> None:
+    bits = np.array([0, flag, flag, OUT_OF_RANGE, flag], np.uint8)
+    found = held_and_clamped(np.array([2.0, 2.5, 3.0, 4.0, 1.0]), bits, (1.14, 3.44))
+    np.testing.assert_allclose(found, [2.0, 2.0, 2.0, 3.44, 3.44])
+
+
+pieces = st.lists(
+    st.tuples(st.sampled_from(["noise", "quiet", "constant", "limit", "offset"]), st.integers(1, 2000)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(pieces=pieces, frame=st.sampled_from([1, 16, 40]), warm_up=st.integers(0, 30), seed=st.integers(0, 99))
+@settings(max_examples=40)
+def test_a_loop_says_the_same_as_the_whole_recording(
+    pieces: list[tuple[str, int]], frame: int, warm_up: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    parts = {
+        "noise": lambda n: np.round(generator.normal(0.0, 200.0, n)),
+        "quiet": lambda n: np.round(generator.normal(0.0, 2.0, n)),
+        "constant": lambda n: np.full(n, generator.integers(-3, 3)),
+        "limit": lambda n: np.full(n, 8191),
+        "offset": lambda n: np.round(generator.normal(300.0, 200.0, n)),
+    }
+    counts = np.concatenate([parts[kind](length) for kind, length in pieces]).clip(-8192, 8191).astype(np.int64)
+    counts = counts[: 400 * frame]
+    frames = len(counts) // frame
+    estimates = generator.uniform(0.9, 3.7, frames)
+    limits = replace(LIMITS, warm_up_frames=warm_up)
+    wanted = flags_of(counts, estimates, frame, limits, RATE)
+    flagger = Flagger(frame, limits, RATE)
+    for _ in range(2):  # again from a reset
+        found = [flagger.judge(counts[n * frame : (n + 1) * frame], estimates[n]) for n in range(frames)]
+        assert [one.flags for one in found] == wanted.tolist()
+        usable = held_and_clamped(estimates, wanted, limits.valid_range_v) if frames else np.zeros(0)
+        assert [one.usable_v for one in found] == usable.tolist()
+        flagger.reset()
+
+
+def test_a_loop_must_give_whole_frames() -> None:
+    with pytest.raises(DataError, match="no frame"):
+        Flagger(16, LIMITS).judge(np.zeros(15, np.int64), 2.0)
+
+
+def test_a_window_has_seen_more_than_its_hop() -> None:
+    counts = rig_noise(6_000, 0.2)
+    whole = flags_of(counts, np.full(375, 2.0), FRAME, LIMITS, RATE)
+    late = flags_of(counts, np.full(369, 2.0), FRAME, replace(LIMITS, warm_up_frames=34), RATE, lead=96)
+    assert late.tolist() == whole[6:].tolist()
+
+
 def test_helpers_against_plain_loops() -> None:
     values = np.random.default_rng(3).integers(0, 2, 200)
     wanted, count = [], 0
@@ -80,8 +138,7 @@ def test_helpers_against_plain_loops() -> None:
         wanted.append(count)
     assert run_lengths(values).tolist() == wanted
     ends = np.arange(16, 201, 16)
-    means = [values[max(end - 50, 0) : end].mean() for end in ends]
-    np.testing.assert_allclose(trailing_mean(values.astype(float), ends, 50), means)
+    assert trailing_sum(values, ends, 50).tolist() == [values[max(end - 50, 0) : end].sum() for end in ends]
 
 
 def staircase() -> Run:
@@ -126,6 +183,44 @@ def test_the_shipped_estimator_under_faults() -> None:
     # words are cut off towards minus infinity, so that a rest of a few millivolts is not quite the same upside down
     assert found.rmse_v["sign"] == pytest.approx(found.rmse_v["nominal"], rel=0.1)
     assert all(fault.runs_detected == 1.0 and fault.detected > 0.99 for fault in found.faults.values())
+    assert all(fault.flagged_before == 0.0 for fault in found.faults.values())
+    assert all(fault.delay_s is not None and fault.delay_s < 0.15 for fault in found.faults.values())
+    # undisturbed: no sensor fault at all, and the rests of the motion are what is called quiet
+    assert found.false_alarms == 0.0
+    assert found.false_out_of_range < 0.02
+    quiet = np.concatenate([regimes_of(run, FRAME)[network.warm_up :] for run in runs]) == REGIMES.index("quiet dwell")
+    assert quiet.mean() <= found.quiet < 0.5
+    assert found.rmse_not_quiet_v is not None
+    assert found.runs == tuple(run.name for run in runs)
+
+
+def test_a_flag_that_was_up_before_is_no_detection() -> None:
+    """Volts that are a converter's counts: the flag of the sensor is up all the time, and says nothing of a fault."""
+    estimator, network = load_ready(shipped_folder())
+    runs = [replace(run, acceleration_v=run.acceleration_v * 800) for run in simulate_runs(
+        seed=11, trajectories=1, replicas=1, duration_s=3.0
+    )]  # fmt: skip
+    found = robustness_of(network, runs, FlagLimits(network.warm_up, estimator.valid_range_v), 48.6)
+    assert found.false_alarms > 0.7
+    dead = found.faults["dead"]
+    assert (dead.runs_detected, dead.detected, dead.delay_s, dead.flagged_before) == (0.0, 0.0, None, 1.0)
+
+
+def test_flags_of_a_measurement_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ntorc.pipeline.measured import flagged
+
+    estimator, network = load_ready(shipped_folder())
+    counts = np.concatenate([rig_noise(20_000, 0.2), np.zeros(4_000, np.int64), rig_noise(8_000, 0.002)])
+    values = network.output_format.quantise(np.linspace(0.8, 3.9, 2_000))
+    bits = flags_of(
+        counts, network.output_format.values(values), FRAME, FlagLimits(network.warm_up, estimator.valid_range_v), RATE
+    )
+    wanted = {name: int(np.count_nonzero(bits & flag)) for flag, name in FLAG_NAMES.items()}
+    wanted[flagged.NONE] = int(np.count_nonzero(bits == 0))
+    assert min(wanted.values()) > 0
+    for piece in (50_000, 300, 7):
+        monkeypatch.setattr(flagged, "_PIECE", piece)
+        assert flagged.flag_counts(counts, values, network, FRAME, estimator) == wanted
 
 
 def test_splits_by_name(dropbear: Runs) -> None:

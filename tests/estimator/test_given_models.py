@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from old_h5 import write_old_h5
 
 from ntorc.errors import DataError, UsageError
 from ntorc.estimator.forms import ConvLayer, WindowForm
+from ntorc.estimator.json_forms import form_of_json
 from ntorc.estimator.models import build_model
 from ntorc.estimator.runs import Runs
 from ntorc.estimator.simulator import simulate_runs
@@ -124,8 +124,66 @@ def test_every_published_network_is_a_form_that_trains(tmp_path: Path, runs: Run
     # true multiplies: the paper leaves out the convolutions' input channels and says 12.6K and 74.9K
     assert by_name["128_5_16_0_0_4_8"].multiplies == 99_016
     assert by_name["395_5_16_0_0_5_76"].multiplies == 339_356
-    config = TrainingConfig(form=forms[1], epochs=1, steps_per_epoch=2, batch=16, hop_samples=64)
-    estimator = train(runs, honest(runs), config, tmp_path)
-    assert estimator.multiplies == forms[1].multiplies
-    assert np.isfinite(estimator.test_rmse_v)
-    assert replace(estimator, name="x").window_samples == 128
+    for name, form in by_name.items():  # each from the JSON of its layers, one small step
+        model = build_model(form, seed=1)
+        (tmp_path / f"{name}.json").write_text(model.to_json())
+        assert form_of_json(tmp_path / f"{name}.json") == form
+        config = TrainingConfig(form=form, epochs=1, steps_per_epoch=1, batch=4, hop_samples=1024)
+        estimator = train(runs, honest(runs), config, tmp_path / name)
+        assert (estimator.multiplies, estimator.window_samples) == (form.multiplies, form.window_samples)
+        assert np.isfinite(estimator.test_rmse_v)
+
+
+def test_the_published_files_are_forms(recorded_data: Path) -> None:
+    """As the authors' repository has them, of an older Keras."""
+    forms = {path.stem: form_of_json(path) for path in sorted((recorded_data / "networks").glob("*.json"))}
+    for published in published_networks():
+        if f"network_{published.name}" in forms:
+            found = forms[f"network_{published.name}"]
+            assert (found.window_samples, found.dense, found.lstm) == (
+                published.window, published.dense, published.lstm,
+            )  # fmt: skip
+            assert found.conv == (ConvLayer(published.filters, 3, pool=2, padding="same"),) * published.convolutions
+    assert len([name for name in forms if name.startswith("network_")]) >= 16
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ("average", "is a AveragePooling1D, which no window form has"),
+        ("gru", "is a GRU, which no window form has"),
+        ("tanh", "has activation 'tanh', not 'relu'"),
+        ("two", "does not end with a Dense of one unit"),
+        ("order", r"'late' \(Conv1D\) follows a layer of kind LSTM"),
+        ("twice", r"\(MaxPooling1D\) follows a layer of kind MaxPooling1D"),
+        ("overlap", "pools 3 of"),
+        ("dilated", "is dilated"),
+        ("last", "has return_sequences False, not True"),
+        ("channels", r"takes \[None, 64, 2\]"),
+    ],
+)
+def test_what_is_no_window_form_is_told(tmp_path: Path, layers: str, told: str) -> None:
+    from keras import Input, Sequential
+    from keras import layers as kind
+
+    def conv(**changes: object) -> object:
+        return kind.Conv1D(**{"filters": 4, "kernel_size": 3, "activation": "relu", **changes})
+
+    end = [kind.Flatten(), kind.Dense(1)]
+    made = {
+        "average": [conv(), kind.AveragePooling1D(2), *end],
+        "gru": [kind.GRU(4, return_sequences=True), *end],
+        "tanh": [conv(activation="tanh"), *end],
+        "two": [conv(), kind.Flatten(), kind.Dense(2)],
+        "order": [kind.LSTM(4, return_sequences=True), conv(name="late"), *end],
+        "twice": [conv(), kind.MaxPooling1D(2), kind.MaxPooling1D(2), *end],
+        "overlap": [conv(), kind.MaxPooling1D(3, strides=2), *end],
+        "dilated": [conv(dilation_rate=2), *end],
+        "last": [kind.LSTM(4), *end],
+        "channels": [conv(), *end],
+    }[layers]
+    model = Sequential([Input((64, 2 if layers == "channels" else 1)), *made])
+    (tmp_path / "m.json").write_text(model.to_json())
+    with pytest.raises(DataError, match=told) as caught:
+        form_of_json(tmp_path / "m.json")
+    assert caught.value.hint

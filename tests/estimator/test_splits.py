@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ntorc.bench.estimator import CHOOSING, HELD_OUT, SETTINGS
 from ntorc.errors import DataError, UsageError
 from ntorc.estimator.estimator import load_estimator
 from ntorc.estimator.motions import random_motion, slow_motion
-from ntorc.estimator.named_splits import split_named, whole_run
+from ntorc.estimator.named_splits import holding_out, paper, split_named, whole_run
 from ntorc.estimator.runs import Run, Runs
 from ntorc.estimator.splits import Split, honest
 from ntorc.estimator.trajectories import recognise
@@ -114,3 +115,13 @@ def test_runs_that_may_have_been_trained_on_are_never_called_unseen(name: str) -
     assert split_for(about, part).name == UNKNOWN
     others = replace(runs, runs=tuple(replace(run, name=f"other_{run.name}") for run in runs))
     assert split_for(about, others).name == UNSEEN
+
+
+def test_no_line_of_the_benchmark_is_chosen_by_its_own_test_runs(dropbear: Runs) -> None:
+    splits = {"honest": holding_out(dropbear, HELD_OUT, CHOOSING), "paper": paper(dropbear)}
+    of_line = {setting.name: setting.split for setting in SETTINGS}
+    for setting in SETTINGS:
+        if setting.split in splits:
+            chosen_on = splits[of_line[setting.iterations_of]].validation
+            tested_on = splits[setting.split].test
+            assert not set(chosen_on) & set(tested_on), setting.name

@@ -21,11 +21,14 @@ class StoreContract:
 
     def test_a_stage_is_absent_then_whole(self, store: Store) -> None:
         assert store.get("kind", "k1") is None
+        assert not store.begun("kind", "k1")
         with store.work("kind", "k1") as folder:
+            assert not store.begun("kind", "k1")
             fill(folder)
             assert store.get("kind", "k1") is None
             place = store.put("kind", "k1", folder)
         assert store.get("kind", "k1") == place
+        assert store.begun("kind", "k1")
         assert (place / "sub" / "b.bin").read_bytes() == b"\0b"
         assert store.get("other", "k1") is None
 
@@ -38,6 +41,7 @@ class StoreContract:
         with pytest.raises(KeyboardInterrupt):
             interrupted()
         assert store.get("kind", "k2") is None
+        assert store.begun("kind", "k2")
         with store.work("kind", "k2") as folder:
             assert (folder / "half").read_text() == "x"
 

@@ -69,7 +69,9 @@ class Board:
         Raises:
             UsageError: it is not positive, or above ``max_clock_hz``.
         """
-        if not 0 < clock_hz <= self.max_clock_hz:
+        if not clock_hz > 0:
+            raise UsageError(f"a clock of {clock_hz:g} Hz is not positive", "for example --clock-hz 100e6 for 100 MHz")
+        if not clock_hz <= self.max_clock_hz:
             raise UsageError(
                 f"{self.name} cannot run at {clock_hz / 1e6:g} MHz",
                 f"ask for at most {self.max_clock_hz / 1e6:g} MHz",

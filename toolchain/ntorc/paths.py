@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from ntorc.errors import NtorcError
+from ntorc.errors import NtorcError, UsageError
 
 PACKAGE = Path(__file__).resolve().parent
 """The sources of ``ntorc``, which stages name in the keys of what they keep."""
@@ -40,6 +43,30 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_path("ntorc"))
+
+
+def check_folder(path: Path) -> None:
+    """Before any work: results can be written into ``path``.  Leaves nothing behind.
+
+    Raises:
+        UsageError: it, or something on the way there, is a file, or it cannot be written.
+    """
+    missing = [place for place in (path, *path.parents) if not os.path.lexists(place)]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        reason = "it is a file" if path.is_file() else error.strerror
+        raise UsageError(
+            f"{path} cannot be a folder for results: {reason}", "give a folder that you may write"
+        ) from error
+    finally:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def recorded_data() -> Path | None:

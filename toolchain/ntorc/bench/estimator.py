@@ -49,7 +49,7 @@ class Setting:
 
 SETTINGS = (
     Setting("honest-8.5K", "honest", StreamingForm(RIG_BANK, 32), 0.075, 8500, "honest-8.5K"),
-    Setting("paper-8.5K", "paper", StreamingForm(RIG_BANK, 32), 0.060, 8500, "honest-8.5K"),
+    Setting("paper-8.5K", "paper", StreamingForm(RIG_BANK, 32), 0.060, 8500, "paper-8.5K"),
     Setting("simulated-8.5K", "simulated", StreamingForm(RIG_BANK, 32), 0.120, 8500, "simulated-8.5K"),
     Setting("honest-5K", "honest", StreamingForm(SMALL_BANK, 24), 0.085, 5000, "honest-8.5K"),
     Setting("honest-25K", "honest", StreamingForm(RIG_BANK, 72, members=3), 0.065, 25000, "honest-8.5K"),

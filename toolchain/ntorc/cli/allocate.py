@@ -57,9 +57,12 @@ def allocate(
 
     Exit 3 when it is infeasible: says why, the smallest reachable deadline, and the smallest device that would do.
     """
+    from ntorc.paths import check_folder
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.standalone import NetworkRequest, allocate_network, narrow_network
 
+    if save is not None:
+        check_folder(save)
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
@@ -89,20 +92,21 @@ def _kind(chosen: Directive, dsp: float) -> str:
 
 
 def _table(result: Allocation) -> str:
+    width = max(24, *(len(item.layer) for item in result.layers))
     table = [
-        f"{'layer':24} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
+        f"{'layer':{width}} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
     ]
     for item in result.layers:
         chosen, need = item.directive, item.resources
         table.append(
-            f"{item.layer:24} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
+            f"{item.layer:{width}} {chosen.multipliers:11} {chosen.reuse_factor:7} {chosen.weight_storage:>8}"
             f" {_kind(chosen, need.dsp):>5}"
             f" {need.lut:7.0f} {need.ff:7.0f} {need.dsp:5.0f} {need.bram18:6.0f}  {item.basis}"
             + (f", {item.version}" if item.version else "")
         )
     total = result.predicted
     fixed = "with the shell" if result.backend == "native" else "in all"
-    table.append(f"{fixed:58} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    table.append(f"{fixed:{width + 34}} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
     table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
     return "\n".join(table)

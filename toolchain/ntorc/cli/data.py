@@ -33,6 +33,7 @@ def fetch(
     from ntorc.estimator.fetch import fetch_public_runs
 
     folder = out or default_folder()
+    paths.check_folder(folder)
     console = Console()
     runs = fetch_public_runs(folder, progress=console)
     console.message(f"{len(runs)} runs, {runs.duration_s:.0f} s, in {folder}")
@@ -60,6 +61,8 @@ def describe(
     from ntorc.estimator.description import describe as describe_runs
     from ntorc.estimator.readers import load_runs
 
+    if plots is not None:
+        paths.check_folder(plots)
     folder = data or default_folder()
     if data is None and not folder.is_dir():
         raise DataError(
@@ -113,6 +116,7 @@ def simulate(
     from ntorc.errors import DataError
     from ntorc.estimator.simulator import Spread, simulate_runs
 
+    paths.check_folder(out)
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"{out} is not empty", "give a new folder with --out")
     console = Console()

@@ -67,6 +67,7 @@ def deploy(
     from ntorc.pipeline.deploy import deploy as walk
     from ntorc.pipeline.deploy_text import error_text
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.flagged import flags_text
     from ntorc.pipeline.measured.knowledge import MISS_PROBABILITY
     from ntorc.pipeline.prove import verdict_text
     from ntorc.units import parse_duration
@@ -110,6 +111,7 @@ def deploy(
         ),
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
         f"  error     {error_text(summary['estimator'])}",
+        f"  flags     {flags_text(measured['flags'], measured['samples'])}",
         f"  report    {summary['report']}",
     ]
     options.show(summary, as_json=json, text="\n".join(lines))

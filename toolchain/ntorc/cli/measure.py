@@ -32,6 +32,7 @@ def measure(
     from ntorc.errors import VerdictError
     from ntorc.pipeline.board.realtime import RealTime
     from ntorc.pipeline.flow import open_flow
+    from ntorc.pipeline.measured.flagged import flags_text
     from ntorc.pipeline.prove import verdict_text
     from ntorc.pipeline.standalone import measure_run
 
@@ -43,6 +44,8 @@ def measure(
     text = (
         f"{verdict_text(result)}: {measured['pl_cycles_min']}..{measured['pl_cycles_max']} cycles on"
         f" {measured['samples']} estimates, {measured['misses']} misses\n  {result['verdict_basis']}\n"
-        f"  {measured['statement']}\n" + "\n".join(f"  {kind}: {path}" for kind, path in result["outputs"].items())
+        f"  {measured['statement']}\n"
+        f"  {flags_text(measured['flags'], measured['samples'])}\n"
+        + "\n".join(f"  {kind}: {path}" for kind, path in result["outputs"].items())
     )
     options.show(result, as_json=json, text=text)

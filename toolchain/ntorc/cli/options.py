@@ -93,11 +93,16 @@ Objective = Annotated[
 ]
 MEASURED_TARGET = typer.Option("--target", help="The board that it is for: what was measured on it is reckoned with.")
 MeasuredTarget = Annotated[str, MEASURED_TARGET]
-Seed = Annotated[int, typer.Option("--seed", help="Of weights and batches.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of weights and batches.")]
 Epochs = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Of training at the most; streaming: of 50 iterations.")
 ]
-Form = Annotated[str, typer.Option("--form", help="streaming (resonators and GRU) or window (convolutions).")]
+Form = Annotated[
+    str,
+    typer.Option(
+        "--form", help="streaming (resonators and GRU), window (convolutions), or a model's JSON (its layers, trained)."
+    ),
+]
 Estimator = Annotated[
     str | None,
     typer.Option(
@@ -144,13 +149,18 @@ def training(
     from dataclasses import replace
 
     from ntorc.errors import UsageError
+    from ntorc.estimator.json_forms import form_of_json
     from ntorc.estimator.streaming_training import StreamingConfig
     from ntorc.estimator.training import TrainingConfig
 
-    if form not in ("streaming", "window"):
-        raise UsageError(f"there is no form '{form}'", "use streaming or window")
+    if form not in ("streaming", "window") and not form.lower().endswith(".json"):
+        raise UsageError(
+            f"there is no form '{form}'", "use streaming, window, or a file of a Keras model's JSON (model.to_json())"
+        )
     changes: dict[str, Any] = {"seed": seed, "time_limit_s": limit_s}
     config: TrainingConfig | StreamingConfig = TrainingConfig()
+    if form.lower().endswith(".json"):
+        config = TrainingConfig(form=form_of_json(Path(form)))
     if form == "streaming":
         config = StreamingConfig()
         changes["iterations"] = None if epochs is None else epochs * config.check_every
@@ -210,12 +220,14 @@ def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
         UsageError: beside an estimator, or of another unit.
     """
     from ntorc.errors import UsageError
+    from ntorc.pipeline.estimator.given import check_given
     from ntorc.pipeline.estimator.learn import Given
 
     if model is None:
         return None
     if estimator is not None:
         raise UsageError("--model and --estimator ask for two estimators", "give one of them")
+    check_given(model)
     if unit == "volts":
         return Given(model, "volts")
     if unit == "counts":

@@ -33,14 +33,22 @@ def train(
     penalty: Annotated[
         float | None, typer.Option("--penalty", help="Of HGQ2 for a bit operation, as 3e-8; else chosen on validation.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was interrupted; an error if there is none.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Train an estimator and write it with its integer network.  Ctrl-C loses nothing.
+    """Train an estimator and write it with its integer network and its card.
+
+    Ctrl-C loses at most 50 iterations, or an epoch of a window network: the same command goes on, with or without
+    --resume.
 
     \b
     ntorc train my_network/
     ntorc train my_network/ --data my_runs/ --seed 2
     ntorc train my_network/ --form window
+    ntorc train my_network/ --form network.json
+    ntorc train my_network/ --data my_runs/ --resume
     ntorc train my_network/ --data my_runs/ --split paper
     ntorc train my_network/ --activation-bits 8 --weight-bits 6 --qat native
     ntorc train my_network/ --form window --qat hgq
@@ -51,28 +59,28 @@ def train(
     """
     from ntorc.estimator.named_splits import check_split
     from ntorc.network.quantise import Precision
-    from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text
+    from ntorc.paths import check_folder
+    from ntorc.pipeline.estimator.card import CARD_NAME, card_of, card_text, figures_of
     from ntorc.pipeline.estimator.learn import learn, save_learned
     from ntorc.pipeline.estimator.qat import check_way, chosen_way, save_about, trained_on
     from ntorc.pipeline.flow import open_flow
     from ntorc.records import save
 
     check_split(split)
+    check_folder(out)
     way = chosen_way(qat, quantise_aware, penalty)
     progress = options.progress()
     flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
     config = options.training(form, seed, train_limit, epochs)
     check_way(way, config)
-    learned = learn(flow, data, config, precision=precision, split=split)
+    learned = learn(flow, data, config, precision=precision, split=split, resume=resume)
     learned, about, card = trained_on(flow, learned, config, precision, way, penalty)
-    card = f"\n{card}" if card else ""
     save_learned(learned, out)
     save_about(way, about, out)
-    if learned.network.stateful:
-        progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
-        made = card_of(learned)
-        save(made, out / CARD_NAME)
-        card += "\n" + card_text(made)
+    progress.message("  card: errors, disturbed sensors and faults, in integer arithmetic")
+    made = card_of(learned)
+    save(made, out / CARD_NAME)
+    said = "\n".join(text for text in (card, card_text(made)) if text)
     result = {
         "network": str(out),
         "digest": learned.network.digest,
@@ -82,9 +90,10 @@ def train(
         "form": learned.estimator.form.describe(),
         "validation_rmse_v": learned.estimator.validation_rmse_v,
         "test_rmse_v": learned.estimator.test_rmse_v,
+        "card": figures_of(made),
     }
     if about is not None:
         result["quantised"] = about
     options.show(
-        result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate{card}"
+        result, as_json=json, text=f"written to {out}: {learned.network.multiplies} multiplies per estimate\n{said}"
     )

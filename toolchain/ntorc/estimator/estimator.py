@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ntorc import records
-from ntorc.errors import DataError, StorageError
+from ntorc.errors import DataError, StorageError, UsageError
 from ntorc.estimator.forms import Form, TrainableForm
 from ntorc.estimator.runs import FloatArray, Run, Runs
 from ntorc.estimator.splits import Split
@@ -125,6 +125,20 @@ class OnTest:
     rmse_v: float
     by_run_v: dict[str, float]
     mean_rmse_v: float
+
+
+def check_seed_and_limit(seed: int, time_limit_s: float) -> None:
+    """What every training takes.
+
+    Raises:
+        UsageError: a negative seed, or a time limit that is not positive.
+    """
+    if seed < 0:
+        raise UsageError(f"a seed of {seed} is negative", "give 0 or more, as --seed 1")
+    if not time_limit_s > 0.0:
+        raise UsageError(
+            f"a training of at most {time_limit_s:g} s cannot begin", "give a positive limit, as --train-limit 600"
+        )
 
 
 def on_test(by_run_v: dict[str, float], target_v: FloatArray, mean_v: float) -> OnTest:

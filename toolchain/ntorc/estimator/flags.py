@@ -24,6 +24,9 @@ BitArray = npt.NDArray[np.uint8]
 CountsArray = npt.NDArray[np.int16] | npt.NDArray[np.int64]
 
 NOT_WARMED_UP, TOO_QUIET, SENSOR_FAULT, OUT_OF_RANGE = 1, 2, 4, 8
+HOLD = TOO_QUIET | SENSOR_FAULT
+"""Flags of frames at which a loop holds the last estimate that had neither."""
+
 FLAG_NAMES = {
     NOT_WARMED_UP: "not warmed up",
     TOO_QUIET: "too quiet",
@@ -68,8 +71,9 @@ def flags_of(
     limits: FlagLimits,
     sample_rate_hz: float,
     adc_lsb_v: float = ADC_LSB_V,
+    lead: int = 0,
 ) -> BitArray:
-    """Flags of every frame of a recording that begins at a reset.
+    """Flags of every frame of a recording that begins at a reset; a loop takes `ntorc.estimator.flagger.Flagger`.
 
     Args:
         counts: the converter's counts, [n].
@@ -77,37 +81,91 @@ def flags_of(
         frame: samples of a frame.
         limits: when flags rise.
         sample_rate_hz, adc_lsb_v: of the samples.
+        lead: samples before the first frame, which a window longer than its hop has seen too.
 
     Returns:
         An OR of `NOT_WARMED_UP`, `TOO_QUIET`, `SENSOR_FAULT` and `OUT_OF_RANGE`, [frames].
     """
-    samples = np.asarray(counts, np.float64) * adc_lsb_v
-    ends = (np.arange(len(estimates_v)) + 1) * frame
-    window = round(limits.energy_s * sample_rate_hz)
-    mean, square = trailing_mean(samples, ends, window), trailing_mean(samples**2, ends, window)
-    spread_v = np.sqrt(np.maximum(square - mean**2, 0.0))
-    at_limit = (np.asarray(counts) >= ADC_COUNTS - 1) | (np.asarray(counts) <= -ADC_COUNTS)
-    full = ends >= window  # before that a short window says little about noise
-    fault = run_lengths(counts)[ends - 1] >= limits.constant_s * sample_rate_hz
+    samples = np.asarray(counts, np.int64)
+    frames = np.arange(len(estimates_v))
+    ends = lead + (frames + 1) * frame
+    window, long = round(limits.energy_s * sample_rate_hz), round(limits.mean_s * sample_rate_hz)
+    sums = Sums(
+        ends,
+        np.minimum(ends, window),
+        trailing_sum(samples, ends, window),
+        trailing_sum(samples**2, ends, window),
+        trailing_sum(at_limit(samples), ends, window),
+        trailing_sum(samples, ends, long),
+        run_lengths(samples)[ends - 1],
+    )
+    return bits_of(frames, sums, np.asarray(estimates_v, np.float64), limits, sample_rate_hz, adc_lsb_v)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the flags of frames are made from, integers [frames]; all look backwards from a frame's last sample.
+
+    Attributes:
+        seen: samples so far.
+        taken: samples of the short window, fewer at a recording's begin.
+        total, squares, limited: of the short window's counts: their sum, that of their squares, and how many lie at the
+            converter's limits.
+        long_total: sum of the long window's counts.
+        constant: for how many samples the last value has been the same.
+    """
+
+    seen: npt.NDArray[np.int64]
+    taken: npt.NDArray[np.int64]
+    total: npt.NDArray[np.int64]
+    squares: npt.NDArray[np.int64]
+    limited: npt.NDArray[np.int64]
+    long_total: npt.NDArray[np.int64]
+    constant: npt.NDArray[np.int64]
+
+
+def bits_of(
+    frames: npt.NDArray[np.int64],
+    sums: Sums,
+    estimates_v: npt.NDArray[np.float64],
+    limits: FlagLimits,
+    sample_rate_hz: float,
+    adc_lsb_v: float = ADC_LSB_V,
+) -> BitArray:
+    """The flags that sums of integers say, so that a loop and a whole recording agree to the last bit.
+
+    Args:
+        frames: numbers of the frames since the reset, [frames].
+        sums: of each.
+        estimates_v: of each, volts.
+        limits, sample_rate_hz, adc_lsb_v: see `flags_of`.
+    """
+    window, long = round(limits.energy_s * sample_rate_hz), round(limits.mean_s * sample_rate_hz)
+    mean, square = sums.total / sums.taken, sums.squares / sums.taken
+    spread_v = np.sqrt(np.maximum(square - mean**2, 0.0)) * adc_lsb_v
+    full = sums.seen >= window  # before that a short window says little about noise
+    fault = sums.constant >= limits.constant_s * sample_rate_hz
     fault |= full & (spread_v < limits.dead_v)
-    fault |= full & (trailing_mean(at_limit.astype(np.float64), ends, window) > limits.rail_share)
-    long = round(limits.mean_s * sample_rate_hz)
-    fault |= (ends >= long) & (np.abs(trailing_mean(samples, ends, long)) > limits.mean_v)
+    fault |= full & (sums.limited / sums.taken > limits.rail_share)
+    fault |= (sums.seen >= long) & (np.abs(sums.long_total / long) * adc_lsb_v > limits.mean_v)
     low, high = limits.valid_range_v
     outside = (estimates_v < low - limits.range_margin_v) | (estimates_v > high + limits.range_margin_v)
-    flags = np.where(np.arange(len(estimates_v)) < limits.warm_up_frames, NOT_WARMED_UP, 0)
-    flags |= np.where(np.sqrt(square) < limits.quiet_v, TOO_QUIET, 0)
+    flags = np.where(frames < limits.warm_up_frames, NOT_WARMED_UP, 0)
+    flags |= np.where(np.sqrt(square) * adc_lsb_v < limits.quiet_v, TOO_QUIET, 0)
     flags |= np.where(fault, SENSOR_FAULT, 0) | np.where(outside, OUT_OF_RANGE, 0)
     return np.asarray(flags, np.uint8)
 
 
-def trailing_mean(
-    values: npt.NDArray[np.float64], ends: npt.NDArray[np.int64], window: int
-) -> npt.NDArray[np.float64]:
-    """Mean of the last ``window`` values before each end, or of as many as there are."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    begins = np.maximum(ends - window, 0)
-    return np.asarray((sums[ends] - sums[begins]) / (ends - begins))
+def at_limit(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """1 where a count lies at the converter's limits, else 0."""
+    return np.asarray((counts >= ADC_COUNTS - 1) | (counts <= -ADC_COUNTS), np.int64)
+
+
+def trailing_sum(values: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], window: int) -> npt.NDArray[np.int64]:
+    """Sum of the last ``window`` values before each end, or of as many as there are."""
+    sums: npt.NDArray[np.int64] = np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])
+    found: npt.NDArray[np.int64] = sums[ends] - sums[np.maximum(ends - window, 0)]
+    return found
 
 
 def run_lengths(values: CountsArray) -> npt.NDArray[np.int64]:
@@ -120,8 +178,11 @@ def run_lengths(values: CountsArray) -> npt.NDArray[np.int64]:
 def held_and_clamped(
     estimates_v: npt.NDArray[np.float64], flags: BitArray, valid_range_v: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """What a loop may use: clamped to the valid range; at a sensor fault the last estimate without one is held."""
+    """What a loop may use: clamped to the valid range, and held where it is too quiet or the sensor is at fault.
+
+    Held is the last estimate that was neither; before there is one, the first.
+    """
     clamped = np.clip(estimates_v, *valid_range_v)
-    good = (flags & SENSOR_FAULT) == 0
+    good = (flags & HOLD) == 0
     index = np.maximum.accumulate(np.where(good, np.arange(len(clamped)), 0))
     return np.asarray(clamped[index])

@@ -68,7 +68,11 @@ def holding_out(runs: Runs, test: Sequence[str], validation: Sequence[str], name
         for word in words:
             found = [run.name for run in runs if word in run.name.split("_")]
             if not found:
-                raise DataError(f"no run of {runs.source} has '{word}' in its name")
+                raise DataError(
+                    f"no run of {runs.source} has '{word}' in its name",
+                    "words stand between underscores, as in the published runs (`ntorc data fetch` brings those);"
+                    " `ntorc data describe` lists the names",
+                )
             held |= dict.fromkeys(found, part)
     trajectories = recognise(runs)
     of_part: dict[str, list[str]] = {"train": [], "validation": [], "test": []}

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.estimator.flags import NOT_WARMED_UP, OUT_OF_RANGE, SENSOR_FAULT, TOO_QUIET, FlagLimits, flags_of
-from ntorc.estimator.judging import integer_estimates_v
+from ntorc.estimator.judging import integer_estimates_v, warm_up_of
 from ntorc.estimator.metrics import measure_errors
-from ntorc.estimator.runs import Run
+from ntorc.estimator.runs import MIN_SAMPLES, Run
 from ntorc.estimator.windows import ADC_FULL_SCALE_V, to_counts
 from ntorc.network.network import Network
 
@@ -84,16 +84,19 @@ class Detection:
     """How a fault is reported.
 
     Attributes:
-        detected: share of the frames from ``within_s`` behind its begin on that carry the flag.
+        detected: share of the frames from ``within_s`` behind its begin on that carry the flag; of a run whose flag
+            was up before, none.
         runs_detected: share of the runs in which it is reported at all.
-        delay_s: from its begin to the first flag, the longest of all runs where it came.
+        delay_s: from its begin to the first flag, the longest of all runs where it came; None where it never came.
         rmse_v: of the estimates behind its begin, if they were used.
+        flagged_before: share of the runs whose flag was up already when it began: no detection.
     """
 
     detected: float
     runs_detected: float
-    delay_s: float
+    delay_s: float | None
     rmse_v: float
+    flagged_before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,67 +105,97 @@ class Robustness:
 
     Attributes:
         rmse_v: by disturbance.
-        false_alarms: share of undisturbed frames with the sensor fault's flag, and with that of the range.
+        false_alarms: share of undisturbed frames with the sensor fault's flag.
+        false_out_of_range: share of undisturbed frames with the range's flag although the truth lies within it.
         quiet: share of undisturbed frames that are too quiet.
-        rmse_not_quiet_v: undisturbed, over the frames without any flag.
+        rmse_not_quiet_v: undisturbed, over the frames without any flag; None if there are none.
         faults: by fault.
+        runs: that were disturbed, which may be fewer than the test runs.
+        run_s: at most so much of each, from its begin.
     """
 
     rmse_v: dict[str, float]
     false_alarms: float
     false_out_of_range: float
     quiet: float
-    rmse_not_quiet_v: float
+    rmse_not_quiet_v: float | None
     faults: dict[str, Detection]
+    runs: tuple[str, ...] = ()
+    run_s: float | None = None
 
 
 _WITHIN_S = 0.15
 
 
 def robustness_of(
-    network: Network, runs: Sequence[Run], limits: FlagLimits, mm_per_v: float, seed: int = 1
+    network: Network,
+    runs: Sequence[Run],
+    limits: FlagLimits,
+    mm_per_v: float,
+    seed: int = 1,
+    hop: int | None = None,
+    most_s: float | None = None,
 ) -> Robustness:
     """Disturb runs in every way, all side by side through the reference.
 
     Args:
-        network: a streaming network.
+        network: the network.
         runs: to be disturbed.
-        limits: of the flags.
+        limits: of the flags; the warm-up is the network's.
         mm_per_v: for the metrics.
         seed: of noise and losses.
+        hop: samples from one estimate to the next; a frame if left out, and always of a network that keeps state.
+        most_s: takes no more than so much of each run, from its begin.
+
+    Raises:
+        DataError: no run is longer than the warm-up.
     """
+    if most_s is not None:
+        runs = [first_of(run, most_s) for run in runs]
     every = {**CHANGES, **FAULTS}
     disturbed: list[Run] = []
     for number, change in enumerate(every.values()):
         for index, run in enumerate(runs):
             changed = change(run.acceleration_v.astype(np.float64), np.random.default_rng([seed, number, index]))
             disturbed.append(replace(run, acceleration_v=changed.astype(np.float32)))
-    estimates = integer_estimates_v(network, disturbed)
-    frame, count = network.input_length, len(runs)
+    frame, count = network.input_length if network.stateful else hop or network.input_length, len(runs)
+    estimates = integer_estimates_v(network, disturbed, hop=frame)
     pieces = {
         name: (disturbed[begin : begin + count], estimates[begin : begin + count])
         for name, begin in zip(every, range(0, len(disturbed), count), strict=True)
     }
-    warm_up, valid = network.warm_up, limits.valid_range_v
-    rmse = {
-        name: measure_errors(*pieces[name], frame, warm_up, valid, mm_per_v).total.rmse_v for name in CHANGES
-    }
-    flags = [_flags(run, estimate, frame, limits) for run, estimate in zip(*pieces[NOMINAL], strict=True)]
-    errors = [
-        estimate - run.position_v[frame - 1 :: frame][: len(estimate)]
-        for run, estimate in zip(*pieces[NOMINAL], strict=True)
-    ]
-    bits, off = np.concatenate(flags), np.concatenate(errors)
-    warm = (bits & NOT_WARMED_UP) == 0
-    bits, off = bits[warm], off[warm]
+    warm_up, valid = warm_up_of(network, frame), limits.valid_range_v
+    limits = replace(limits, warm_up_frames=warm_up)
+    rmse = {name: measure_errors(*pieces[name], frame, warm_up, valid, mm_per_v).total.rmse_v for name in CHANGES}
+    bits, estimate_v, truth_v = _undisturbed(*pieces[NOMINAL], frame, limits)
+    within = (truth_v >= valid[0]) & (truth_v <= valid[1])
+    clear = bits == 0
     return Robustness(
         rmse,
         float(np.mean((bits & SENSOR_FAULT) != 0)),
-        float(np.mean((bits & OUT_OF_RANGE) != 0)),
+        float(np.mean(((bits & OUT_OF_RANGE) != 0) & within)),
         float(np.mean((bits & TOO_QUIET) != 0)),
-        float(np.sqrt(np.mean(off[bits == 0] ** 2))) if (bits == 0).any() else 0.0,
+        float(np.sqrt(np.mean((estimate_v - truth_v)[clear] ** 2))) if clear.any() else None,
         {name: _detection(*pieces[name], frame, limits) for name in FAULTS},
+        tuple(run.name for run in runs),
+        most_s,
     )
+
+
+def first_of(run: Run, most_s: float) -> Run:
+    """A run's first ``most_s`` seconds, or all of it."""
+    samples = max(round(most_s * run.sample_rate_hz), MIN_SAMPLES)
+    return replace(run, acceleration_v=run.acceleration_v[:samples], position_v=run.position_v[:samples])
+
+
+def _undisturbed(
+    runs: Sequence[Run], estimates: Sequence[Samples], frame: int, limits: FlagLimits
+) -> tuple[npt.NDArray[np.uint8], Samples, Samples]:
+    """Flags, estimates and truth of the frames behind the warm-up, of all runs."""
+    flags = np.concatenate([_flags(run, one, frame, limits) for run, one in zip(runs, estimates, strict=True)])
+    truth = [run.position_v[frame - 1 :: frame][: len(one)] for run, one in zip(runs, estimates, strict=True)]
+    warm = (flags & NOT_WARMED_UP) == 0
+    return flags[warm], np.concatenate(estimates)[warm], np.concatenate(truth)[warm].astype(np.float64)
 
 
 def _flags(run: Run, estimate: Samples, frame: int, limits: FlagLimits) -> npt.NDArray[np.uint8]:
@@ -170,20 +203,26 @@ def _flags(run: Run, estimate: Samples, frame: int, limits: FlagLimits) -> npt.N
 
 
 def _detection(runs: Sequence[Run], estimates: Sequence[Samples], frame: int, limits: FlagLimits) -> Detection:
-    shares, delays, off = [], [], []
+    shares, delays, off, before = [], [], [], 0
     for run, estimate in zip(runs, estimates, strict=True):
         begin_s = FAULT_AT * run.duration_s
         raised = (_flags(run, estimate, frame, limits) & SENSOR_FAULT) != 0
         time_s = (np.arange(len(estimate)) + 1) * frame / run.sample_rate_hz
+        earlier = raised[time_s < begin_s]
+        if earlier.size and earlier[-1]:  # says nothing of the fault
+            before += 1
+            raised = np.zeros_like(raised)
         shares.append(raised[time_s >= begin_s + _WITHIN_S])
         first = np.flatnonzero(raised & (time_s >= begin_s))
         if first.size:
             delays.append(float(time_s[first[0]] - begin_s))
         truth = run.position_v[frame - 1 :: frame][: len(estimate)]
         off.append((estimate - truth)[time_s >= begin_s])
+    late = np.concatenate(shares)
     return Detection(
-        float(np.mean(np.concatenate(shares))),
+        float(np.mean(late)) if late.size else 0.0,
         len(delays) / len(runs),
-        max(delays, default=0.0),
+        max(delays, default=None),
         float(np.sqrt(np.mean(np.concatenate(off) ** 2))),
+        before / len(runs),
     )

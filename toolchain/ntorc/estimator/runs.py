@@ -28,6 +28,9 @@ SAMPLE_RATE_HZ = 5000.0
 MIN_SAMPLES = 256
 """Shorter recordings hold less than two periods of the beam's lowest frequency."""
 
+MOST_VOLTS = 50.0
+"""No converter of such a sensor reads more: larger accelerations are counts, or another unit."""
+
 POSITION_MM_PER_V = 43.6
 POSITION_MM_PER_V_RELATIVE_UNCERTAINTY = 0.2
 POSITION_SCALE_NOTE = (
@@ -110,8 +113,14 @@ def make_run(
     """A run from arrays of any type, as files hold them; `Run` checks and converts them.
 
     Raises:
-        DataError: see `Run`.
+        DataError: see `Run`; or accelerations that are no volts.
     """
+    largest = float(np.abs(_checked(name, "acceleration_v", acceleration)).max(initial=0.0))
+    if largest > MOST_VOLTS:
+        raise DataError(
+            f"run {name}: accelerations of up to {largest:.6g} are no volts (at most {MOST_VOLTS:g})",
+            "counts of a converter must be multiplied by its volts a count, as 10 / 8192 for 14 bits of +-10 V",
+        )
     return Run(
         name,
         family,

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntorc.errors import UsageError
-from ntorc.estimator.estimator import rmse_v
+from ntorc.estimator.estimator import check_seed_and_limit, rmse_v
 from ntorc.estimator.forms import DEFAULT_FORM, BankFront, StreamingForm
 from ntorc.estimator.frames import Frames
 from ntorc.estimator.runs import FloatArray
@@ -68,12 +68,13 @@ class StreamingConfig:
 
     def __post_init__(self) -> None:
         counts = (self.iterations, self.batch, self.check_every, self.patience, self.crop_frames - self.settle_frames)
-        if min(counts) < 1 or min(self.settle_frames, self.seed) < 0:
+        check_seed_and_limit(self.seed, self.time_limit_s)
+        if min(counts) < 1 or self.settle_frames < 0:
             raise UsageError(
                 "iterations, batch, checks and patience must be at least 1, a crop longer than its settling"
             )
-        if not (0.0 < self.learning_rate <= 1.0 and 0.0 <= self.average < 1.0 and self.time_limit_s > 0.0):
-            raise UsageError("the learning rate must be in (0, 1], the average in [0, 1), the time limit positive")
+        if not (0.0 < self.learning_rate <= 1.0 and 0.0 <= self.average < 1.0):
+            raise UsageError("the learning rate must be in (0, 1], the average in [0, 1)")
         if min(self.weight_decay, self.gain_shift) < 0.0:
             raise UsageError("weight decay and gain shift cannot be negative")
 

@@ -24,6 +24,7 @@ from ntorc.estimator.estimator import (
     ESTIMATOR_NAME,
     Estimator,
     Labels,
+    check_seed_and_limit,
     errors_by_run_v,
     load_estimator,
     on_test,
@@ -79,10 +80,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         counts = (self.hop_samples, self.epochs, self.steps_per_epoch, self.batch, self.patience)
-        if min(counts) < 1 or self.seed < 0:
-            raise UsageError("hop, epochs, steps, batch and patience must be at least 1, the seed at least 0")
-        if not (0.0 < self.learning_rate <= 1.0 and self.gain_spread >= 0.0 and self.time_limit_s > 0.0):
-            raise UsageError("the learning rate must be in (0, 1], the time limit positive, the spread not negative")
+        check_seed_and_limit(self.seed, self.time_limit_s)
+        if min(counts) < 1:
+            raise UsageError("hop, epochs, steps, batch and patience must be at least 1")
+        if not (0.0 < self.learning_rate <= 1.0 and self.gain_spread >= 0.0):
+            raise UsageError("the learning rate must be in (0, 1], the spread not negative")
 
 
 @dataclass(frozen=True, eq=False)

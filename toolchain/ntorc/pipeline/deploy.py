@@ -22,7 +22,7 @@ from ntorc.pipeline.board.realtime import BY_TARGET, RealTime
 from ntorc.pipeline.board.target import check_target, extra_stages_of, open_target, settle_target
 from ntorc.pipeline.choose import AUTO, Allocated, best, candidates
 from ntorc.pipeline.deploy_text import error_text, estimator_rows, not_real, not_real_short
-from ntorc.pipeline.estimator.card import card_in
+from ntorc.pipeline.estimator.card import CARD_NAME, QUICK, card_in, card_stage, card_text, figures_of
 from ntorc.pipeline.estimator.judge import HeldOut, Trace, held_out, judged, trace
 from ntorc.pipeline.estimator.learn import Given, Learned, learn
 from ntorc.pipeline.finn import network as finn
@@ -30,6 +30,7 @@ from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.junit import DELIVERED, Suite
 from ntorc.pipeline.make import DEFAULT_HOP, allocation_stage, backend_for, hop_for, requirement_for
 from ntorc.pipeline.measured.calibration import Calibration, calibrate
+from ntorc.pipeline.measured.flagged import flag_counts, flags_text
 from ntorc.pipeline.measured.knowledge import drift_warnings, knowledge_of
 from ntorc.pipeline.measured.recalibrate import EXACT_BACKEND
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
@@ -270,6 +271,13 @@ def _judge_estimator(walk: _Walk, learned: Learned, data: HeldOut) -> None:
             "data": card.data_source,
         }
     walk.flow.progress.message(f"  {error_text(walk.summary['estimator'])}")
+    if card is None:
+        with walk.flow.stage("card", "its errors, disturbed sensors and faults, in integer arithmetic"):
+            card = card_stage(walk.flow, learned, QUICK)
+        for line in card_text(card).splitlines():
+            walk.flow.progress.message(f"  {line}")
+    save(card, walk.folder / CARD_NAME)
+    walk.summary["estimator"]["figures"] = figures_of(card)
 
 
 def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
@@ -297,6 +305,7 @@ def _prove(walk: _Walk, learned: Learned, data: HeldOut, made: Made) -> None:
         for line in calibration.lines():
             flow.progress.message(f"  {line}")
     values = observed.records.table["value"].astype(np.int64)
+    walk.summary["measured"]["flags"] = flag_counts(observed.samples, values, learned.network, hop, learned.estimator)
     seen = trace(data, values, learned.network, hop)
     _report(walk, learned, made, deployment, measurement, calibration, seen, observed.records)
     _conclude(walk, measurement)
@@ -316,6 +325,8 @@ def _report(
     from ntorc.report.data import ReportData
     from ntorc.report.html import write_report
 
+    rows = estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop)
+    rows["Flags of the measured estimates"] = flags_text(walk.summary["measured"]["flags"], len(records.table))
     with walk.flow.stage("report", "one self-contained page"):
         first = seen.run_index == 0
         whole = ~records.having(TIMEOUT | TORN | SKIPPED)
@@ -331,7 +342,7 @@ def _report(
                 measurement=measurement,
                 products=made.built.products,
                 deployment=deployment,
-                estimator=estimator_rows(learned, walk.summary["estimator"], walk.requirement.hop),
+                estimator=rows,
                 pl_cycles=records.table["pl_cycles"][whole].astype(np.int64),
                 loop_s=records.loop_ns[whole] * 1e-9,
                 time_s=seen.time_s[first],

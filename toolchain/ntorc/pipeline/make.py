@@ -134,7 +134,7 @@ def requirement_for(
         clock_hz: None for the board's default.
         known: what was measured on the board, or None for its file alone.
     """
-    clock_hz = clock_hz or board.default_clock_hz
+    clock_hz = board.default_clock_hz if clock_hz is None else clock_hz
     board.check_clock(clock_hz)
     known = known or prior_knowledge(board)
     return Requirement(

@@ -66,13 +66,19 @@ def open_network(
         UsageError: nothing of these forms is at ``path``, or ``table_error`` for what fixes its tables itself.
         DataError: no table of hls4ml's is within ``table_error``.
     """
+    if not path.exists():
+        raise UsageError(
+            f"there is no network {path}",
+            "give an ntorc network (`ntorc train FOLDER` makes one), a Keras model (.keras, .h5), a QONNX model (.onnx)"
+            " or a model's JSON",
+        )
     if table_error is not None and (backend != "hls4ml" or brings_formats(path)):
         raise UsageError(
             "--table-error is for a Keras model in hls4ml's arithmetic; other networks bring their tables, or have"
             " other ones",
             "leave it out, or give a Keras model with --backend hls4ml",
         )
-    if path.name == "network.json" or path.is_dir() or not path.exists():
+    if path.name == "network.json" or path.is_dir():
         return load_network(path.parent if path.name == "network.json" else path)
     if path.suffix.lower() == _QONNX:
         return _qonnx_network(flow, path)

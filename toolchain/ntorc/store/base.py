@@ -74,6 +74,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def begun(self, kind: str, key: str) -> bool:
+        """Whether the stage is finished, or an interrupted one has left something to go on from."""
+
+    @abstractmethod
     def put(self, kind: str, key: str, folder: Path) -> Path:
         """Publish a work folder as the finished stage: all of it or nothing; returns its new place."""
 

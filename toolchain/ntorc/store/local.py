@@ -95,6 +95,11 @@ class LocalStore(Store):
             with storage_errors(folder):
                 yield folder
 
+    def begun(self, kind: str, key: str) -> bool:
+        """See `Store.begun`."""
+        work = self.root / "work" / kind / key
+        return self.get(kind, key) is not None or any(path.is_file() for path in work.rglob("*"))
+
     def put(self, kind: str, key: str, folder: Path) -> Path:
         """See `Store.put`."""
         target = self._object(kind, key)

@@ -32,7 +32,7 @@ def import_keras_json(path: Path, seed: int = 1) -> FloatNetwork:
     Raises:
         DataError: no JSON of a sequential Keras model, or a layer that is not supported.
     """
-    config = _read(path)
+    config = read_config(path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
@@ -59,8 +59,12 @@ def _drawn(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return generator.normal(0.0, np.sqrt(2.0 / np.prod(shape[:-1])), shape)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The model's configuration, of known layers alone, in the form of Keras 3."""
+def read_config(path: Path) -> dict[str, Any]:
+    """The model's configuration, of known layers alone, in the form of Keras 3.
+
+    Raises:
+        DataError: no JSON of a sequential Keras model, or a layer that is not supported.
+    """
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise DataError(f"{path} is too large for a model's JSON", _HINT)

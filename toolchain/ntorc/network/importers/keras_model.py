@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -71,6 +72,8 @@ def open_keras(path: Path) -> Any:
 
     if is_old(path):
         return load_old(path)
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):  # Keras would say that there is no file
+        raise DataError(f"{path} is not a Keras model: no archive, as .keras files are", "save it with model.save()")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError, KeyError) as error:

@@ -18,6 +18,7 @@ from ntorc.pipeline.board.realtime import BY_TARGET, RealTime
 from ntorc.pipeline.board.target import open_target
 from ntorc.pipeline.flow import Flow
 from ntorc.pipeline.junit import DELIVERED, Suite
+from ntorc.pipeline.measured.flagged import flags_of_run
 from ntorc.pipeline.measured.knowledge import MISS_PROBABILITY
 from ntorc.pipeline.measured.recalibrate import learn_board
 from ntorc.pipeline.prove import STIMULUS, Pace, judge, observe, period_ns_on, stream_for
@@ -88,6 +89,8 @@ def remeasure(
             flow, network, observed, allocation, miss, work, deployment.target, result, suite,
             is_miss_asked=miss_probability is not None,
         )  # fmt: skip
+    values = observed.records.table["value"].astype(np.int64)
+    result["measured"]["flags"] = flags_of_run(folder, observed.samples, values, network, allocation.hop)
     lesson = learn_board(allocation, measurement, f"{record.run}/{work.name}")
     flow.store.observe(list(lesson.observations))
     return result | {"timings_s": dict(flow.timings_s)}

@@ -47,10 +47,7 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
         UsageError: another kind of file, or a QONNX model of volts.
         DataError: it cannot be read, or has a layer that is not supported, by name.
     """
-    if path.suffix.lower() not in (*_KERAS, _QONNX):
-        raise UsageError(f"{path} is no model that is known", "give a .keras, .h5 or .onnx file with its weights")
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}", "give a .keras, .h5 or .onnx file")
+    check_given(path)
     if path.suffix.lower() == _QONNX:
         return _qonnx_network(flow, path, unit)
     precision = precision or Precision()
@@ -84,6 +81,18 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
         quantise(scaled_input(floating, factor), word, frames, precision).save(work)
 
     return Network.load(flow.once("given", key, make))
+
+
+def check_given(path: Path) -> None:
+    """Before anything is read or simulated.
+
+    Raises:
+        UsageError: another kind of file, or none.
+    """
+    if path.suffix.lower() not in (*_KERAS, _QONNX):
+        raise UsageError(f"{path} is no model that is known", "give a .keras, .h5 or .onnx file with its weights")
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "give a .keras, .h5 or .onnx file")
 
 
 def _qonnx_network(flow: Flow, path: Path, unit: Unit) -> Network:

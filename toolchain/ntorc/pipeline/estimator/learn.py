@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ntorc.errors import DataError
+from ntorc.errors import DataError, UsageError
 from ntorc.network.formats import FixedFormat
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
@@ -96,6 +96,7 @@ def estimator_stage(
     split: Split | None = None,
     *,
     validate: bool = True,
+    resume: bool = False,
 ) -> tuple[Split, Estimator, Path]:
     """Train, or take the estimator that equal data, configuration and code have given before.
 
@@ -105,8 +106,14 @@ def estimator_stage(
         config: how to train, and which form.
         split: the honest one if left out.
         validate: see `train_streaming`.
+        resume: only goes on with what was begun before.
+
+    Raises:
+        UsageError: nothing was begun that could be resumed.
+        DataError: runs that are too short, or do not fit the split.
     """
     from ntorc.estimator.estimator import load_estimator
+    from ntorc.estimator.lengths import check_lengths
     from ntorc.estimator.splits import honest
     from ntorc.estimator.streaming import train_streaming
     from ntorc.estimator.training import TrainingConfig, train
@@ -122,6 +129,14 @@ def estimator_stage(
             **({} if validate else {"validate": False}),
         }
     )
+
+    if resume and not flow.store.begun("estimator", key):
+        raise UsageError(
+            f"there is nothing to resume: no training of this form, data, split and seed ({config.seed}) was begun"
+            " with this program",
+            "the same command without --resume begins it",
+        )
+    check_lengths(runs, chosen, config.form)
 
     def make(work: Path) -> None:
         if isinstance(config, TrainingConfig):
@@ -198,6 +213,7 @@ def learn(
     precision: Precision | None = None,
     given: Given | None = None,
     split: str = "honest",
+    resume: bool = False,
 ) -> Learned:
     """All three; or runs, and an estimator that was trained before.
 
@@ -209,7 +225,12 @@ def learn(
         precision: widths of a network that is made here.
         given: a model file instead of all that.
         split: that is trained under, by its name (`ntorc.estimator.named_splits`).
+        resume: see `estimator_stage`.
     """
+    if given is not None:
+        from ntorc.pipeline.estimator.given import check_given
+
+        check_given(given.file)
     with flow.stage("runs", f"reading {data}" if data else "simulated DROPBEAR runs (no --data given)"):
         runs = runs_stage(flow, data)
     if ready is not None:
@@ -230,7 +251,7 @@ def learn(
 
     runs, parts = split_named(runs, split)
     with flow.stage("train", f"estimator on {_SPLITS[parts.name]}"):
-        parts, estimator, folder = estimator_stage(flow, runs, config, parts)
+        parts, estimator, folder = estimator_stage(flow, runs, config, parts, resume=resume)
     with flow.stage("network", "integer network, formats chosen from training data"):
         network = network_stage(flow, runs, parts, estimator, folder, precision)
     return Learned(runs, parts, estimator, folder, network)
