@@ -41,6 +41,8 @@ def build(
     solver: options.Solver = "CBC",
     hop: options.Hop = None,
     sample_rate_hz: options.SampleRate = 5000.0,
+    arithmetic: options.Arithmetic = "",
+    table_error: options.TableError = None,
     json: options.Json = False,
 ) -> None:
     """Allocate and build: simulated logic for the virtual board, or a bitstream for a real one; signed as a bundle.
@@ -73,8 +75,9 @@ def build(
         raise UsageError("NETWORK, --board and --deadline are needed", "ntorc build my_network/ --board pynq-z2 ...")
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool
-    )
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
+        tool=tool, arithmetic=arithmetic, table_error=table_error,
+    )  # fmt: skip
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")

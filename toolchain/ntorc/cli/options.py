@@ -20,6 +20,19 @@ NetworkArgument = Annotated[
         help="Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx), or a model's JSON (costs only)."
     ),
 ]
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        "--arithmetic",
+        help="Of a Keras model: ntorc, or hls4ml's, bit by bit: hls4ml-name, hls4ml-model (its granularities).",
+    ),
+]
+TableError = Annotated[
+    float | None,
+    typer.Option(
+        "--table-error", min=1e-4, max=0.25, help="What a sigmoid's or tanh's table may be off by: its size."
+    ),
+]
 Hop = Annotated[
     int | None,
     typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
@@ -142,23 +155,27 @@ def searched(name: str, pick: str, other: str | Path | None, data: Path | None) 
     return str(folder), data or searched_on
 
 
-def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
+def given(
+    model: Path | None, unit: str, estimator: str | None, arithmetic: str = "", table_error: float | None = None
+) -> Given | None:
     """The user's own model, or None.
 
     Raises:
-        UsageError: beside an estimator, or of another unit.
+        UsageError: beside an estimator, or of another unit; or words are asked for without a model.
     """
     from ntorc.errors import UsageError
     from ntorc.pipeline.estimator.learn import Given
 
     if model is None:
+        if arithmetic or table_error is not None:
+            raise UsageError("--arithmetic and --table-error are of a given model", "add --model my_model.keras")
         return None
     if estimator is not None:
         raise UsageError("--model and --estimator ask for two estimators", "give one of them")
     if unit == "volts":
-        return Given(model, "volts")
+        return Given(model, "volts", arithmetic, table_error)
     if unit == "counts":
-        return Given(model, "counts")
+        return Given(model, "counts", arithmetic, table_error)
     raise UsageError(f"a model does not take '{unit}'", "--model-input is volts or counts")
 
 

@@ -59,6 +59,8 @@ class NetworkRequest:
         data: runs on which that is measured.
         target: the board that it is for: what was measured on it replaces its file's priors.
         tool: what makes a bitstream of it, where that decides what directives cost; else empty.
+        arithmetic: of a Keras model, by name; empty for its backend's own (`ntorc.pipeline.networks.mode_of`).
+        table_error: what the table of a Keras model's sigmoid or tanh may be off by; None for the default.
     """
 
     network: Path
@@ -76,6 +78,8 @@ class NetworkRequest:
     data: Path | None = None
     target: str = "virtual"
     tool: str = ""
+    arithmetic: str = ""
+    table_error: float | None = None
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -126,7 +130,10 @@ def _narrowed(backend: str, path: Path) -> str:
 
 def opened(flow: Flow, request: NetworkRequest) -> Network:
     """The network of a request, as its backend has it."""
-    network = open_network(flow, request.network, finn.precision_for(request.backend), request.backend)
+    network = open_network(
+        flow, request.network, finn.precision_for(request.backend), request.backend, request.arithmetic,
+        request.table_error,
+    )  # fmt: skip
     return finn.network_for(request.backend, network)
 
 
