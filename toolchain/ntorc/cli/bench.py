@@ -201,7 +201,8 @@ def _cost(flow: Flow, asked: Asked) -> Outcome:
         f" {result['ff']['mape_percent']} % off (mean absolute), in sum {result['lut']['total_percent']} % and"
         f" {result['ff']['total_percent']} %; below the bound {result['lut']['below_bound_percent']} % and"
         f" {result['ff']['below_bound_percent']} %, and no part above it by more than"
-        f" {result['lut']['largest_over_bound_percent']} % and {result['ff']['largest_over_bound_percent']} %; exact: DSP {result['dsp']['exact_percent']} %, block RAM"
+        f" {result['lut']['largest_over_bound_percent']} % and {result['ff']['largest_over_bound_percent']} %;"
+        f" exact: DSP {result['dsp']['exact_percent']} %, block RAM"
         f" {result['bram18']['exact_percent']} %"
     )
 
