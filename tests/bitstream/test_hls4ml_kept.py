@@ -170,6 +170,5 @@ def test_tables_are_as_fine_as_asked(tmp_path: Path, ntorc_home: Path) -> None:
     assert (entries(None), entries(2.0**-8), entries(0.01)) == (2048, 2048, 1024)
     with pytest.raises(DataError, match="no table of hls4ml's"):
         entries(1e-4)
-    for where, backend in ((path, "native"), (tmp_path, "hls4ml")):  # other arithmetic; a network that brings its own
-        with pytest.raises(UsageError, match="--table-error is for a Keras model"):
-            open_network(flow, where, None, backend, table_error=0.01)
+    with pytest.raises(UsageError, match="brings its words and tables"):
+        open_network(flow, tmp_path, None, "hls4ml", table_error=0.01)

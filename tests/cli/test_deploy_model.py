@@ -12,8 +12,13 @@ import keras
 import pytest
 
 from cli_program import Program
+from ntorc.estimator.windows import ADC_LSB_V
 from ntorc.network.exporters.qonnx import write_qonnx
+from ntorc.network.hls4ml_mode import hls4ml_network
+from ntorc.network.importers.keras_model import import_keras
 from ntorc.network.network import Network
+from ntorc.pipeline.estimator.given import scaled_input
+from ntorc.pipeline.networks import ARITHMETICS
 
 WORDS = ("deploy", "--board", "pynq-z2", "--deadline", "500us", "--estimates", "200")
 
@@ -83,6 +88,27 @@ def test_a_qonnx_file_brings_its_words(
     check(found)
     assert found["estimator"]["rmse_v"] == first["estimator"]["rmse_v"]
     assert found["design_id"] == first["design_id"]
+
+
+@pytest.mark.parametrize("name", ["hls4ml-name", "hls4ml-model"])
+def test_hls4mls_arithmetic_in_native_gateware(
+    name: str, program: Program, runs: Path, models: dict[str, Path], first: dict[str, Any]
+) -> None:
+    """Not only the gate's verdict: the network is hls4ml's arithmetic of the model on counts, integer by integer."""
+    found = program.json(*WORDS, "--data", runs, "--model", models["keras"], "--arithmetic", name)
+    check(found)
+    network, mode = Network.load(network_of(program, found)), ARITHMETICS[name]
+    assert mode is not None
+    scaled = scaled_input(import_keras(models["keras"], "mine"), 2.0**mode.precision.fraction * ADC_LSB_V)
+    assert network.digest == hls4ml_network(scaled, mode).digest
+    assert network.digest != Network.load(network_of(program, first)).digest
+    assert abs(found["estimator"]["rmse_v"] - first["estimator"]["rmse_v"]) < 0.02
+
+
+def test_an_arithmetic_without_a_keras_model_is_refused(program: Program, runs: Path) -> None:
+    done = program(*WORDS, "--data", runs, "--arithmetic", "hls4ml-name")
+    assert done.returncode == 2
+    assert "--model my_model.keras" in done.stderr
 
 
 def test_a_layer_that_is_not_supported_is_named_with_what_to_do(program: Program, runs: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ntorc.network import reference
 from ntorc.network.hls4ml_mode import Granularity, Hls4mlMode, hls4ml_format, hls4ml_network
 from ntorc.network.importers.keras_model import import_keras
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.networks import ARITHMETICS, open_network
 from ntorc.store.local import LocalStore
 
 
@@ -65,6 +66,20 @@ def test_every_output_bit_is_the_emulations(
     assert word == network.output_format
     np.testing.assert_array_equal(emulated, reference.run(network, windows))
     assert len(np.unique(emulated[:, 0])) >= 10  # the network tells windows apart
+
+
+@pytest.mark.parametrize("name", ["hls4ml-name", "hls4ml-model"])
+def test_a_native_network_of_that_arithmetic_is_what_hls4ml_computes(
+    name: str, tmp_path: Path, ntorc_cache: Path
+) -> None:
+    """As a user asks for it by name, with its tables' error."""
+    model, mode = recurrent_model(tmp_path), ARITHMETICS[name]
+    assert mode is not None
+    network = open_network(Flow(LocalStore(tmp_path / "store"), ntorc_cache, tmp_path), model, arithmetic=name)
+    windows = draw_windows(2, mode, (12, 2), 20)
+    emulated, word = emulate(model, windows, mode, ntorc_cache)
+    assert word == network.output_format
+    np.testing.assert_array_equal(emulated, reference.run(network, windows))
 
 
 def test_the_two_granularities_differ(tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from ntorc.backends.base import Directive
+from ntorc.backends.native import cycles
 from ntorc.backends.native.cycles import latency_cycles
+from ntorc.backends.native.draw import draw_bank_network, draw_network
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
+from ntorc.backends.native.schedule import leaving_cycles
 from ntorc.backends.native.simulate import SimulatedLogic
+from ntorc.backends.native.stream_bench import build_network, drive
 from ntorc.backends.native.verilate import build_logic
-from ntorc.bench.gateware import compare
+from ntorc.bench.gateware import compare, compare_network, compare_stream
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
 from ntorc.network.layers import Conv1D, Dense, MaxPool1D
@@ -112,10 +116,49 @@ def test_reset_in_the_middle_of_a_frame_leaves_no_trace(library: Path) -> None:
             assert len(set(latencies.tolist())) == 1
 
 
-def test_wrong_constant_in_the_closed_form_is_noticed(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison can fail."""
-    from ntorc.backends.native import cycles
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_wrong_constant_in_the_closed_form_is_noticed(
+    wrong: int, ntorc_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparisons with Verilator can fail: by a cycle, in the shell and without it."""
+    flow, network = Flow(LocalStore(tmp_path), ntorc_cache, tmp_path), network_with_pool()
+    assert compare_network(flow, network, 1) == (20, 0, 0)
+    late = compare_stream(flow, network, 1)
+    assert (late.outputs_off, late.latencies_off) == (0, 0)
+    monkeypatch.setattr(cycles, "_PIPELINE", cycles._PIPELINE + wrong)
+    assert compare_network(flow, network, 1) == (20, 0, 20)
+    found = compare_stream(flow, network, 1)
+    assert found.outputs_off == 0
+    assert found.latencies_off >= 8  # every frame for the receiver that is always ready
 
-    right = latency_cycles(network_with_pool(), [2, 1])
-    monkeypatch.setattr(cycles, "_PIPELINE", cycles._PIPELINE + 1)
-    assert latency_cycles(network_with_pool(), [2, 1]) != right
+
+@pytest.mark.parametrize("seed", range(3000, 3006))
+def test_irregular_samples_and_late_receivers(seed: int, ntorc_cache: Path, tmp_path: Path) -> None:
+    """Whole networks without their shell: the cycle of every output vector, however late the receiver is."""
+    flow = Flow(LocalStore(tmp_path), ntorc_cache, tmp_path)
+    for drawn in (draw_network, draw_bank_network):
+        assert compare_stream(flow, drawn(seed), seed) == (24, 0, 0)
+
+
+def test_a_late_receiver_holds_up_what_the_recurrence_says(ntorc_cache: Path, tmp_path: Path) -> None:
+    """Two convolutions: the output buffer holds two vectors, then the engines stop."""
+    weight, word = FixedFormat(8, 6), FixedFormat(14, 4)
+    layers = (Conv1D("a", 12, 1, 2, 3, weight, word), Conv1D("b", 10, 2, 3, 3, weight, word))
+    network, lanes = random_network(5, FixedFormat(12, 6), 12, layers), [1, 1]
+    plan = make_plan(network, [Directive(1, 0, "lut")] * 2, 100e6, 4)
+    arrival, samples = np.arange(12), np.random.default_rng(5).integers(-2000, 2000, 12)
+    at_once = leaving_cycles(network, lanes, arrival)
+    gates = at_once + 100 * np.arange(1, 9)
+    late = leaving_cycles(network, lanes, arrival, gates)
+    assert (late == gates + 2).all()  # three words a vector, the last two cycles behind the first
+    library = build_network(network, plan, ntorc_cache)
+    for given, wanted in ((None, at_once), (gates, late)):
+        got = drive(library, network, samples, arrival, gates=given)
+        np.testing.assert_array_equal(got.words, reference.run(network, samples.reshape(1, 12, 1)))
+        np.testing.assert_array_equal(got.left.reshape(8, 3)[:, -1], wanted)
+    held = np.full(8, at_once[0] + 400)
+    got = drive(library, network, samples, arrival, gates=held)
+    np.testing.assert_array_equal(got.left.reshape(8, 3)[:, -1], leaving_cycles(network, lanes, arrival, held))
+    assert leaving_cycles(network, lanes, arrival, held)[-1] > held[0] + 8 * 3  # the engine had stopped
+    with pytest.raises(ValueError, match="one by one"):
+        leaving_cycles(network, lanes, np.arange(24))

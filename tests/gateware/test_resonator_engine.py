@@ -7,21 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bank_bench import build_bank, drive, predicted
+from bank_bench import build_bank, predicted
 
 from ntorc.backends.base import Directive
 from ntorc.backends.native import cycles
 from ntorc.backends.native.backend import NativeBackend
-from ntorc.backends.native.cycles import StreamingLatency, latency_cycles
+from ntorc.backends.native.cycles import StreamingLatency
 from ntorc.backends.native.draw import draw_bank_network
 from ntorc.backends.native.plan import make_plan
 from ntorc.backends.native.resonator_cost import bank_features
 from ntorc.backends.native.resonator_engine import BankEngine, bank_directives, bank_engine
+from ntorc.backends.native.stream_bench import drive
 from ntorc.backends.native.synth import synthesise, units_of
-from ntorc.bench.gateware import compare
+from ntorc.bench.gateware import compare, compare_network
 from ntorc.cost.native import load_model, structural
 from ntorc.network import reference
 from ntorc.network.formats import FixedFormat
+from ntorc.network.layers import GRU, LSTM, Dense
 from ntorc.network.network import Network, random_network
 from ntorc.network.resonator_layer import ResonatorBank
 from ntorc.pipeline.flow import Flow
@@ -54,11 +56,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_updates_and_cycles_are_exact(case: str, ntorc_cache: Path, tmp_path: Path) -> None:
+def test_updates_and_cycles_are_exact(case: str, ntorc_cache: Path) -> None:
     """100,000 resonator updates and more: in a burst, spaced as from a sensor, irregular, and with back-pressure."""
     layer, lanes = CASES[case]
     network, engine = network_of(layer), bank_engine(layer, lanes)
-    library = build_bank(network, Directive(lanes, engine.reuse_factor, "lut"), tmp_path, ntorc_cache)
+    library = build_bank(network, Directive(lanes, engine.reuse_factor, "lut"), ntorc_cache)
     frames = -(-25_000 // (layer.resonators * layer.input_length)) + 4
     count = frames * layer.input_length
     generator = np.random.default_rng(len(case))
@@ -84,36 +86,48 @@ def test_updates_and_cycles_are_exact(case: str, ntorc_cache: Path, tmp_path: Pa
     assert 4 * count * layer.resonators >= 100_000
 
 
-def test_a_sensors_samples_never_wait_under_a_legal_directive(ntorc_cache: Path, tmp_path: Path) -> None:
+def test_a_sensors_samples_never_wait_under_a_legal_directive(ntorc_cache: Path) -> None:
     layer = a_bank(5, 3)
     network, period = network_of(layer), bank_engine(layer, 2).closing_cycles
     legal = bank_directives(layer, period)
     assert [d.multipliers for d in legal] == [2, 3, 5]
-    library = build_bank(network, legal[0], tmp_path, ntorc_cache)
+    library = build_bank(network, legal[0], ntorc_cache)
     samples, arrival = np.arange(60) * 30, np.arange(60) * period
     np.testing.assert_array_equal(drive(library, network, samples, arrival, [1]).accepted, arrival)
     assert bank_directives(layer, 10) == ()
 
 
 @pytest.mark.parametrize("disturb", [1, 5, 9, 40, 133, 500, 777])
-def test_a_reset_at_any_time_leaves_no_trace(disturb: int, ntorc_cache: Path, tmp_path: Path) -> None:
+def test_a_reset_at_any_time_leaves_no_trace(disturb: int, ntorc_cache: Path) -> None:
     layer = a_bank(6, 4)
     network = network_of(layer)
-    library = build_bank(network, bank_directives(layer)[0], tmp_path, ntorc_cache)
+    library = build_bank(network, bank_directives(layer)[0], ntorc_cache)
     samples = np.random.default_rng(disturb).integers(-8192, 8192, 40)
     wanted = reference.run(network, samples.reshape(-1, 4, 1))
     for more in range(8):
-        found = drive(library, network, samples, np.zeros(40, np.int64), [1], disturb + more)
+        found = drive(library, network, samples, np.zeros(40, np.int64), disturb=disturb + more)
         np.testing.assert_array_equal(found.words, wanted)
         assert found.left[0, -1] == predicted(bank_engine(layer, 1), np.zeros(40, np.int64))[1][0]
 
 
-def test_a_wrong_constant_in_the_closed_form_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = network_of(a_bank(3, 4))
-    right = latency_cycles(network, [1])
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_a_wrong_constant_in_the_closed_form_is_noticed(
+    wrong: int, ntorc_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the comparison with Verilator, in every frame."""
+    flow, network = Flow(LocalStore(tmp_path), ntorc_cache, tmp_path), network_of(a_bank(3, 4))
+    assert compare_network(flow, network, 1) == (20, 0, 0)
     plain = cycles.engine_weights
-    monkeypatch.setattr(cycles, "engine_weights", lambda e: (plain(e)[0], plain(e)[1], plain(e)[2] + 1))
-    assert latency_cycles(network, [1]) != right
+    monkeypatch.setattr(cycles, "engine_weights", lambda e: (plain(e)[0], plain(e)[1], plain(e)[2] + wrong))
+    assert compare_network(flow, network, 1) == (20, 0, 20)
+
+
+def test_drawn_banks_have_what_estimators_have_behind_them() -> None:
+    drawn = [draw_bank_network(seed).layers[1:] for seed in range(100)]
+    assert sum(any(isinstance(layer, GRU) and layer.stateful for layer in layers) for layers in drawn) > 20
+    assert any(isinstance(layer, LSTM) for layers in drawn for layer in layers)
+    assert any(sum(isinstance(layer, GRU | LSTM) for layer in layers) == 2 for layers in drawn)
+    assert sum(bool(layers) and all(isinstance(layer, Dense) for layer in layers) for layers in drawn) > 5
 
 
 def test_cuts_with_a_bank_are_tight_and_valid() -> None:

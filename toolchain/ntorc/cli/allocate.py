@@ -37,6 +37,7 @@ def allocate(
     sample_rate_hz: options.SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
     tool: options.CostedTool = "",
+    arithmetic: options.Arithmetic = "",
     weight_bits: WeightBits = "",
     accuracy_budget: AccuracyBudget = None,
     data: options.Data = None,
@@ -66,7 +67,7 @@ def allocate(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
-        weight_bits, accuracy_budget, data, target, tool, table_error=table_error,
+        weight_bits, accuracy_budget, data, target, tool, arithmetic=arithmetic, table_error=table_error,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)

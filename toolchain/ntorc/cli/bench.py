@@ -115,9 +115,12 @@ def _gateware(flow: Flow, asked: Asked) -> Outcome:
     from ntorc.bench.gateware import gateware_exactness
 
     result = gateware_exactness(flow, asked.seed, asked.count)
+    late = result["late_receiver"]
     return result, (
         f"{result['networks']} random networks, {result['frames']} frames: {result['output_mismatches']} outputs"
-        f" and {result['latency_mismatches']} latencies differ from reference and closed form"
+        f" and {result['latency_mismatches']} latencies differ from reference and closed form;"
+        f" irregular samples and late receivers: {late['networks']} networks, {late['frames']} frames,"
+        f" {late['output_mismatches']} outputs and {late['latency_mismatches']} cycles differ"
     )
 
 
@@ -206,7 +209,9 @@ def _cost(flow: Flow, asked: Asked) -> Outcome:
         f"{result['parts']} parts of seed {result['seed']}: LUT {result['lut']['mape_percent']} %, FF"
         f" {result['ff']['mape_percent']} % off (mean absolute), in sum {result['lut']['total_percent']} % and"
         f" {result['ff']['total_percent']} %; below the bound {result['lut']['below_bound_percent']} % and"
-        f" {result['ff']['below_bound_percent']} %; exact: DSP {result['dsp']['exact_percent']} %, block RAM"
+        f" {result['ff']['below_bound_percent']} %, and no part above it by more than"
+        f" {result['lut']['largest_over_bound_percent']} % and {result['ff']['largest_over_bound_percent']} %;"
+        f" exact: DSP {result['dsp']['exact_percent']} %, block RAM"
         f" {result['bram18']['exact_percent']} %"
     )
 

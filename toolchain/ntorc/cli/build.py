@@ -36,7 +36,6 @@ def build(
     host: options.Host = "",
     ssh_config: options.SshConfig = None,
     hls: options.Hls = "",
-    table_error: options.TableError = None,
     dtbo: options.DeviceTree = None,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
@@ -44,6 +43,8 @@ def build(
     solver: options.Solver = "CBC",
     hop: options.Hop = None,
     sample_rate_hz: options.SampleRate = 5000.0,
+    arithmetic: options.Arithmetic = "",
+    table_error: options.TableError = None,
     json: options.Json = False,
 ) -> None:
     """Allocate and build: simulated logic for the virtual board, or a bitstream for a real one; signed as a bundle.
@@ -82,8 +83,8 @@ def build(
         raise UsageError("FINN makes its own bitstreams, without bundles", "leave out --dtbo")
     tool = tool or ("virtual" if backend in ("native", "auto") and not (plan_only or host) else "vivado")
     request = NetworkRequest(
-        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective, tool=tool,
-        table_error=table_error, device_tree=dtbo,
+        network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
+        tool=tool, arithmetic=arithmetic, table_error=table_error, device_tree=dtbo,
     )  # fmt: skip
     way = Way(tool, host, ssh_config, options.hls(hls, backend))
     if tool == "virtual":

@@ -39,6 +39,8 @@ def deploy(
         typer.Option("--model", help="Your own model (.keras, .h5, .onnx by QONNX): samples to a position in volts."),
     ] = None,
     model_input: Annotated[str, typer.Option("--model-input", help="What that takes: volts or counts.")] = "volts",
+    arithmetic: options.Arithmetic = "",
+    table_error: options.TableError = None,
     from_search: options.FromSearch = None,
     pick: options.Pick = "knee",
     seed: options.Seed = 1,
@@ -54,6 +56,7 @@ def deploy(
     ntorc deploy --board pynq-z2 --deadline 500us --estimator window
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras
     ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.onnx --model-input counts
+    ntorc deploy --board pynq-z2 --deadline 500us --data my_runs/ --model my_model.keras --arithmetic hls4ml-name
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --load cpu,io
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado
     ntorc deploy --board pynq-z2 --deadline 500us --target ssh://xilinx@pynq --tool vivado --host ssh://me@builder
@@ -76,7 +79,7 @@ def deploy(
     if from_search is not None:
         estimator, data = options.searched(from_search, pick, estimator or model, data)
     ready, form = options.ready(estimator, data)
-    given = options.given(model, model_input, estimator)
+    given = options.given(model, model_input, estimator, arithmetic, table_error)
     request = DeployRequest(
         board,
         parse_duration(deadline),

@@ -28,6 +28,8 @@ def front(
     sample_rate_hz: options.SampleRate = 5000.0,
     target: options.MeasuredTarget = "virtual",
     tool: options.CostedTool = "",
+    arithmetic: options.Arithmetic = "",
+    table_error: options.TableError = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Where to draw it; below NTORC_HOME if left out.")] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Hold every point against the integer programs of all solvers.")
@@ -53,7 +55,7 @@ def front(
     flow = open_flow(options.progress())
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, "MERGE", hop, sample_rate_hz, objective,
-        target=target, tool=tool,
+        target=target, tool=tool, arithmetic=arithmetic, table_error=table_error,
     )  # fmt: skip
     if backend in (ALL, AUTO):
         _compare(flow, request, svg, verify=verify, as_json=json)

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 NETWORK_FORMS = "Folder of an ntorc network, a Keras (.keras, .h5) or QONNX model (.onnx)"
 NetworkArgument = Annotated[Path, typer.Argument(help=f"{NETWORK_FORMS}, or a model's JSON (costs only).")]
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        "--arithmetic",
+        help="Of a Keras model: ntorc, or hls4ml's, bit by bit: hls4ml-name, hls4ml-model (its granularities).",
+    ),
+]
+TableError = Annotated[
+    float | None,
+    typer.Option(
+        "--table-error", min=1e-4, max=0.25, help="What a sigmoid's or tanh's table may be off by: its size."
+    ),
+]
 Hop = Annotated[
     int | None,
     typer.Option("--hop", min=1, help="Samples from one estimate to the next: 16, or the frame if state is kept."),
@@ -45,12 +58,6 @@ SshConfig = Annotated[
 Hls = Annotated[
     str,
     typer.Option("--hls", help="HLS of --backend hls4ml: vitis, or vivado (old installations); else what is there."),
-]
-TableError = Annotated[
-    float | None,
-    typer.Option(
-        "--table-error", min=0.0, help="What hls4ml's tables may be off by, of a Keras model; 0.0039 if left out."
-    ),
 ]
 DeviceTree = Annotated[
     Path | None,
@@ -213,25 +220,29 @@ def hls(name: str, backend: str) -> str:
     return HLS_NAMES[name]
 
 
-def given(model: Path | None, unit: str, estimator: str | None) -> Given | None:
+def given(
+    model: Path | None, unit: str, estimator: str | None, arithmetic: str = "", table_error: float | None = None
+) -> Given | None:
     """The user's own model, or None.
 
     Raises:
-        UsageError: beside an estimator, or of another unit.
+        UsageError: beside an estimator, or of another unit; or words are asked for without a model.
     """
     from ntorc.errors import UsageError
     from ntorc.pipeline.estimator.given import check_given
     from ntorc.pipeline.estimator.learn import Given
 
     if model is None:
+        if arithmetic or table_error is not None:
+            raise UsageError("--arithmetic and --table-error are of a given model", "add --model my_model.keras")
         return None
     if estimator is not None:
         raise UsageError("--model and --estimator ask for two estimators", "give one of them")
     check_given(model)
     if unit == "volts":
-        return Given(model, "volts")
+        return Given(model, "volts", arithmetic, table_error)
     if unit == "counts":
-        return Given(model, "counts")
+        return Given(model, "counts", arithmetic, table_error)
     raise UsageError(f"a model does not take '{unit}'", "--model-input is volts or counts")
 
 

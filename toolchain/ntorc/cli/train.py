@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def train(
     epochs: options.Epochs = None,
     activation_bits: Annotated[int, typer.Option("--activation-bits", min=6, max=18, help="Between layers.")] = 16,
     weight_bits: Annotated[int, typer.Option("--weight-bits", min=3, max=18, help="Words of the weights.")] = 12,
+    table_error: options.TableError = None,
     qat: Annotated[
         str | None,
         typer.Option("--qat", help="Train on in words: native (of these widths), hgq (window form; learns widths)."),
@@ -71,6 +73,8 @@ def train(
     way = chosen_way(qat, quantise_aware, penalty)
     progress = options.progress()
     flow, precision = open_flow(progress), Precision(activation_bits=activation_bits, weight_bits=weight_bits)
+    if table_error is not None:
+        precision = replace(precision, table_error=table_error)
     config = options.training(form, seed, train_limit, epochs)
     check_way(way, config)
     learned = learn(flow, data, config, precision=precision, split=split, resume=resume)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ntorc.errors import UsageError
+from ntorc.errors import DataError, UsageError
 from ntorc.network.floating import FloatNetwork
 from ntorc.network.formats import FixedFormat, IntArray
 from ntorc.network.hls4ml_mode import Hls4mlMode, hls4ml_format, hls4ml_network
@@ -23,6 +23,13 @@ _INPUT = FixedFormat(14, 11)
 
 HLS4ML_MODE = Hls4mlMode("name", hls4ml_format(16, 6), hls4ml_format(16, 6), table_error=2.0**-8)
 """hls4ml's default precision, layers stated by name; tables as large as the error asks for."""
+
+ARITHMETICS: dict[str, Hls4mlMode | None] = {
+    "ntorc": None,
+    "hls4ml-name": HLS4ML_MODE,
+    "hls4ml-model": Hls4mlMode("model", HLS4ML_MODE.precision, table_error=HLS4ML_MODE.table_error),
+}
+"""By name: formats chosen on samples, rounded and saturated; or hls4ml's own, in either granularity."""
 
 _FRAMES = 32
 
@@ -41,6 +48,29 @@ def load_network(path: Path) -> Network:
     return Network.load(path)
 
 
+def mode_of(arithmetic: str, backend: str = "", table_error: float | None = None) -> Hls4mlMode | None:
+    """hls4ml's mode under an arithmetic by name; None: ntorc's own.
+
+    Args:
+        arithmetic: of `ARITHMETICS`; empty for the backend's own.
+        backend: that the network is for; empty for any.
+        table_error: what an activation's table may be off by, as a number; None for the default.
+
+    Raises:
+        UsageError: no such arithmetic.
+        DataError: the backend cannot have it.
+    """
+    name = arithmetic or ("hls4ml-name" if backend == "hls4ml" else "ntorc")
+    if name not in ARITHMETICS:
+        raise UsageError(f"there is no arithmetic '{name}'", f"--arithmetic is {' or '.join(ARITHMETICS)}")
+    mode = ARITHMETICS[name]
+    if mode is not None and backend == "finn":
+        raise DataError("FINN has no words that wrap, as hls4ml's do", "take --arithmetic ntorc or --backend native")
+    if mode is None or table_error is None:
+        return mode
+    return replace(mode, table_error=table_error)
+
+
 def brings_formats(path: Path) -> bool:
     """Whether a network's file fixes its words: a network of ours or a QONNX model, not a Keras model."""
     return path.name == "network.json" or path.suffix.lower() not in (*_MODELS, ".json")
@@ -51,19 +81,19 @@ def open_network(
     path: Path,
     precision: Precision | None = None,
     backend: str = "",
-    *,
+    arithmetic: str = "",
     table_error: float | None = None,
 ) -> Network:
     """The integer network of any of the known forms.
 
-    A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`, with tables
-    within ``table_error`` (in the activation's own unit) where that is given.
+    A Keras model for the backend ``hls4ml`` becomes a network in hls4ml's own arithmetic, `HLS4ML_MODE`, and one for
+    the native backend where ``arithmetic`` asks for it (`mode_of`).
 
     A Keras model brings its weights, a JSON none: those are drawn, and the network's name says so.  Both come without
     data, so that formats are chosen on drawn samples of unit variance.  A QONNX model brings its formats too.
 
     Raises:
-        UsageError: nothing of these forms is at ``path``, or ``table_error`` for what fixes its tables itself.
+        UsageError: nothing of these forms is at ``path``, or it brings its words and others are asked for.
         DataError: no table of hls4ml's is within ``table_error``.
     """
     if not path.exists():
@@ -72,11 +102,10 @@ def open_network(
             "give an ntorc network (`ntorc train FOLDER` makes one), a Keras model (.keras, .h5), a QONNX model (.onnx)"
             " or a model's JSON",
         )
-    if table_error is not None and (backend != "hls4ml" or brings_formats(path)):
+    mode = mode_of(arithmetic, backend, table_error)
+    if (arithmetic or table_error is not None) and brings_formats(path):
         raise UsageError(
-            "--table-error is for a Keras model in hls4ml's arithmetic; other networks bring their tables, or have"
-            " other ones",
-            "leave it out, or give a Keras model with --backend hls4ml",
+            f"{path} brings its words and tables", "leave --arithmetic and --table-error out, or give a Keras model"
         )
     if path.name == "network.json" or path.is_dir():
         return load_network(path.parent if path.name == "network.json" else path)
@@ -88,9 +117,8 @@ def open_network(
             "give an ntorc network (a folder), a Keras model (.keras, .h5), a QONNX model (.onnx) or a model's JSON",
         )
     precision = precision or Precision()
-    mode = None
-    if backend == "hls4ml":
-        mode = HLS4ML_MODE if table_error is None else replace(HLS4ML_MODE, table_error=table_error)
+    if table_error is not None:
+        precision = replace(precision, table_error=table_error)
     sources = ("network/importers", "network/quantise.py", "network/formats.py", "network/hls4ml_mode.py",
                "pipeline/networks.py")  # fmt: skip
     code = code_of(*sources)
@@ -107,7 +135,8 @@ def open_network(
     if path.suffix.lower() == ".json":
         flow.progress.message(f"  {path.name} has no weights: they are drawn from a seed, so only costs mean anything")
     if mode is not None:
-        flow.progress.message("  its arithmetic is hls4ml's: fixed<16,6>, truncated and wrapped, sums exact")
+        sums = "sums exact" if mode.granularity == "name" else "sums too"
+        flow.progress.message(f"  its arithmetic is hls4ml's: fixed<16,6>, truncated and wrapped, {sums}")
         return network
     flow.progress.message("  formats are chosen on drawn samples of unit variance, as no data comes with the file")
     return network

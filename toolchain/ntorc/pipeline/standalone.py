@@ -61,7 +61,8 @@ class NetworkRequest:
         target: the board that it is for: what was measured on it replaces its file's priors.
         tool: what makes a bitstream of it, where that decides what directives cost; else empty.
         hls: hls4ml's own backend, ``Vitis`` or ``Vivado``; empty for what is here.
-        table_error: what a table of hls4ml's may be off by, where a Keras model is read for it; None: the default.
+        arithmetic: of a Keras model, by name; empty for its backend's own (`ntorc.pipeline.networks.mode_of`).
+        table_error: what the table of a Keras model's sigmoid or tanh may be off by; None for the default.
         device_tree: a compiled overlay that goes into the bundle, or None.
     """
 
@@ -81,6 +82,7 @@ class NetworkRequest:
     target: str = "virtual"
     tool: str = ""
     hls: str = ""
+    arithmetic: str = ""
     table_error: float | None = None
     device_tree: Path | None = None
 
@@ -138,8 +140,10 @@ def _narrowed(backend: str, path: Path) -> str:
 
 def opened(flow: Flow, request: NetworkRequest) -> Network:
     """The network of a request, as its backend has it."""
-    precision = finn.precision_for(request.backend)
-    network = open_network(flow, request.network, precision, request.backend, table_error=request.table_error)
+    network = open_network(
+        flow, request.network, finn.precision_for(request.backend), request.backend, request.arithmetic,
+        request.table_error,
+    )  # fmt: skip
     return finn.network_for(request.backend, network)
 
 

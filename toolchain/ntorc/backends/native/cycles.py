@@ -63,7 +63,7 @@ def engine_weights(engine: AnyEngine) -> tuple[int, int, int]:
     return max(interval, last_word - engine.inputs) if engine.state else interval, last_read, last_word
 
 
-def _last_only(engine: AnyEngine) -> bool:
+def last_only(engine: AnyEngine) -> bool:
     """Whether only a frame's last position has an output vector."""
     return isinstance(engine, BankEngine) or engine.last_only
 
@@ -73,7 +73,7 @@ Arc = tuple[int, int] | tuple[int, int, int, int]
 
 
 @dataclass
-class _Graph:
+class EventGraph:
     """Events, each the latest of its arcs.  Directives change the weights alone: the arcs are those of the network."""
 
     arcs: list[tuple[tuple[int, int, int], ...]] = field(default_factory=lambda: [()])  # source, constant, weight
@@ -113,24 +113,24 @@ class _Graph:
         return cycle[-1]
 
 
-def latency_events(network: Network, engines: Sequence[AnyEngine | None]) -> _Graph:
+def latency_events(network: Network, engines: Sequence[AnyEngine | None]) -> EventGraph:
     """Walk the frame through the network; the last event is the visible result.  Of the engines only shapes count."""
-    return _Walk(network, engines, _Graph()).run()
+    return Walk(network, engines, EventGraph()).run()
 
 
-def _weights(engines: Sequence[AnyEngine | None]) -> list[int]:
+def all_weights(engines: Sequence[AnyEngine | None]) -> list[int]:
     """T, R, A of every layer in one list, and the 0 of an arc without a weight."""
     return [item for engine in engines for item in (engine_weights(engine) if engine else (0, 0, 0))] + [0]
 
 
-class _Walk:
+class Walk:
     """The recurrence, vector by vector, demand-driven from the result.
 
     For layer l: ``accepted[l][v]`` (last element of input vector v accepted), ``started[l][p]``
     (position p starts, engines only).  The sink behind the last layer accepts at once.
     """
 
-    def __init__(self, network: Network, engines: Sequence[AnyEngine | None], graph: _Graph) -> None:
+    def __init__(self, network: Network, engines: Sequence[AnyEngine | None], graph: EventGraph) -> None:
         self.layers = network.layers
         self.formats = network.formats
         self.engines = engines
@@ -140,7 +140,7 @@ class _Walk:
         self.outputs = network.layers[-1].output_length
         self.streaming, self.length = network.stateful, network.input_length
 
-    def run(self) -> _Graph:
+    def run(self) -> EventGraph:
         sink = len(self.layers)
         for vector in range(self.outputs):
             self.accept(sink, vector)
@@ -181,7 +181,7 @@ class _Walk:
             delay = Quotient(self.formats[index - 1].bits, before.pool).cycles
             return (self.accept(index - 1, (vector + 1) * before.pool - 1), delay)
         engine = self.engines[index - 1]
-        position = engine.length - 1 if engine is not None and _last_only(engine) else vector
+        position = engine.length - 1 if engine is not None and last_only(engine) else vector
         return (self.start(index - 1, position), 0, index - 1, _A)
 
     def room(self, index: int, vector: int, size: int) -> list[Arc]:
@@ -191,11 +191,13 @@ class _Walk:
         layer = self.layers[index]
         if isinstance(layer, MaxPool1D):
             return self._pool_room(index, vector, size, layer)
-        gate = self._gate(index, vector)
+        gate = self.gate(index, vector)
         return [] if gate is None else [(gate[0], gate[1] + size - 1, gate[2], gate[3])]
 
-    def _gate(self, index: int, vector: int) -> tuple[int, int, int, int] | None:
+    def gate(self, index: int, vector: int) -> tuple[int, int, int, int] | None:
         """Arc to the first cycle in which the layer takes this vector's first element; None: any cycle."""
+        if index == len(self.layers):  # the receiver
+            return None
         layer, engine = self.layers[index], self.engines[index]
         if isinstance(layer, AveragePool1D):
             pool_index, phase = divmod(vector, layer.pool)
@@ -220,8 +222,8 @@ class _Walk:
         arcs: list[Arc] = []
         if pool_index:
             arcs.append((self.accept(index + 1, pool_index - 1), size - 1))
-        if size > 1 and index + 1 < len(self.layers):
-            gate = self._gate(index + 1, pool_index)
+        if size > 1:
+            gate = self.gate(index + 1, pool_index)
             if gate is not None:
                 arcs.append((gate[0], gate[1] + size - 2, gate[2], gate[3]))
         return arcs
@@ -243,7 +245,7 @@ class _Walk:
             arcs.append((self.accept(index, need - 1), 1))
         if position:
             arcs.append((self.started[index][position - 1], 0, index, _T))
-        if position >= 2 and not _last_only(engine):  # the output buffer holds two vectors
+        if position >= 2 and not last_only(engine):  # the output buffer holds two vectors
             arcs.append((self.accept(index + 1, position - 2), 1))
         self.started[index].append(self.graph.event(*arcs))
 
@@ -256,7 +258,7 @@ class StreamingLatency:
         self._choices = choices
 
     @cached_property
-    def _graph(self) -> _Graph:
+    def _graph(self) -> EventGraph:
         return latency_events(self._network, [row[0] for row in self._choices])
 
     @cached_property
@@ -306,4 +308,4 @@ def latency_cycles(network: Network, lanes: Sequence[int]) -> int:
     """Cycles from the last sample's acceptance to the visible result, with ``lanes`` by layer, pools left out."""
     remaining = iter(lanes)
     engines = [engine_for(layer, 0 if isinstance(layer, Pool) else next(remaining)) for layer in network.layers]
-    return latency_events(network, engines).cycles(_weights(engines))[0][-1]
+    return latency_events(network, engines).cycles(all_weights(engines))[0][-1]

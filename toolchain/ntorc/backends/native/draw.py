@@ -6,6 +6,8 @@ import math
 import random
 from dataclasses import replace
 
+import numpy as np
+
 from ntorc.network.activations import Activation, LeakyRelu, Table
 from ntorc.network.formats import FixedFormat, Overflow, Rounding
 from ntorc.network.layers import GRU, LSTM, AveragePool1D, Conv1D, Dense, Layer, MaxPool1D, Pool, Recurrent
@@ -72,7 +74,11 @@ def _toward_zero(table: Table) -> Table:
 
 
 def draw_bank_network(seed: int) -> Network:
-    """A random resonator bank, behind it up to two dense layers; its own stream of random numbers."""
+    """A random resonator bank, behind it dense layers or, in two of three, recurrent ones; a stream of its own.
+
+    The recurrent ones are one or two LSTM and GRU layers, most of them stateful, and some GRUs of several members
+    that know nothing of each other, with a mean behind them: the forms that estimators are trained in.
+    """
     draw = random.Random(f"bank {seed}")
     state_bits = draw.choice([*range(10, 19), *range(14, 26)])
     pole = FixedFormat(bits := draw.randint(8, 18), bits - draw.choice([1, 1, 2]))
@@ -94,10 +100,39 @@ def draw_bank_network(seed: int) -> Network:
         -draw.randint(0, 40 << log_fraction),
     )
     layers: list[Layer] = [bank]
-    for index in range(draw.randint(0, 2)):
+    behind, members = random.Random(f"behind bank {seed}"), 1
+    if behind.random() < 2 / 3:
+        members = _draw_behind(behind, layers)
+    for index in range(1 if members > 1 else draw.randint(0, 2)):
         channels = layers[-1].output_channels
         layers.append(Dense(f"d{index}", 1, channels, draw.randint(1, 9), FixedFormat(8, 4), _draw_output(draw)))
-    return random_network(seed, FixedFormat(draw.randint(4, 16), 3), bank.input_length, tuple(layers))
+    network = random_network(seed, FixedFormat(draw.randint(4, 16), 3), bank.input_length, tuple(layers))
+    return _in_members(network, members) if members > 1 else network
+
+
+def _draw_behind(draw: random.Random, layers: list[Layer]) -> int:
+    """Put one or two recurrent layers behind a bank; how many members the only one has."""
+    members = draw.choice([1, 1, 2, 3])
+    for index in range(1 if members > 1 else draw.randint(1, 2)):
+        before = layers[-1]
+        word = before.output_format if not isinstance(before, Pool) else FixedFormat(8, 4)
+        found = _draw_recurrent(draw, f"r{index}", 1, before.output_channels, word)
+        found = replace(found, stateful=draw.random() < 0.85)
+        if members > 1 and isinstance(found, GRU):
+            found = replace(found, units=members * draw.randint(1, 4))
+        else:
+            members = 1
+        layers.append(found)
+    return members
+
+
+def _in_members(network: Network, members: int) -> Network:
+    """The network whose only GRU is made of members: their recurrent kernels are blocks, the rest is zero."""
+    layer = next(layer for layer in network.layers if isinstance(layer, GRU))
+    weights = network.weights[layer.name].copy()
+    own = np.arange(layer.units) // (layer.units // members)
+    weights[layer.input_channels :] *= np.tile(own[:, None] == own, 3)
+    return replace(network, weights={**network.weights, layer.name: weights})
 
 
 def _draw_output(draw: random.Random) -> FixedFormat:

@@ -19,9 +19,11 @@ from ntorc.network.floating import (
     FloatResonatorBank,
 )
 from ntorc.network.formats import FixedFormat
+from ntorc.network.hls4ml_mode import hls4ml_network
 from ntorc.network.network import Network
 from ntorc.network.quantise import Precision, quantise
 from ntorc.pipeline.flow import Flow
+from ntorc.pipeline.networks import mode_of
 from ntorc.records import code_of, digest_of, digest_of_file
 
 if TYPE_CHECKING:
@@ -33,8 +35,18 @@ _KERAS, _QONNX = (".keras", ".h5", ".hdf5"), ".onnx"
 _FRAMES = 2000
 
 
-def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Precision | None = None) -> Network:
+def given_network(
+    flow: Flow,
+    runs: Runs,
+    path: Path,
+    unit: Unit,
+    precision: Precision | None = None,
+    arithmetic: str = "",
+    table_error: float | None = None,
+) -> Network:
     """The integer network of a model file, with formats from the runs' samples; a QONNX model brings its own.
+
+    In hls4ml's arithmetic the converter's counts are the integers of its input word.
 
     Args:
         flow: store and progress.
@@ -42,23 +54,30 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
         path: ``.keras``, ``.h5`` or ``.onnx``.
         unit: what the model was trained on: accelerations in volts, or the converter's counts.
         precision: widths of a Keras model.
+        arithmetic: of a Keras model, by name; empty for ntorc's (`ntorc.pipeline.networks.mode_of`).
+        table_error: what the table of a Keras model's sigmoid or tanh may be off by; None for the default.
 
     Raises:
-        UsageError: another kind of file, or a QONNX model of volts.
+        UsageError: another kind of file, a QONNX model of volts, or one with another arithmetic than its own.
         DataError: it cannot be read, or has a layer that is not supported, by name.
     """
     check_given(path)
+    mode = mode_of(arithmetic, table_error=table_error)
     if path.suffix.lower() == _QONNX:
+        if arithmetic or table_error is not None:
+            raise UsageError(f"{path.name} brings its words and tables", "leave --arithmetic and --table-error out")
         return _qonnx_network(flow, path, unit)
     precision = precision or Precision()
-    code = code_of("network", "pipeline/estimator/given.py")
+    if table_error is not None:
+        precision = replace(precision, table_error=table_error)
+    code = code_of("network", "pipeline/estimator/given.py", "pipeline/networks.py")
     key = digest_of(
         {
             "file": digest_of_file(path),
             "name": path.stem,
             "runs": runs.digest,
             "unit": unit,
-            "precision": digest_of(precision),
+            "precision": digest_of(precision if mode is None else mode),
             "code": code,
         }
     )
@@ -69,6 +88,11 @@ def given_network(flow: Flow, runs: Runs, path: Path, unit: Unit, precision: Pre
 
         floating = import_keras(path)
         _check_ends(path, floating.input_channels, _outputs(floating))
+        if mode is not None:
+            flow.progress.message(f"  {path.name}: in hls4ml's arithmetic, granularity '{mode.granularity}'")
+            factor = 2.0**mode.precision.fraction * (ADC_LSB_V if unit == "volts" else 1.0)
+            hls4ml_network(scaled_input(floating, factor), mode).save(work)
+            return
         flow.progress.message(f"  {path.name}: choosing fixed-point formats on {len(runs)} runs")
         counts = [to_counts(run.acceleration_v) for run in runs]
         fraction = choose_fraction_bits(counts)

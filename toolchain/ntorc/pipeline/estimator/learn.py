@@ -66,10 +66,14 @@ class Given:
     Attributes:
         file: Keras (``.keras``, ``.h5``) or QONNX (``.onnx``).
         unit: what its input is: accelerations in volts, or the converter's counts; it gives positions in volts.
+        arithmetic: of a Keras model, by name; empty for ntorc's (`ntorc.pipeline.networks.mode_of`).
+        table_error: what the table of a Keras model's sigmoid or tanh may be off by; None for the default.
     """
 
     file: Path
     unit: Literal["volts", "counts"] = "volts"
+    arithmetic: str = ""
+    table_error: float | None = None
 
 
 def runs_stage(flow: Flow, data: Path | None, seed: int = 1) -> Runs:
@@ -244,7 +248,9 @@ def learn(
         from ntorc.pipeline.estimator.given import given_estimator, given_network
 
         with flow.stage("network", f"{given.file.name}, formats chosen from the runs"):
-            network = given_network(flow, runs, given.file, given.unit, precision)
+            network = given_network(
+                flow, runs, given.file, given.unit, precision, given.arithmetic, given.table_error
+            )
             estimator = given_estimator(runs, network, given.file)
         return Learned(runs, estimator.split, estimator, given.file.parent, network)
     from ntorc.estimator.named_splits import split_named
