@@ -60,7 +60,7 @@ def test_the_older_one_does_too(
 @pytest.mark.parametrize(
     "lacking,said",
     [
-        ("nextpnr", "nextpnr-himbaechel or nextpnr-xilinx"),
+        ("nextpnr", "nextpnr-himbaechel with xilinx or nextpnr-xilinx"),
         ("chipdb", "a chip database of nextpnr-himbaechel for xc7z020"),
         ("prjxray", "prjxray's database for xc7z020clg400-1"),
         ("fasm2frames", "not found: fasm2frames"),
