@@ -106,6 +106,6 @@ def _table(result: Allocation) -> str:
         )
     total = result.predicted
     fixed = "with the shell" if result.backend == "native" else "in all"
-    table.append(f"{fixed:{width + 34}} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    table.append(f"{fixed:{width + 35}} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
     table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
     return "\n".join(table)
