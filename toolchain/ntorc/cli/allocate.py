@@ -91,7 +91,7 @@ def _kind(chosen: Directive, dsp: float) -> str:
 
 
 def _table(result: Allocation) -> str:
-    width = max(24, *(len(item.layer) for item in result.layers))
+    width = max([24, *(len(item.layer) for item in result.layers)])
     table = [
         f"{'layer':{width}} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
