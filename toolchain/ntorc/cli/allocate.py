@@ -93,7 +93,7 @@ def _kind(chosen: Directive, dsp: float) -> str:
 
 
 def _table(result: Allocation) -> str:
-    width = max(24, *(len(item.layer) for item in result.layers))
+    width = max([24, *(len(item.layer) for item in result.layers)])
     table = [
         f"{'layer':{width}} {'multipliers':>11} {'reuse':>7} {'weights':>8} {'kind':>5}"
         f" {'LUT':>7} {'FF':>7} {'DSP':>5} {'BRAM18':>6}  basis"
@@ -108,6 +108,6 @@ def _table(result: Allocation) -> str:
         )
     total = result.predicted
     fixed = "with the shell" if result.backend == "native" else "in all"
-    table.append(f"{fixed:{width + 34}} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
+    table.append(f"{fixed:{width + 35}} {total.lut:7.0f} {total.ff:7.0f} {total.dsp:5.0f} {total.bram18:6.0f}")
     table.append(f"latency {result.latency_cycles} of {result.budget_cycles} cycles; proven optimal by {result.solver}")
     return "\n".join(table)

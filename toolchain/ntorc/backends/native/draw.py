@@ -91,7 +91,7 @@ def draw_bank_network(seed: int) -> Network:
         pole,
         replace(_draw_output(draw), bits=draw.randint(8, 18), fraction=draw.randint(-1, 12)),
         state_bits,
-        draw.randint(-3, 4),
+        max(draw.randint(-3, 4), dc_fraction - pole.fraction),  # the coarsest state that a bank may have
         draw.randint(1, 10),
         dc_fraction,
         log_fraction,
