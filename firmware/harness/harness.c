@@ -69,7 +69,7 @@ static int begin_records(struct run *run, char *error, size_t n)
         .period_ns = run->options->period_ns,
         .design_id = run->design.design_id,
     };
-    if (ntorc_records_begin(&run->out, run->options->out, &header, run->options->timeout_ns) != 0) {
+    if (ntorc_records_begin(&run->out, run->options->out, &header, run->options->patience_ns) != 0) {
         snprintf(error, n, "cannot write %s: %s", run->options->out, strerror(errno));
         return -1;
     }

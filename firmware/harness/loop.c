@@ -294,11 +294,11 @@ static void time_out(struct ntorc_loop *loop, struct ntorc_record *record)
              (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
 }
 
-/* Waits until the ring has room.  NULL: a signal, a fault, or none within the time-out, by this computer's clock,
+/* Waits until the ring has room.  NULL: a signal, a fault, or none within the patience, by this computer's clock,
  * as the writer works in its time. */
 static struct ntorc_record *await_place(struct ntorc_loop *loop)
 {
-    uint64_t limit_ns = ntorc_now_ns() + loop->options->timeout_ns;
+    uint64_t limit_ns = ntorc_now_ns() + loop->options->patience_ns;
 
     while (!*loop->stop && sleep_until(loop, now_ns(loop) + LOOK_AGAIN_NS)) {
         struct ntorc_record *place = ntorc_ring_next(loop->ring);
@@ -308,7 +308,7 @@ static struct ntorc_record *await_place(struct ntorc_loop *loop)
         if (ntorc_now_ns() >= limit_ns) {
             snprintf(loop->fault, sizeof loop->fault,
                      "no room for estimate %llu: what receives the records took none within %llu us",
-                     (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->timeout_ns / 1000u));
+                     (unsigned long long)loop->count + 1, (unsigned long long)(loop->options->patience_ns / 1000u));
             break;
         }
     }

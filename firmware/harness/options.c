@@ -14,6 +14,7 @@
 #define MAX_TIMEOUT_US 600000000u
 #define MAX_GAP_CYCLES 1000000000u
 #define DEFAULT_TIMEOUT_US 1000000u
+#define PATIENCE 10u /* time-outs: a reader that compresses and stores takes nothing for a while */
 #define MAX_DEADLINE_NS 1000000000000u
 #define DEFAULT_HIST_SHIFT 9u /* up to 32768 cycles */
 #define DEFAULT_RING_MODE 0600
@@ -35,8 +36,8 @@ static const char usage[] =
     "  --ring-mode MODE   permissions of the rings that are made, in octal (default 0600: this user alone)\n"
     "  --period-ns P      time between samples; 0 (default): as fast as logic and source allow\n"
     "  --gap-cycles C     free running: cycles of the logic to let pass between samples (default 0)\n"
-    "  --timeout-us T     longest wait for one estimate, for a live source's sample, or for the records' reader\n"
-    "                     where the loop runs freely or has ended (default 1000000)\n"
+    "  --timeout-us T     longest wait for one estimate or a live source's sample (default 1000000); ten times as\n"
+    "                     long for the records' reader, where the loop runs freely or has ended\n"
     "  --deadline-ns D    of an estimate, from its last sample's release; later ones are misses\n"
     "  --deadline-cycles C   the same for the logic alone: counted by its probe\n"
     "  --hist-lower C     lower edge of the probe's 64 bins, in cycles (default 0)\n"
@@ -193,6 +194,7 @@ static bool take(int option, const char *text, struct ntorc_options *options)
     case TIMEOUT:
         good = number("timeout-us", text, 10, 1, MAX_TIMEOUT_US, &value);
         options->timeout_ns = value * 1000u;
+        options->patience_ns = PATIENCE * options->timeout_ns;
         break;
     case DESIGN:
         good = design_id(text, &options->design_id);
@@ -232,6 +234,7 @@ int ntorc_options_parse(int argc, char **argv, struct ntorc_options *options)
 {
     *options = (struct ntorc_options){
         .timeout_ns = DEFAULT_TIMEOUT_US * 1000ull,
+        .patience_ns = PATIENCE * DEFAULT_TIMEOUT_US * 1000ull,
         .cpu = -1,
         .ring_mode = DEFAULT_RING_MODE,
         .deadline_cycles = UINT32_MAX,

@@ -18,6 +18,7 @@ struct ntorc_options {
     uint64_t period_ns;  /* 0: free running */
     uint32_t gap_cycles; /* free running: of the logic, between an estimate's samples */
     uint64_t timeout_ns; /* for one result */
+    uint64_t patience_ns; /* with what receives the records and takes none */
     bool check_design_id;
     uint64_t design_id;
     uint64_t deadline_ns;     /* of the loop; 0: none, nothing counts as missed */
