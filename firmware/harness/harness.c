@@ -180,7 +180,7 @@ static int measure(struct run *run)
     }
     if (unwritten == ETIMEDOUT && fault[0] == '\0') {
         snprintf(fault, sizeof fault, "cannot write %.200s: its reader took nothing within %llu us", options->out,
-                 (unsigned long long)(options->timeout_ns / 1000u));
+                 (unsigned long long)(options->patience_ns / 1000u));
     } else if (unwritten != 0 && fault[0] == '\0') {
         snprintf(fault, sizeof fault, "cannot write %.200s: %s", options->out, strerror(unwritten));
     }
