@@ -72,7 +72,7 @@ def deploy(
     from ntorc.pipeline.flow import open_flow
     from ntorc.pipeline.measured.flagged import flags_text
     from ntorc.pipeline.measured.knowledge import MISS_PROBABILITY
-    from ntorc.pipeline.prove import verdict_text
+    from ntorc.pipeline.prove import misses_text, verdict_text
     from ntorc.units import parse_duration
 
     share = options.miss_probability(miss)
@@ -104,7 +104,8 @@ def deploy(
     summary = walk(open_flow(options.progress()), request)
     predicted, made, measured = summary["predicted"], summary["synthesised"], summary["measured"]
     lines = [
-        f"{verdict_text(summary)}: {format_seconds(summary['deadline_s'])} on {summary['board']},"
+        f"{verdict_text(summary, is_miss_asked=share is not None)}:"
+        f" {format_seconds(summary['deadline_s'])} on {summary['board']},"
         f" {'virtual board' if summary['target'] == 'virtual' else summary['target']}",
         f"  latency   {predicted['latency_cycles']} cycles predicted,"
         f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} measured on {measured['samples']} estimates",
@@ -112,6 +113,7 @@ def deploy(
             f"  {name:9} {predicted[key]} predicted, {made[key]} {made['state']}"
             for name, key in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
         ),
+        f"  misses    {misses_text(measured)}",
         f"  outputs   {summary['gate']['mismatches']} of {summary['gate']['vectors']} differ from the reference",
         f"  error     {error_text(summary['estimator'])}",
         f"  flags     {flags_text(measured['flags'], measured['samples'])}",

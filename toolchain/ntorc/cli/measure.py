@@ -42,7 +42,8 @@ def measure(
     if result["verdict"] != "met":
         raise VerdictError(f"deadline missed: {result['verdict_basis']}", "allow a longer deadline", result)
     text = (
-        f"{verdict_text(result)}: {measured['pl_cycles_min']}..{measured['pl_cycles_max']} cycles on"
+        f"{verdict_text(result, is_miss_asked=share is not None)}:"
+        f" {measured['pl_cycles_min']}..{measured['pl_cycles_max']} cycles on"
         f" {measured['samples']} estimates, {measured['misses']} misses\n  {result['verdict_basis']}\n"
         f"  {measured['statement']}\n"
         f"  {flags_text(measured['flags'], measured['samples'])}\n"

@@ -282,12 +282,20 @@ def _lost(records: Records) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) if any(counts.values()) else ""
 
 
-def verdict_text(summary: Mapping[str, Any]) -> str:
-    """The verdict for people, with what so many estimates do not show."""
+def verdict_text(summary: Mapping[str, Any], *, is_miss_asked: bool) -> str:
+    """The verdict for people, with what so many estimates do not show, if that was asked for."""
     measured, verdict = summary["measured"], str(summary["verdict"])
-    if verdict != "met" or measured["is_shown"]:
+    if verdict != "met" or measured["is_shown"] or not is_miss_asked:
         return verdict
     return f"{verdict}; {not_shown(measured['needed'], measured['miss_probability'])}"
+
+
+def misses_text(measured: Mapping[str, Any]) -> str:
+    """Misses, and what so many estimates show of their probability."""
+    text = f"{measured['misses']} of {measured['samples']}; rarer than {measured['miss_bound']:.2g} at 95 %"
+    if measured["is_shown"]:
+        return text
+    return f"{text}; {not_shown(measured['needed'], measured['miss_probability'])}"
 
 
 def measured_summary(measurement: Measurement) -> dict[str, object]:
