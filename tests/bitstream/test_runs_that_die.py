@@ -83,6 +83,15 @@ def script(folder: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.fixture
+def hangup_ends() -> Iterator[None]:
+    """Programs that are started end by SIGHUP, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_ends")
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGHUP])
 def test_a_step_that_outlives_ntorc_is_done(
     tmp_path: Path, vendor: Any, ntorc_cache: Path, saved_network: Path, ended_by: signal.Signals

@@ -155,5 +155,5 @@ def test_a_plan_is_not_written_over_somebodys_folder(tmp_path: Path, ntorc_home:
         write_plan(open_flow(Silent()), request, folder)
     assert (folder / "README.txt").read_text(encoding="utf-8") == "mine\n"
     (folder / "plan.json").write_text('{"finn_plus": "1.6.1"}\n', encoding="utf-8")
-    with pytest.raises(UsageError, match="holds no network"):  # so the folder was taken
+    with pytest.raises(UsageError, match="there is no network"):  # so the folder was taken
         write_plan(open_flow(Silent()), request, folder)
