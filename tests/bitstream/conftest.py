@@ -106,6 +106,13 @@ def plan(network: Network):  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture(scope="session")
+def dma_plan(network: Network):  # type: ignore[no-untyped-def]
+    backend = NativeBackend(dma=True)
+    directives = [backend.legal_directives(network, layer)[0] for layer in network.layers]
+    return backend.plan(network, directives, 100e6, 4)
+
+
+@pytest.fixture(scope="session")
 def samples(network: Network) -> np.ndarray:  # type: ignore[type-arg]
     word = network.input_format
     return np.random.default_rng(3).integers(word.minimum, word.maximum + 1, 200)

@@ -11,7 +11,8 @@ import pytest
 
 from ntorc.allocate.allocation import allocate
 from ntorc.allocate.requirement import Requirement
-from ntorc.backends.bitstream.zynq_top import BRIDGE, PRIMITIVES
+from ntorc.backends.base import Resources
+from ntorc.backends.bitstream.zynq_top import LANES, PRIMITIVES, top_sources
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.backends.native.draw import draw_network
 from ntorc.backends.native.logic_only import in_logic, product_luts
@@ -96,11 +97,18 @@ def test_a_bitstream_is_predicted_with_its_bridge(board_name: str, network: Any,
     board = load_board(board_name)
     port = PRIMITIVES[board.family]
     parameters = f".ID_BITS({port.id_bits}), .LENGTH_BITS({port.length_bits}), .DATA_BITS({port.data_bits})"
-    kept = f"(* keep *) ntorc_axi_bridge #({parameters}) bridge();"
-    found = _cells(library_sources([BRIDGE])[BRIDGE], kept, tmp_path)
-    made = count_cells(next(cells for name, cells in found.items() if "bridge" in name))
-    assert made.lut == pytest.approx(port.bridge.lut, rel=0.05)
-    assert made.ff == port.bridge.ff
+    for folder, dma, stated in (("registers", False, port.bridge), ("dma", True, port.bridge + port.memory)):
+        kept = f"(* keep *) ntorc_axi_bridge #({parameters}, .ADDRESS_BITS({13 if dma else 12})) bridge();"
+        names = top_sources(board.family, dma=dma)
+        if LANES in names:
+            kept += f" (* keep *) ntorc_memory_lanes #(.DATA_BITS({port.memory_bits})) lanes();"
+        (tmp_path / folder).mkdir()
+        found = _cells("\n".join(library_sources(names).values()), kept, tmp_path / folder)
+        cells = [count_cells(cells) for name, cells in found.items() if "bridge" in name or "lanes" in name]
+        assert len(cells) == len(names)
+        made = sum(cells, Resources())
+        assert made.lut == pytest.approx(stated.lut, rel=0.05)
+        assert made.ff == stated.ff
     flow, cost = Flow(LocalStore(tmp_path / "store"), tmp_path / "cache", tmp_path), NativeCost(load_model())
     for name in ("native", "hls4ml"):
         without, with_it = (
@@ -109,13 +117,18 @@ def test_a_bitstream_is_predicted_with_its_bridge(board_name: str, network: Any,
         )
         assert with_it.fixed == without.fixed + port.bridge
         assert with_it.fixed_bound == without.fixed_bound + port.bridge
+    without, with_it = (
+        backend_for(flow, "native", board, board.default_clock_hz, tool, dma=True).options(network, cost, 16)
+        for tool in ("", "vivado")
+    )
+    assert with_it.fixed == without.fixed + port.bridge + port.memory
 
 
 def _cells(modules: str, instances: str, folder: Path) -> dict[str, dict[str, int]]:
     """Cells by type of each module that ``instances`` keeps, as yosys makes them without blocks."""
     (folder / "m.v").write_text(f"{modules}\nmodule top; {instances} endmodule\n", encoding="utf-8")
     (folder / "m.ys").write_text(
-        "read_verilog -sv m.v\nhierarchy -top top\nsetattr -mod -set keep_hierarchy 1 m_* *bridge*\n"
+        "read_verilog -sv m.v\nhierarchy -top top\nsetattr -mod -set keep_hierarchy 1 m_* *bridge* *lanes*\n"
         "synth_xilinx -flatten -abc9 -arch xc7 -nodsp -nobram -noiopad -top top\ntee -q -o stat.json stat -json\n",
         encoding="utf-8",
     )

@@ -118,6 +118,43 @@ def test_plans_are_equal_and_complete_and_their_products_come_back(
     assert not (two / "ntorc" / "design.dtbo").exists()
 
 
+def test_a_design_with_a_dma_goes_the_whole_way(
+    program: Program, saved_network: Path, vendor: Any, tmp_path: Path
+) -> None:
+    """Its sources are read, its project comes back as its own design, and pynq is told of it."""
+    folder = tmp_path / "with-dma"
+    plain = build(program, saved_network, "--plan-only", "--project", tmp_path / "plain")
+    planned = build(program, saved_network, "--dma", "--plan-only", "--project", folder)
+    assert planned["design_id"] != plain["design_id"]
+    assert planned["predicted"]["ff"] > plain["predicted"]["ff"] + 300
+    subprocess.run(["sh", "run.sh"], cwd=folder, check=True, capture_output=True)
+    (read,) = (line for line in vendor.commands if line.startswith("read_verilog"))
+    assert "src/ntorc_dma.sv" in read
+    collected = program("build", "--collect", folder, "--json")
+    assert collected.returncode == 0, collected.stderr
+    result = json.loads(collected.stdout)
+    assert result["design_id"] == planned["design_id"]
+    text = (Path(result["bundle"]) / "design.hwh").read_text(encoding="utf-8")
+    assert 'INSTANCE="axi_dma_0"' in text
+    vendor.forget()
+    again = build(program, saved_network, "--dma")
+    assert (again["bundle"], vendor.commands) == (result["bundle"], [])  # collected: nothing is run again
+    made = Path(build(program, saved_network)["bundle"])
+    assert "axi_dma_0" not in (made / "design.hwh").read_text(encoding="utf-8")
+    told = program("build", "--collect", folder, "--dma")
+    assert (told.returncode, told.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("backend", ["hls4ml", "finn", "auto"])
+def test_only_the_native_gateware_has_a_dma(program: Program, saved_network: Path, backend: str) -> None:
+    done = program("build", saved_network, *ASKED, "--backend", backend, "--tool", "vivado", "--dma")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"the DMA is the native gateware's, and the backend is {backend}" in done.stderr
+    done = program("deploy", "--board", "pynq-z2", "--deadline", "500us", "--backend", backend, "--dma")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "leave out --dma" in done.stderr
+
+
 @pytest.fixture
 def done_project(vendor: Any, plan: Any, board: Any, network: Any, samples: Any, tmp_path: Path) -> Path:
     """A project that was run, with what a bundle needs."""
@@ -134,8 +171,8 @@ def design_for(network: Any, board: Any, samples: Any) -> Design:
     return Design(network, backend, board, allocate(network, backend, NativeCost(load_model()), need), samples)
 
 
-def native(_name: str, _board: Any, _clock_hz: float, _hls: str) -> NativeBackend:
-    return NativeBackend()
+def native(_name: str, _board: Any, _clock_hz: float, _hls: str, dma: bool) -> NativeBackend:
+    return NativeBackend(dma=dma)
 
 
 def test_altered_projects_are_not_collected(done_project: Path, ntorc_home: Path) -> None:

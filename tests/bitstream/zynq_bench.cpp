@@ -38,6 +38,22 @@ EXPORT void bench_run(void *handle, uint32_t cycles) {
   while (cycles--) static_cast<Bench *>(handle)->tick();
 }
 
+EXPORT void bench_poke(void *handle, uint32_t at, uint32_t word) {
+  auto &bench = *static_cast<Bench *>(handle);
+  bench.top->poke = 1, bench.top->poke_at = at, bench.top->poke_word = word;
+  bench.tick();
+  bench.top->poke = 0;
+}
+
+EXPORT uint32_t bench_peek(void *handle, uint32_t at) {
+  auto &bench = *static_cast<Bench *>(handle);
+  bench.top->poke_at = at;
+  bench.top->eval();
+  return bench.top->peek_word;
+}
+
+EXPORT int bench_broken(void *handle) { return static_cast<Bench *>(handle)->top->broken; }
+
 // 0 where the logic does not answer, or with another ID or an error
 EXPORT int bench_read(void *handle, uint32_t address, uint32_t id, uint32_t *value) {
   auto &bench = *static_cast<Bench *>(handle);

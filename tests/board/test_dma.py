@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli_program import Program
 from ntorc.backends.base import Directive
 from ntorc.backends.native.cycles import latency_cycles
 from ntorc.backends.native.plan import NO_DIRECTIVE, make_plan
@@ -187,6 +188,29 @@ def test_a_thousand_samples_by_dma_are_as_by_register_and_as_the_reference(loade
     assert (loaded.read("SAMPLE_COUNT"), loaded.read("RESULT_SEQ")) == (SAMPLES, FRAMES)
     assert (loaded.read("LATENCY_MIN"), loaded.read("LATENCY_MAX")) == (predicted, predicted)
     assert (loaded.read("LOST"), loaded.read("STATUS") & 2) == (0, 0)
+
+
+def test_the_commands_make_and_deploy_a_design_with_it(
+    device: Any, fresh_program: Program, tmp_path: Path
+) -> None:
+    """From ``ntorc build --dma`` to results in memory, as the guide says; the virtual board's self-test is between."""
+    import pynq
+
+    saved = small_network().save(tmp_path / "network")
+    words = ("build", saved, "--board", "pynq-z2", "--deadline", "200us", "--hop", HOP)
+    made, plain = fresh_program.json(*words, "--dma"), fresh_program.json(*words)
+    assert made["synthesised"]["ff"] > plain["synthesised"]["ff"] + 300
+    installed = fresh_program("board", "install", "virtual", made["bundle"])
+    assert installed.returncode == 0, installed.stderr
+    loaded = Loaded(pynq.Overlay(str(Path(made["bundle"]) / "logic.so"), device=device), device)
+    samples = random_samples(4, 200)
+    frames = windows_of(samples, WINDOW, HOP)
+    loaded.control(SOFT_RESET | SEND_RESULTS)
+    keep = loaded.sent(samples)
+    received, lengths = loaded.received(len(frames))
+    np.testing.assert_array_equal(received, reference.run(small_network(), frames))
+    assert (lengths, keep.nbytes) == ([OUTPUTS * 4] * len(frames), 4 * len(samples))
+    assert loaded.read("LATENCY_MAX") == made["latency_cycles"]
 
 
 def test_a_streaming_design_takes_what_the_dma_sends(device: Any, workshop: Path, ntorc_cache: Path) -> None:

@@ -124,6 +124,11 @@ def test_pynq_sees_the_shell_behind_an_ultrascale(tmp_path: Path, part: str) -> 
     assert (clock["enable"], clock["divisor0"] * clock["divisor1"]) == (1, 15)
     assert clock["frequency"] == pytest.approx(100.0)
     assert parser.ip_dict[parser.ps_name]["parameters"]["C_MAXIGP0_DATA_WIDTH"] == "128"
+    assert "C_SAXIGP2_DATA_WIDTH" not in parser.ip_dict[parser.ps_name]["parameters"]
+    text = shell_hwh("d", part, 100e6, 0xA0000000, 0x1000, load_registers(), dma=True)
+    with_dma = parsed(tmp_path, text).ip_dict
+    assert with_dma[parser.ps_name]["parameters"]["C_SAXIGP2_DATA_WIDTH"] == "128"
+    assert with_dma["axi_dma_0"]["phys_addr"] == 0xA0001000
     with pytest.raises(BundleError, match="M_AXI_HPM0_FPD"):
         hwh(part=part)
 

@@ -165,7 +165,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """An inert build: sources by name in compilation order, its parts, and what identifies it."""
+    """An inert build: sources by name in compilation order, its parts, and what identifies it.
+
+    ``dma``: streams and a DMA for samples and results, beside the registers.
+    """
 
     top: str
     files: dict[str, str]
@@ -173,6 +176,7 @@ class Plan:
     design_id: str
     hop: int
     clock_hz: float
+    dma: bool = False
 
 
 @dataclass(frozen=True)

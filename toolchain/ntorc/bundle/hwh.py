@@ -230,7 +230,8 @@ def _add_processing_system(
 ) -> None:
     """The processing system, and who answers where on its master port: instance, base, span."""
     module = _module(modules, ps.instance, ps.vlnv, is_peripheral=False)
-    _parameters(module, ps.clock_parameters(clock_hz))
+    has_dma = any(instance == DMA_INSTANCE for instance, _, _ in ranges)
+    _parameters(module, ps.clock_parameters(clock_hz) | (ps.memory_parameters() if has_dma else {}))
     ports = Xml.SubElement(module, "PORTS")
     clock = f"{ps.clock_hz(clock_hz):.0f}"
     _port(ports, ps, ps.clock_pin, "O", clock, (SHELL_INSTANCE, "s_axi_aclk"))

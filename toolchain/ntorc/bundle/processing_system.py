@@ -72,6 +72,10 @@ class ProcessingSystem:
             values[f"PSU__CRL_APB__PL{index}_REF_CTRL__ACT_FREQMHZ"] = f"{achieved_mhz:.6f}"
         return values | self._fixed()
 
+    def memory_parameters(self) -> dict[str, str]:
+        """Settings of the slave port by which a DMA reaches memory: its width, which pynq sets (PG201, UG1087)."""
+        return {} if self.family == PS7.family else {"C_SAXIGP2_DATA_WIDTH": "128"}
+
     def _clock(self, index: int, used: bool, divisor0: int, divisor1: int) -> dict[str, str]:
         if self.family == PS7.family:
             return {

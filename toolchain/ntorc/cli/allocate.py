@@ -43,6 +43,7 @@ def allocate(
     data: options.Data = None,
     save: Save = None,
     table_error: options.TableError = None,
+    dma: options.Dma = False,
     json: options.Json = False,
 ) -> None:
     """Choose every layer's directive: least resources such that the deadline holds, within the device.
@@ -68,6 +69,7 @@ def allocate(
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
         weight_bits, accuracy_budget, data, target, tool, arithmetic=arithmetic, table_error=table_error,
+        dma=dma,
     )  # fmt: skip
     if not weight_bits:
         result = allocate_network(flow, request)

@@ -37,6 +37,7 @@ def build(
     ssh_config: options.SshConfig = None,
     hls: options.Hls = "",
     dtbo: options.DeviceTree = None,
+    dma: options.Dma = False,
     clock_hz: options.ClockHz = None,
     ceiling: options.Ceiling = 0.8,
     objective: options.Objective = "weighted",
@@ -52,6 +53,7 @@ def build(
     \b
     ntorc build my_network/ --board pynq-z2 --deadline 200us
     ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado
+    ntorc build my_network/ --board pynq-z2 --deadline 200us --tool vivado --dma
     ntorc build my_network/ --board zcu104 --deadline 200us --tool vivado --plan-only --project my_project/
     ntorc build --collect my_project/
     ntorc build model.onnx --board pynq-z2 --deadline 500us --backend finn --plan-only --project plan/
@@ -72,7 +74,7 @@ def build(
 
     flow = open_flow(options.progress())
     if collect is not None:
-        if network is not None or plan_only or host or dtbo is not None:
+        if network is not None or plan_only or host or dma or dtbo is not None:
             raise UsageError("--collect takes a project alone", "ntorc build --collect DIR")
         options.show(found := collect_bitstream(flow, collect), as_json=json, text=_bitstream(found))
         return
@@ -85,8 +87,9 @@ def build(
     request = NetworkRequest(
         network, board, deadline, backend, clock_hz, ceiling, solver, hop, sample_rate_hz, objective,
         tool=tool, arithmetic=arithmetic, table_error=table_error, device_tree=dtbo,
+        dma=dma,
     )  # fmt: skip
-    way = Way(tool, host, ssh_config, options.hls(hls, backend))
+    way = Way(tool, host, ssh_config, options.hls(hls, backend), dma)
     if tool == "virtual":
         if plan_only or host or project is not None:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 for a project")

@@ -63,6 +63,12 @@ DeviceTree = Annotated[
     Path | None,
     typer.Option("--dtbo", help="A compiled device-tree overlay that the board's kernel is given with the logic."),
 ]
+Dma = Annotated[
+    bool,
+    typer.Option(
+        "--dma", help="With streams and a DMA for samples and results, driven by pynq's own class; registers stay."
+    ),
+]
 ClockHz = Annotated[
     float | None, typer.Option("--clock-hz", help="Clock of the logic; the board's default if left out.")
 ]

@@ -44,14 +44,14 @@ class Built:
     products: Products
 
 
-def backend_named(name: str) -> Backend:
-    """A backend by name.
+def backend_named(name: str, *, dma: bool = False) -> Backend:
+    """A backend by name; the native one's shell with a DMA or without.
 
     Raises:
         UsageError: there is no such backend in this version.
     """
     if name == "native":
-        return NativeBackend()
+        return NativeBackend(dma=dma)
     if name == "hls4ml":
         raise UsageError(
             "hls4ml's logic comes from the vendor's HLS: there is none for a virtual board",
@@ -67,11 +67,18 @@ def backend_named(name: str) -> Backend:
     raise UsageError(f"there is no backend '{name}'", "known backends: native, hls4ml, finn")
 
 
-def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str = "", hls: str = "") -> Backend:
+def backend_for(
+    flow: Flow, name: str, board: Board, clock_hz: float, tool: str = "", hls: str = "", *, dma: bool = False
+) -> Backend:
     """A backend to allocate and plan with, its costs as measured so far, for what ``tool`` makes of a design.
 
     ``hls`` is hls4ml's own backend, ``Vitis`` or ``Vivado``; the one that this machine has the tool of if left out.
+    ``dma``: with the DMA, which only the native backend has.
+
+    Raises:
+        UsageError: there is no such backend, or not with a DMA.
     """
+    check_dma(name, dma=dma)
     if name == "hls4ml":
         from ntorc.backends.bitstream.detect import hls4ml_tool
         from ntorc.backends.hls4ml.backend import Hls4mlBackend
@@ -83,16 +90,32 @@ def backend_for(flow: Flow, name: str, board: Board, clock_hz: float, tool: str 
     if name == finn.NAME:
         return finn.finn_backend(flow, board, clock_hz)
     if name == "native":
-        return NativeBackend(logic_only=tool == "openxc7", besides=besides_design(board, tool))
+        return NativeBackend(logic_only=tool == "openxc7", besides=besides_design(board, tool, dma=dma), dma=dma)
     return backend_named(name)
 
 
-def besides_design(board: Board, tool: str) -> Resources:
-    """What ``tool`` makes besides layers and shell: in a bitstream, the bridge to the processing system's port."""
+def check_dma(backend: str, *, dma: bool) -> None:
+    """Refuse a DMA in what another backend makes.
+
+    Raises:
+        UsageError: says what to do instead.
+    """
+    if dma and backend != "native":
+        raise UsageError(
+            f"the DMA is the native gateware's, and the backend is {backend}",
+            "add --backend native, or leave out --dma",
+        )
+
+
+def besides_design(board: Board, tool: str, *, dma: bool = False) -> Resources:
+    """What ``tool`` makes besides layers and shell: in a bitstream, the way to the processing system's ports."""
     from ntorc.backends.bitstream.native import TOOLS
     from ntorc.backends.bitstream.zynq_top import PRIMITIVES
 
-    return PRIMITIVES[board.family].bridge if tool in TOOLS else Resources()
+    if tool not in TOOLS:
+        return Resources()
+    primitive = PRIMITIVES[board.family]
+    return primitive.bridge + primitive.memory if dma else primitive.bridge
 
 
 def costs_for(flow: Flow, backend: Backend, board: Board) -> NativeCost:
@@ -299,6 +322,7 @@ def bundle_of(
             network={name: work / "network" / name for name in ("network.json", "weights.npz")},
             versions={"ntorc": __version__, "synthesis": logic.tool},
             device_tree=device_tree,
+            dma=plan.dma,
         )
         make_bundle(work / "bundle", parts, key)
 

@@ -28,6 +28,7 @@ from ntorc.pipeline.make import (
     backend_named,
     build_stage,
     bundle_stage,
+    check_dma,
     gap_of,
     hop_for,
     requirement_for,
@@ -64,6 +65,7 @@ class NetworkRequest:
         arithmetic: of a Keras model, by name; empty for its backend's own (`ntorc.pipeline.networks.mode_of`).
         table_error: what the table of a Keras model's sigmoid or tanh may be off by; None for the default.
         device_tree: a compiled overlay that goes into the bundle, or None.
+        dma: with streams and a DMA for samples and results, beside the registers.
     """
 
     network: Path
@@ -85,6 +87,7 @@ class NetworkRequest:
     arithmetic: str = ""
     table_error: float | None = None
     device_tree: Path | None = None
+    dma: bool = False
 
 
 def allocate_network(flow: Flow, request: NetworkRequest) -> Allocation:
@@ -107,6 +110,7 @@ def settled(
     Raises:
         NtorcError: no backend can build the network here with ``tool``.
     """
+    check_dma(request.backend, dma=request.dma)
     if request.backend != AUTO:
         return request, []
 
@@ -177,7 +181,10 @@ def _asked(flow: Flow, request: NetworkRequest, network: Network) -> tuple[Backe
     check_tool(request.tool)
     requirement = asked_for(flow, request, network)
     board = requirement.board
-    return backend_for(flow, request.backend, board, requirement.clock_hz, request.tool, request.hls), requirement
+    backend = backend_for(
+        flow, request.backend, board, requirement.clock_hz, request.tool, request.hls, dma=request.dma
+    )
+    return backend, requirement
 
 
 def asked_for(flow: Flow, request: NetworkRequest, network: Network) -> Requirement:
@@ -203,7 +210,7 @@ def build_network(flow: Flow, request: NetworkRequest) -> dict[str, Any]:
     check_virtual_board(board)
     request, compared = settled(flow, request, "virtual")
     network = opened(flow, request)
-    backend = backend_named(request.backend)
+    backend = backend_named(request.backend, dma=request.dma)
     allocation = allocate_opened(flow, request, network)
     with flow.stage("build", "simulated logic (Verilator) and synthesis (yosys); no vendor tool runs"):
         built = build_stage(flow, network, backend, allocation)
@@ -233,7 +240,9 @@ def design_of(flow: Flow, request: NetworkRequest) -> Design:
         backend_named(request.backend)
     network, board = opened(flow, request), load_board(request.board)
     allocation = allocate_opened(flow, request, network)
-    backend = backend_for(flow, request.backend, board, allocation.clock_hz, request.tool, request.hls)
+    backend = backend_for(
+        flow, request.backend, board, allocation.clock_hz, request.tool, request.hls, dma=request.dma
+    )
     return Design(network, backend, board, allocation, _drawn_samples(network, allocation), request.device_tree)
 
 

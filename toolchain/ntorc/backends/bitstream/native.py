@@ -6,7 +6,7 @@ from ntorc.backends.base import Plan
 from ntorc.backends.bitstream.openxc7 import openxc7_project
 from ntorc.backends.bitstream.project import Project
 from ntorc.backends.bitstream.vivado import vivado_project, words_of
-from ntorc.backends.bitstream.zynq_top import BRIDGE, PRIMITIVES, TOP, zynq_top
+from ntorc.backends.bitstream.zynq_top import PRIMITIVES, TOP, top_sources, zynq_top
 from ntorc.backends.native.sources import library_sources
 from ntorc.boards import Board
 from ntorc.errors import UsageError
@@ -28,7 +28,8 @@ def native_project(name: str, plan: Plan, board: Board, tool: str) -> Project:
     """
     if board.family not in PRIMITIVES:
         raise UsageError(f"{board.name} is of the family {board.family}", f"families: {', '.join(PRIMITIVES)}")
-    sources = {**plan.files, **library_sources([BRIDGE]), f"{TOP}.sv": zynq_top(board.family)}
+    sources = {**plan.files, **library_sources(top_sources(board.family, dma=plan.dma))}
+    sources[f"{TOP}.sv"] = zynq_top(board.family, dma=plan.dma)
     files = {f"src/{file}": text for file, text in sources.items()}
     if tool == "vivado":
         verilog = [file for file in files if file.endswith(".sv")]

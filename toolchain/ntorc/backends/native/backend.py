@@ -53,12 +53,13 @@ class NativeBackend:
     Args:
         logic_only: directives and costs of a design without DSP blocks and block RAM (see `logic_only`).
         besides: what every design has besides its layers and its shell, such as a bridge to a processing system.
+        dma: the shell has streams and a DMA for samples and results, beside its registers.
     """
 
     name = "native"
 
-    def __init__(self, *, logic_only: bool = False, besides: Resources | None = None) -> None:
-        self._logic_only, self._besides = logic_only, besides or Resources()
+    def __init__(self, *, logic_only: bool = False, besides: Resources | None = None, dma: bool = False) -> None:
+        self._logic_only, self._besides, self._dma = logic_only, besides or Resources(), dma
 
     def unsupported(self, network: Network) -> list[str]:
         """See `Backend.unsupported`."""
@@ -100,14 +101,15 @@ class NativeBackend:
                 row.append(Option(directive, mean, bound, basis))
             rows.append(tuple(row))
             engines.append([engine_for(layer, option.directive.multipliers) for option in row])
-        shell = subject.shell_features(network, hop, streaming=network.stateful, logic_only=self._logic_only)
-        text = subject.shell_subject(network, hop, streaming=network.stateful)
+        kind = {"streaming": network.stateful, "dma": self._dma}
+        shell = subject.shell_features(network, hop, **kind, logic_only=self._logic_only)
+        text = subject.shell_subject(network, hop, **kind)
         fixed, bound, _ = cost.predict(text + (SUBJECT if self._logic_only else ""), lambda _: shell, str(NO_DIRECTIVE))
         return Options(tuple(rows), fixed + self._besides, bound + self._besides, StreamingLatency(network, engines))
 
     def plan(self, network: Network, directives: Sequence[Directive], clock_hz: float, hop: int) -> Plan:
         """See `Backend.plan`; one directive for every layer, pools included."""
-        return make_plan(network, directives, clock_hz, hop)
+        return make_plan(network, directives, clock_hz, hop, dma=self._dma)
 
     def gap_cycles(self, network: Network, directives: Sequence[Directive], latency_cycles: int) -> int:
         """See `Backend.gap_cycles`: a bank hands on nothing before a frame's end, so its own update is all."""

@@ -86,7 +86,7 @@ def make_plan(
     parts.append(Part(SHELL, (*shell_sources, f"{SHELL}.sv"), text, str(NO_DIRECTIVE)))
     design_id = digest_of({"files": files, "clock_hz": clock_hz})[:16]
     files["ntorc_top.sv"] = shell.top_module(network, design_id, clock_hz, dma=dma)
-    return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz)
+    return Plan(TOP, files, tuple(parts), design_id, hop, clock_hz, dma)
 
 
 def with_extra_stages(network: Network, plan: Plan, stages: int) -> Plan:

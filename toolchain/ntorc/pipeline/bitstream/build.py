@@ -68,8 +68,8 @@ def build_bitstream(flow: Flow, request: NetworkRequest, way: Way) -> dict[str, 
 def collect_bitstream(flow: Flow, folder: Path) -> dict[str, Any]:
     """The bundle of a project that was run elsewhere."""
 
-    def backend_of(name: str, board: Board, clock_hz: float, hls: str) -> Backend:
-        return backend_for(flow, name, board, clock_hz, hls=hls)
+    def backend_of(name: str, board: Board, clock_hz: float, hls: str, dma: bool) -> Backend:
+        return backend_for(flow, name, board, clock_hz, hls=hls, dma=dma)
 
     with flow.stage("collect", str(folder)):
         return as_result(collect(flow, folder, backend_of))

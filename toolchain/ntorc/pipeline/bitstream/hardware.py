@@ -63,12 +63,14 @@ class Context:
         backend, board: by name.
         board_digest: of the board's file, so that products are not taken for another memory map.
         network: its digest.
+        dma: of its plan.
     """
 
     backend: str
     board: str
     board_digest: str
     network: str
+    dma: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,14 @@ def write_design(design: Design, project: Project, folder: Path) -> Path:
     if design.device_tree is not None:
         shutil.copyfile(design.device_tree, inside / DEVICE_TREE)
     board = design.board
-    save(Context(design.backend.name, board.name, digest_of(board), design.network.digest), inside / "context.json")
+    context = Context(design.backend.name, board.name, digest_of(board), design.network.digest, design.plan.dma)
+    save(context, inside / "context.json")
     state_context(folder, _CONTEXT_FILES if design.device_tree is None else (*_CONTEXT_FILES, _TREE_FILE))
     return folder
 
 
-BackendOf = Callable[[str, Board, float, str], Backend]
-"""A backend by its name, board, clock in Hz, and hls4ml's own backend (empty for others)."""
+BackendOf = Callable[[str, Board, float, str, bool], Backend]
+"""A backend by its name, board, clock in Hz, hls4ml's own backend (empty for others), and whether it has a DMA."""
 
 
 def read_design(folder: Path, backend_of: BackendOf) -> tuple[Design, Written]:
@@ -157,7 +160,8 @@ def read_design(folder: Path, backend_of: BackendOf) -> tuple[Design, Written]:
         raise BundleError(f"the file of the board {board.name} has changed since", "make the project anew")
     allocation = load(Allocation, inside / "allocation.json")
     samples = read_arrays(inside / "samples.npz", ["samples"], "make the project anew")["samples"]
-    backend = backend_of(context.backend, board, allocation.clock_hz, hls.backend_of_steps(written.steps))
+    own_hls = hls.backend_of_steps(written.steps)
+    backend = backend_of(context.backend, board, allocation.clock_hz, own_hls, context.dma)
     tree = inside / DEVICE_TREE if _TREE_FILE in written.context else None
     design = Design(network, backend, board, allocation, np.asarray(samples, np.int64), tree)
     if network.digest != context.network or written_of(project_of(design, written.tool), written.context) != written:

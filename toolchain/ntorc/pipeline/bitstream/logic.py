@@ -20,7 +20,7 @@ from ntorc.pipeline.bitstream.builder import builder_at
 from ntorc.pipeline.bitstream.hardware import Design, Hardware, Runner, build_hardware
 from ntorc.pipeline.choose import AUTO
 from ntorc.pipeline.flow import Flow
-from ntorc.pipeline.make import Built, backend_for, backend_named, build_stage, bundle_stage, gap_of
+from ntorc.pipeline.make import Built, backend_for, backend_named, build_stage, bundle_stage, check_dma, gap_of
 
 if TYPE_CHECKING:
     from ntorc.bundle.bundle import Bundle
@@ -41,12 +41,14 @@ class Way:
         host: where the tools run, ``ssh://user@builder``; empty for here.
         ssh_config: another configuration of ssh than the user's, for ``host``.
         hls: hls4ml's own backend, ``Vitis`` or ``Vivado``; empty for what is there.
+        dma: with streams and a DMA for samples and results, beside the registers.
     """
 
     tool: str = VIRTUAL
     host: str = ""
     ssh_config: Path | None = None
     hls: str = ""
+    dma: bool = False
 
     @property
     def kind(self) -> str:
@@ -96,6 +98,7 @@ def check_way(flow: Flow, way: Way, backend: str, board: Board, target: str) -> 
         DeploymentError: the builder cannot be reached.
         ToolError: it, or this machine, lacks a tool, or has one of a version that will not do.
     """
+    check_dma(backend, dma=way.dma)
     if way.tool == VIRTUAL:
         if way.host:
             raise UsageError("simulated logic is built here", "take --tool vivado or openxc7 with --host")
@@ -188,7 +191,9 @@ def check_tool(name: str) -> None:
 
 def backend_of(flow: Flow, way: Way, name: str, board: Board, clock_hz: float) -> Backend:
     """A backend by name for this way."""
-    return backend_named(name) if way.tool == VIRTUAL else backend_for(flow, name, board, clock_hz, way.tool, way.hls)
+    if way.tool == VIRTUAL:
+        return backend_named(name, dma=way.dma)
+    return backend_for(flow, name, board, clock_hz, way.tool, way.hls, dma=way.dma)
 
 
 def runner_of(flow: Flow, way: Way, backend: str) -> Runner:
