@@ -205,7 +205,7 @@ def test_the_commands_make_and_deploy_a_design_with_it(
     loaded = Loaded(pynq.Overlay(str(Path(made["bundle"]) / "logic.so"), device=device), device)
     samples = random_samples(4, 200)
     frames = windows_of(samples, WINDOW, HOP)
-    loaded.control(SOFT_RESET | SEND_RESULTS)
+    loaded.overlay.ntorc_0.register_map.CONTROL = SOFT_RESET | SEND_RESULTS
     keep = loaded.sent(samples)
     received, lengths = loaded.received(len(frames))
     np.testing.assert_array_equal(received, reference.run(small_network(), frames))
