@@ -1,4 +1,4 @@
-// The DMA's 32-bit words on the lanes of a processing system's memory port, which may be wider.
+// The DMA's 32-bit words on the lanes of a processing system's memory port that is wider.
 //
 // Bursts stay as they are, of 4 bytes a beat, as an AXI port takes them at any width (AMBA AXI, A3.4.3): a written word
 // is given on every lane and strobed on its own, a read word is taken from its own.  The lane is that of the burst's

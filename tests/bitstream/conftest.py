@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ntorc.backends.base import Plan
 from ntorc.backends.native.backend import NativeBackend
 from ntorc.boards import load_board
 from ntorc.network.formats import FixedFormat
@@ -100,14 +101,16 @@ def saved_network(network: Network, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def plan(network: Network):  # type: ignore[no-untyped-def]
-    backend = NativeBackend()
-    directives = [backend.legal_directives(network, layer)[0] for layer in network.layers]
-    return backend.plan(network, directives, 100e6, 4)
+    return plan_by(NativeBackend(), network)
 
 
 @pytest.fixture(scope="session")
 def dma_plan(network: Network):  # type: ignore[no-untyped-def]
-    backend = NativeBackend(dma=True)
+    return plan_by(NativeBackend(dma=True), network)
+
+
+def plan_by(backend: NativeBackend, network: Network) -> Plan:
+    """With the fewest multipliers."""
     directives = [backend.legal_directives(network, layer)[0] for layer in network.layers]
     return backend.plan(network, directives, 100e6, 4)
 

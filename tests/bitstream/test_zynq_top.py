@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from zynq_model import MEMORY_AT, Zynq
 
@@ -13,16 +12,18 @@ from ntorc.backends.bitstream.zynq_top import (
     PRIMITIVES,
     TOP,
     constraints,
-    ports_of,
     stub,
     top_sources,
     zynq_top,
 )
+from ntorc.backends.native.plan import with_extra_stages
+from ntorc.backends.native.shell import MEMORY
 from ntorc.backends.native.sources import library_sources
 from ntorc.backends.native.synth import run_yosys
 from ntorc.backends.native.verilate import lint
 from ntorc.network import reference
 from ntorc.network.network import Network
+from ntorc.pipeline.make import windows_of
 
 _BASES = {"zynq7": 0x43C00000, "zynquplus": 0xA0000000}
 
@@ -46,19 +47,12 @@ def test_no_warnings(any_plan: Any, family: str, tmp_path: Path) -> None:
     lint(tmp_path, [name for name in files if not name.endswith(".svh")], TOP)
 
 
-def _memory_pins(family: str) -> str:
-    """The design's own port towards memory, as the top connects it."""
-    primitive = PRIMITIVES[family]
-    found, bits_of = [], {"addr": 32, "len": 8, "size": 3, "burst": 2, "data": 32, "strb": 4, "resp": 2}
-    for name in ports_of(primitive, dma=True).keys() - ports_of(primitive).keys():
-        pin = name.removeprefix(primitive.memory_port)
-        if pin.endswith(("CLK", "CACHE")):
-            continue
-        way = "input" if ports_of(primitive, dma=True)[name][0] == "output" else "output"
-        bits = next((bits for end, bits in bits_of.items() if pin.lower().endswith(end)), 1)
-        found.append(f", {way} [{bits - 1}:0] m_axi_{pin.lower()}")
-    assert len(found) == 24
-    return "".join(sorted(found))
+def test_a_lab_board_s_extra_stages_keep_the_dma(dma_plan: Any, network: Network, tmp_path: Path) -> None:
+    staged = with_extra_stages(network, dma_plan, 3)
+    for name, text in staged.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    lint(tmp_path, [name for name in staged.files if not name.endswith(".svh")], staged.top)
+    assert staged.design_id != dma_plan.design_id
 
 
 @pytest.mark.parametrize("dma", [False, True], ids=["registers", "dma"])
@@ -72,7 +66,8 @@ def test_the_primitives_have_the_pins_that_yosys_knows(family: str, dma: bool, t
         " input [{0}:0] s_axi_araddr, output s_axi_rvalid, input s_axi_rready,"
         " output [31:0] s_axi_rdata, output [1:0] s_axi_rresp"
     )
-    slave = slave.format(12 if dma else 11) + (_memory_pins(family) if dma else "")
+    memory = "".join(f", {way} [{bits - 1}:0] {name}" for way, bits, name in MEMORY)
+    slave = slave.format(12 if dma else 11) + (memory if dma else "")
     core = f"module ntorc_top (input clk, input aresetn, {slave});\nendmodule\n"
     top, libraries = zynq_top(family, dma=dma), library_sources(top_sources(family, dma=dma))
     (tmp_path / "core.sv").write_text(core, encoding="utf-8")
@@ -106,7 +101,7 @@ def test_a_processor_gets_what_the_reference_says(
 ) -> None:
     """Identity, samples in, results out, through primitive, bridge, shell and network."""
     base, window, hop = _BASES[family], network.input_length, plan.hop
-    frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop, :, None][:12]
+    frames = windows_of(samples, window, hop)[:12]
     wanted = reference.run(network, frames)[:, 0]
     with Zynq(dict(plan.files), family, ntorc_cache) as zynq:
         assert zynq.read("MAGIC", base) == 0x4E544F52
@@ -148,7 +143,7 @@ def test_a_dma_moves_samples_and_results(
     """From the memory behind the primitive's slave port through the design and back, on the lanes of its width."""
     base, window, hop, packets = _BASES[family], network.input_length, dma_plan.hop, 12
     used = samples[: window + (packets - 1) * hop]
-    frames = np.lib.stride_tricks.sliding_window_view(used, window)[::hop, :, None]
+    frames = windows_of(used, window, hop)
     wanted = reference.run(network, frames)[:, 0]
     with Zynq(dict(dma_plan.files), family, ntorc_cache, dma=True) as zynq:
         assert f"{zynq.read('DESIGN_ID_HI', base):08x}{zynq.read('DESIGN_ID_LO', base):08x}" == dma_plan.design_id
@@ -173,7 +168,7 @@ def test_a_wrong_lane_is_noticed(
 ) -> None:
     base, window, hop, packets = _BASES["zynquplus"], network.input_length, dma_plan.hop, 12
     used = samples[: window + (packets - 1) * hop]
-    frames = np.lib.stride_tricks.sliding_window_view(used, window)[::hop, :, None]
+    frames = windows_of(used, window, hop)
     top = zynq_top("zynquplus", dma=True)
     assert fault in top
     with Zynq(dict(dma_plan.files), "zynquplus", ntorc_cache, dma=True, top=top.replace(fault, instead)) as zynq:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ntorc.backends.base import Resources
+from ntorc.backends.native.shell import MEMORY
 
 TOP = "ntorc_zynq"
 BRIDGE = "ntorc_axi_bridge.sv"
@@ -98,10 +99,7 @@ _MEMORY = (
     ("output", "WREADY", "1"), ("input", "WDATA", "data"), ("input", "WSTRB", "strobes"), ("input", "WLAST", "1"),
     ("output", "BVALID", "1"), ("input", "BREADY", "1"), ("output", "BRESP", "2"),
 )  # fmt: skip
-_CORE_BITS = {
-    "araddr": 32, "awaddr": 32, "arlen": 8, "awlen": 8, "arsize": 3, "awsize": 3, "arburst": 2, "awburst": 2,
-    "rdata": 32, "wdata": 32, "wstrb": 4, "rresp": 2, "bresp": 2,
-}  # fmt: skip
+_CORE_BITS = {name.removeprefix("m_axi_"): bits for _, bits, name in MEMORY}
 _CACHE = "4'b0011"  # bufferable and modifiable, as memory is; nothing of it is allocated in a cache
 
 
@@ -195,7 +193,7 @@ def _bridged(primitive: Primitive, *, dma: bool) -> str:
         [f"{name.lower()}" for name in (primitive.clock[0], primitive.reset[0])]
         + [f"maxigp0{name}addr" for name in ("aw", "ar")]
     )
-    memory = f", {', '.join(f'.m_axi_{pin}(core_{pin})' for pin in _core_pins())}" if dma else ""
+    memory = f", {', '.join(f'.m_axi_{pin}(core_{pin})' for pin in _CORE_BITS)}" if dma else ""
     return (
         (_memory(primitive) if dma else "")
         + f"{lite}  wire [{primitive.length_bits - 1}:0] left;\n  wire last_taken;\n"
@@ -206,35 +204,28 @@ def _bridged(primitive: Primitive, *, dma: bool) -> str:
     )
 
 
-def _core_pins() -> list[str]:
-    """The design's pins towards memory, without their prefix."""
-    return [pin.lower() for _, pin, width in _MEMORY if width != "4"]
-
-
 def _memory(primitive: Primitive) -> str:
     """The design's 32-bit master at the memory port, on that port's lanes."""
-    port, text = primitive.memory_port.lower(), ""
-    for pin in _core_pins():
-        text += f"  wire [{_CORE_BITS.get(pin, 1) - 1}:0] core_{pin};\n"
-    is_wide = primitive.memory_bits > 32
+    port, ports = primitive.memory_port.lower(), ports_of(primitive, dma=True)
+    text = "".join(f"  wire [{bits - 1}:0] core_{pin};\n" for pin, bits in _CORE_BITS.items())
+    is_wide, unused = primitive.memory_bits > 32, []
     for way, upper, width in _MEMORY:
-        pin = upper.lower()
+        pin, bits = upper.lower(), ports[f"{primitive.memory_port}{upper}"][1]
         if width == "4":
             text += f"  assign {port}{pin} = {_CACHE};\n"
         elif is_wide and width in ("data", "strobes"):
             continue
         elif way == "output":
             text += f"  assign core_{pin} = {port}{pin};\n"
-        elif width in ("size", "length"):  # AXI3's are narrower: bursts have at most 16 beats of 4 bytes
-            bits = primitive.size_bits if width == "size" else primitive.length_bits
+        elif bits < _CORE_BITS[pin]:  # AXI3's lengths and sizes: bursts have at most 16 beats of 4 bytes
             text += f"  assign {port}{pin} = core_{pin}[{bits - 1}:0];\n"
-        elif width == "address":
-            text += f"  assign {port}{pin} = {primitive.memory_address_bits}'(core_{pin});\n"
+            unused.append(f"core_{pin}[{_CORE_BITS[pin] - 1}:{bits}]")
         else:
-            text += f"  assign {port}{pin} = core_{pin};\n"
+            text += f"  assign {port}{pin} = {bits}'(core_{pin});\n"
+    if unused:
+        text += f"  wire unused_memory = &{{1'b0, {', '.join(unused)}}};\n"
     if not is_wide:
-        unused = [f"core_{pin}[{_CORE_BITS[pin] - 1}:{bits}]" for pin, bits in _narrowed(primitive)]
-        return text + (f"  wire unused_memory = &{{1'b0, {', '.join(unused)}}};\n" if unused else "")
+        return text
     last = (primitive.memory_bits // 8).bit_length() - 2
     return text + (
         f"  ntorc_memory_lanes #(.DATA_BITS({primitive.memory_bits})) lanes (\n"
@@ -244,14 +235,6 @@ def _memory(primitive: Primitive) -> str:
         f"      .sent(core_wvalid && core_wready), .wdata(core_wdata), .wstrb(core_wstrb),\n"
         f"      .port_wdata({port}wdata), .port_wstrb({port}wstrb)\n  );\n"
     )
-
-
-def _narrowed(primitive: Primitive) -> list[tuple[str, int]]:
-    """The design's pins that the port takes fewer bits of, and how many."""
-    found = []
-    for pin, bits in (("size", primitive.size_bits), ("len", primitive.length_bits)):
-        found += [(f"{way}{pin}", bits) for way in ("ar", "aw") if _CORE_BITS[f"{way}{pin}"] > bits]
-    return found
 
 
 def constraints(family: str, clock_hz: float) -> str:

@@ -97,6 +97,6 @@ def with_extra_stages(network: Network, plan: Plan, stages: int) -> Plan:
     if stages == 0:
         return plan
     design_id = digest_of({"of": plan.design_id, "extra_stages": stages})[:16]
-    top = shell.top_module(network, design_id, plan.clock_hz, extra_stages=stages)
+    top = shell.top_module(network, design_id, plan.clock_hz, dma=plan.dma, extra_stages=stages)
     files = library_sources([_STAGE]) | plan.files | {"ntorc_top.sv": top}
     return replace(plan, files=files, design_id=design_id)

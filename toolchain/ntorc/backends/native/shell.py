@@ -32,7 +32,7 @@ def _lite(address_bits: int) -> _Ports:
     )
 
 
-_MEMORY: _Ports = (
+MEMORY: _Ports = (
     ("output", 32, "m_axi_araddr"),
     ("output", 8, "m_axi_arlen"),
     ("output", 3, "m_axi_arsize"),
@@ -58,6 +58,7 @@ _MEMORY: _Ports = (
     ("input", 1, "m_axi_bvalid"),
     ("output", 1, "m_axi_bready"),
 )
+"""A design's master port towards memory, of its DMA: direction, bits, name."""
 _STREAMS: _Ports = (
     ("input", 1, "s_axis_tvalid"),
     ("output", 1, "s_axis_tready"),
@@ -93,7 +94,7 @@ DMA_SOURCES = ("ntorc_dma_control.sv", "ntorc_dma_read.sv", "ntorc_dma_write.sv"
 
 def _bus(dma: bool) -> _Ports:
     """The ports of a design towards its processing system."""
-    return (*_lite(13), *_MEMORY) if dma else _lite(12)
+    return (*_lite(13), *MEMORY) if dma else _lite(12)
 
 
 def window_depth(window: int, hop: int) -> int:
@@ -190,7 +191,7 @@ def _mover() -> str:
         + _wired(lite, "s_axi_", "dma_").replace(".s_axi_", ".high_")
         + "\n  );\n"
         "  ntorc_dma dma (\n"
-        f"      .clk, .aresetn, {_wired(lite, 's_axi_', 'dma_')},\n      {_wired(_MEMORY)},\n"
+        f"      .clk, .aresetn, {_wired(lite, 's_axi_', 'dma_')},\n      {_wired(MEMORY)},\n"
         f"      {streams}, .m_axis_tlast(sent_last), .s_axis_tlast(m_axis_tlast)\n  );\n"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ class Design:
     samples: npt.NDArray[np.int64]
     device_tree: Path | None = None
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """Of the allocation's directives and clock."""
         found = self.allocation
